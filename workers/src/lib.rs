@@ -1,0 +1,25 @@
+//! One Python speech worker, from launch to reap, and the words it speaks.
+//!
+//! This library knows processes, sockets and the wire; it knows no HTTP, no metrics library and no
+//! configuration file. Read it in this order:
+//!
+//! - [`protocol`]: what supervisor and worker say to each other;
+//! - [`process`]: starting, listening to and ending one process;
+//! - [`lifecycle`]: the states of a worker and the one task that lives them;
+//! - [`Worker`], [`Pool`], [`Lease`]: the handles that everybody else holds.
+
+pub mod lifecycle;
+pub mod process;
+pub mod protocol;
+
+mod error;
+mod pool;
+mod spec;
+mod synthesis;
+mod worker;
+
+pub use error::WorkerError;
+pub use pool::{Lease, Pool};
+pub use spec::{ExecLimits, Patience, VoiceSample, WorkerSpec};
+pub use synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary};
+pub use worker::{Worker, WorkerStatus};

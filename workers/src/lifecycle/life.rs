@@ -1,0 +1,428 @@
+//! One life of a worker, from launch until a fault: connection, child, and what is being spoken.
+
+use std::{collections::HashMap, process::ExitStatus, time::Duration};
+
+use interprocess::local_socket::tokio::Stream;
+use tokio::{
+    process::Child,
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    actor::{Actor, Command},
+    fault::Fault,
+};
+use crate::{
+    error::WorkerError,
+    pool::Lease,
+    process::{self, Launch, StderrTail, WorkerSocket},
+    protocol::{Connection, ConnectionError, FromWorker, Hello, Memory, PROTOCOL_VERSION, Ready, ToWorker},
+    spec::{Patience, WorkerSpec},
+    synthesis::{Failure, SynthesisEvent, SynthesisId, SynthesisSummary},
+};
+
+/// How long a process whose socket closed may take to tell the system how it ended.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
+/// A synthesis that the worker has in hand. Its lease returns when it ends.
+pub(super) struct Running {
+    events: mpsc::UnboundedSender<SynthesisEvent>,
+    bytes: usize,
+    cancelled: bool,
+    _lease: Lease,
+}
+
+impl Running {
+    pub(super) fn new(events: mpsc::UnboundedSender<SynthesisEvent>, lease: Lease) -> Self {
+        Self { events, bytes: 0, cancelled: false, _lease: lease }
+    }
+
+    pub(super) fn fail(self, failure: Failure) {
+        self.end(SynthesisEvent::Failed(failure));
+    }
+
+    fn end(self, event: SynthesisEvent) {
+        // Nobody may be listening any more; the lease returns all the same.
+        drop(self.events.send(event));
+    }
+}
+
+/// How far a life has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Hello,
+    Loading,
+    Serving,
+}
+
+/// A process and the conversation with it.
+pub(super) struct Life {
+    child: Child,
+    pid: u32,
+    socket: Option<WorkerSocket>,
+    connection: Option<Connection<Stream>>,
+    tail: StderrTail,
+    listeners: [Option<JoinHandle<()>>; 2],
+    phase: Phase,
+    running: HashMap<SynthesisId, Running>,
+    exited: Option<ExitStatus>,
+    /// When something was last heard that counts as progress.
+    heard: Instant,
+    pinged: Option<Instant>,
+    nonce: u64,
+}
+
+impl Life {
+    /// Binds a socket and starts the process that is to connect to it.
+    pub(super) async fn launch(spec: &WorkerSpec, launcher: &dyn Launch) -> Result<Self, WorkerError> {
+        let socket = WorkerSocket::bind(&spec.socket_dir)?;
+        let mut child = process::started(launcher.launch(spec, socket.path()), spec).await?;
+        let pid = child.id().unwrap_or_default();
+        let tail = StderrTail::default();
+        let stdout = child.stdout.take().map(|out| tail.follow(spec.name(), out));
+        let stderr = child.stderr.take().map(|err| tail.follow(spec.name(), err));
+        Ok(Self {
+            child,
+            pid,
+            socket: Some(socket),
+            connection: None,
+            tail,
+            listeners: [stdout, stderr],
+            phase: Phase::Hello,
+            running: HashMap::new(),
+            exited: None,
+            heard: Instant::now(),
+            pinged: None,
+            nonce: 0,
+        })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(super) fn take_running(&mut self) -> HashMap<SynthesisId, Running> {
+        std::mem::take(&mut self.running)
+    }
+
+    pub(super) fn last_words(&self) -> Vec<String> {
+        self.tail.lines()
+    }
+
+    /// Asks the process to go, makes it go if it does not, reaps it, and hears its output to the end.
+    pub(super) async fn end(&mut self, patience: &Patience, fault: &Fault) {
+        if self.exited.is_none()
+            && let Some(connection) = &mut self.connection
+        {
+            let grace_ms = u64::try_from(patience.stop.as_millis()).unwrap_or(u64::MAX);
+            let asked = connection.send(&ToWorker::Shutdown { grace_ms });
+            if asked.is_ok() {
+                // A worker that does not read cannot be asked; the signals follow in any case.
+                drop(timeout(patience.stop, connection.flush()).await);
+            }
+        }
+        // One that never connected cannot be asked: the signal comes at once.
+        let asked = if self.connection.is_some() { patience.stop } else { Duration::ZERO };
+        let status = process::end(&mut self.child, self.pid, asked, patience.stop).await;
+        tracing::debug!(pid = self.pid, ?status, %fault, "Reaped a worker");
+        self.connection = None;
+        for listener in self.listeners.iter_mut().filter_map(Option::take) {
+            // Its pipe may be held open by somebody it started; what was written until now is enough.
+            let aborter = listener.abort_handle();
+            if timeout(LAST_BREATH, listener).await.is_err() {
+                aborter.abort();
+            }
+        }
+    }
+
+    /// Lives until something ends it, and says what.
+    pub(super) async fn live(&mut self, actor: &mut Actor) -> Fault {
+        if let Err(fault) = self.connect(actor).await {
+            return fault;
+        }
+        let alarm = sleep_until(self.due(&actor.spec.patience));
+        tokio::pin!(alarm);
+        loop {
+            let Some(connection) = &mut self.connection else { return Fault::Closed };
+            let phase = self.phase;
+            let next = tokio::select! {
+                biased;
+                received = connection.receive() => match received {
+                    Ok(Some((FromWorker::Audio { id, .. }, payload))) => self.audio(actor, id, payload),
+                    Ok(Some((message, _))) => self.hear(actor, message),
+                    Ok(None) => return self.gone(None).await,
+                    Err(error) => return self.gone(Some(error)).await,
+                },
+                command = actor.mailbox.recv() => self.obey(actor, command.unwrap_or(Command::Stop)),
+                status = self.child.wait(), if self.exited.is_none() => {
+                    // What it said before it went may still be in the socket: that is heard first.
+                    self.exited = status.ok();
+                    alarm.as_mut().reset(Instant::now() + LAST_BREATH);
+                    Ok(())
+                }
+                () = &mut alarm => {
+                    let due = self.alarm(&actor.spec.patience);
+                    alarm.as_mut().reset(self.due(&actor.spec.patience));
+                    due
+                }
+            };
+            if let Err(fault) = next {
+                return fault;
+            }
+            if self.phase != phase {
+                alarm.as_mut().reset(self.due(&actor.spec.patience));
+            }
+        }
+    }
+
+    async fn connect(&mut self, actor: &mut Actor) -> Result<(), Fault> {
+        let socket = self.socket.take();
+        let deadline = Instant::now() + actor.spec.patience.hello;
+        let Some(socket) = socket else { return Err(Fault::Closed) };
+        loop {
+            tokio::select! {
+                stream = socket.accept(self.pid) => {
+                    self.connection = Some(Connection::new(stream.map_err(Fault::Launch)?));
+                    return Ok(());
+                }
+                status = self.child.wait() => {
+                    self.exited = status.ok();
+                    return Err(self.exited.map_or(Fault::Closed, Fault::Exited));
+                }
+                command = actor.mailbox.recv() => self.obey(actor, command.unwrap_or(Command::Stop))?,
+                () = sleep_until(deadline) => return Err(Fault::SlowStart(actor.spec.patience.hello)),
+            }
+        }
+    }
+
+    /// The socket is closed or broken: why, the process's own end tells best.
+    async fn gone(&mut self, error: Option<ConnectionError>) -> Fault {
+        if let Some(ConnectionError::Codec(error)) = error {
+            return Fault::Violation(error.to_string());
+        }
+        if self.exited.is_none() {
+            self.exited = timeout(LAST_BREATH, self.child.wait()).await.ok().and_then(Result::ok);
+        }
+        match (self.exited, error) {
+            (Some(status), _) => Fault::Exited(status),
+            (None, Some(ConnectionError::Cut)) => Fault::Violation("it cut a message short".into()),
+            (None, _) => Fault::Closed,
+        }
+    }
+
+    fn obey(&mut self, actor: &mut Actor, command: Command) -> Result<(), Fault> {
+        match command {
+            Command::Stop => {
+                if actor.stop_is_due() {
+                    return Err(Fault::Asked);
+                }
+            }
+            Command::Restart => {
+                if actor.restart_is_due(!self.running.is_empty(), true) {
+                    return Err(Fault::Asked);
+                }
+            }
+            Command::Synthesize(order) => {
+                if let Some((id, request, running)) = actor.accept(*order) {
+                    if self.running.is_empty() {
+                        self.heard = Instant::now();
+                    }
+                    self.running.insert(id, running);
+                    self.say(&ToWorker::Synthesize {
+                        id,
+                        text: request.text,
+                        voice: request.voice,
+                        language: request.language,
+                        speed: request.speed,
+                        seed: request.seed,
+                        options: request.options,
+                        more: false,
+                    })?;
+                }
+            }
+            Command::Cancel(id) => self.cancel(id)?,
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, id: SynthesisId) -> Result<(), Fault> {
+        match self.running.get_mut(&id) {
+            Some(running) if !running.cancelled => {
+                running.cancelled = true;
+                self.say(&ToWorker::Cancel { id })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn say(&mut self, message: &ToWorker) -> Result<(), Fault> {
+        match &mut self.connection {
+            Some(connection) => connection.send(message).map_err(|error| Fault::Violation(error.to_string())),
+            None => Err(Fault::Closed),
+        }
+    }
+
+    fn audio(&mut self, actor: &Actor, id: SynthesisId, payload: bytes::Bytes) -> Result<(), Fault> {
+        self.heard = Instant::now();
+        let Some(running) = self.running.get_mut(&id) else { return Err(unknown("audio", id)) };
+        running.bytes += payload.len();
+        if running.bytes > actor.spec.max_audio_bytes {
+            let most = actor.spec.max_audio_bytes;
+            return Err(Fault::Violation(format!("synthesis {id} gave more than {most} bytes of audio")));
+        }
+        let listened = running.events.send(SynthesisEvent::Audio(payload)).is_ok();
+        if listened { Ok(()) } else { self.cancel(id) }
+    }
+
+    fn hear(&mut self, actor: &mut Actor, message: FromWorker) -> Result<(), Fault> {
+        if !matches!(message, FromWorker::Pong { .. }) {
+            self.heard = Instant::now();
+        }
+        match (self.phase, message) {
+            (Phase::Hello, FromWorker::Hello(hello)) => self.greet(actor, &hello),
+            (Phase::Loading, FromWorker::Progress { stage, fraction }) => {
+                actor.note(|status| status.progress = Some((stage, fraction)));
+                Ok(())
+            }
+            (Phase::Loading, FromWorker::Ready(ready)) => self.serve(actor, ready),
+            (_, FromWorker::Error { id: None, code, message, fatal: true, .. }) => {
+                Err(Fault::Fatal { code, message })
+            }
+            (_, FromWorker::Error { id: None, code, message, .. }) => {
+                tracing::warn!(worker = actor.name, code, "{message}");
+                Ok(())
+            }
+            (Phase::Serving, FromWorker::Done { id, samples, timings, skipped }) => {
+                actor.finished();
+                let summary = SynthesisSummary { samples, timings, skipped };
+                self.ended(actor, id, SynthesisEvent::Done(summary))
+            }
+            (Phase::Serving, FromWorker::Cancelled { id }) => {
+                self.ended(actor, id, SynthesisEvent::Failed(Failure::Cancelled))
+            }
+            (Phase::Serving, FromWorker::Error { id: Some(id), code, message, param, fatal }) => {
+                let last_words = message.clone();
+                let failure = Failure::Engine { code: code.clone(), message, param };
+                self.ended(actor, id, SynthesisEvent::Failed(failure))?;
+                if fatal { Err(Fault::Fatal { code, message: last_words }) } else { Ok(()) }
+            }
+            (Phase::Serving, FromWorker::Pong { nonce, rss_bytes, device_bytes, recompiles }) => {
+                if nonce == self.nonce {
+                    self.pinged = None;
+                    self.heard = if self.running.is_empty() { Instant::now() } else { self.heard };
+                }
+                actor.note(|status| {
+                    status.memory = Memory { rss_bytes, device_bytes };
+                    status.recompiles = recompiles;
+                });
+                Ok(())
+            }
+            (Phase::Serving, FromWorker::Paused) => Ok(()),
+            (_, FromWorker::Bye { reason }) => {
+                tracing::debug!(worker = actor.name, reason, "The worker says goodbye");
+                Ok(())
+            }
+            (_, message) => Err(Fault::Violation(format!("this was not its turn: {message:?}"))),
+        }
+    }
+
+    fn greet(&mut self, actor: &Actor, hello: &Hello) -> Result<(), Fault> {
+        let spec = &actor.spec;
+        if hello.protocol != PROTOCOL_VERSION {
+            let theirs = hello.protocol;
+            return Err(Fault::Violation(format!("it speaks version {theirs}, not {PROTOCOL_VERSION}")));
+        }
+        if hello.engine != spec.engine || hello.pid != self.pid {
+            return Err(Fault::Violation(format!("it says it is {} with pid {}", hello.engine, hello.pid)));
+        }
+        self.phase = Phase::Loading;
+        self.say(&ToWorker::Load {
+            protocol: PROTOCOL_VERSION,
+            engine: spec.engine.clone(),
+            replica: spec.replica,
+            device: spec.device.clone(),
+            threads: spec.threads,
+            settings: spec.settings.clone(),
+            voices: spec.voices.clone(),
+        })
+    }
+
+    fn serve(&mut self, actor: &mut Actor, ready: Ready) -> Result<(), Fault> {
+        if !(4_000..=192_000).contains(&ready.sample_rate) || ready.max_batch == 0 || ready.voices.is_empty()
+        {
+            let why = "its ready line names no voice, no batch or an impossible sample rate";
+            return Err(Fault::Violation(why.into()));
+        }
+        tracing::info!(
+            worker = actor.name,
+            sample_rate = ready.sample_rate,
+            tier = ready.tier,
+            warmup_ms = ready.warmup.elapsed_ms,
+            rss_mb = ready.memory.rss_bytes / (1024 * 1024),
+            "The worker is ready"
+        );
+        self.phase = Phase::Serving;
+        actor.became_ready(ready);
+        // A restart may have been asked for while it was starting.
+        if actor.restart_is_due(false, false) { Err(Fault::Asked) } else { Ok(()) }
+    }
+
+    fn ended(&mut self, actor: &mut Actor, id: SynthesisId, event: SynthesisEvent) -> Result<(), Fault> {
+        let running = self.running.remove(&id).ok_or_else(|| unknown("the end", id))?;
+        if self.running.is_empty() {
+            actor.idle();
+        }
+        running.end(event);
+        if actor.restart_is_due(!self.running.is_empty(), false) { Err(Fault::Asked) } else { Ok(()) }
+    }
+
+    /// When the silence has lasted long enough to do something about it.
+    fn due(&self, patience: &Patience) -> Instant {
+        match self.phase {
+            Phase::Hello => self.heard + patience.hello,
+            Phase::Loading => self.heard + patience.startup_silence,
+            Phase::Serving if self.running.is_empty() => {
+                self.pinged.unwrap_or(self.heard).max(self.heard) + patience.ping
+            }
+            Phase::Serving => (self.heard + patience.stall).min(Instant::now() + patience.ping),
+        }
+    }
+
+    /// Looks at the clock; it may ring early, since what is heard meanwhile does not wind it back.
+    fn alarm(&mut self, patience: &Patience) -> Result<(), Fault> {
+        if let Some(status) = self.exited {
+            return Err(Fault::Exited(status));
+        }
+        let now = Instant::now();
+        let silence = now.saturating_duration_since(self.heard);
+        match self.phase {
+            Phase::Hello if silence >= patience.hello => Err(Fault::SlowStart(patience.hello)),
+            Phase::Loading if silence >= patience.startup_silence => {
+                Err(Fault::SlowStart(patience.startup_silence))
+            }
+            Phase::Serving if !self.running.is_empty() && silence >= patience.stall => {
+                Err(Fault::Stalled(patience.stall))
+            }
+            Phase::Serving => {
+                let unanswered =
+                    self.pinged.is_some_and(|at| now.saturating_duration_since(at) >= patience.ping);
+                if self.running.is_empty() && unanswered && silence >= patience.ping {
+                    return Err(Fault::Unanswered(patience.ping));
+                }
+                if self.pinged.is_none() {
+                    self.nonce += 1;
+                    self.pinged = Some(now);
+                    return self.say(&ToWorker::Ping { nonce: self.nonce });
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unknown(what: &str, id: SynthesisId) -> Fault {
+    Fault::Violation(format!("it sent {what} of synthesis {id}, which it does not have"))
+}

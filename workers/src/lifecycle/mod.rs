@@ -1,0 +1,33 @@
+//! A worker's life.
+//!
+//! ```text
+//!  Stopped ──start──▶ Starting ──ready line──▶ Ready ◀──sent / ended──▶ Busy
+//!                        │                       │                       │
+//!                        └────── fault ──────────┴──── fault ────────────┘        any ──stop──▶ Stopping
+//!                                   ▼                                                             │ reaped
+//!                               Stopping (asked, SIGTERM, SIGKILL, reaped)                        ▼
+//!                                   │                                                          Stopped
+//!              ┌────────────────────┼───────────────────────┐
+//!   too many failed starts    failed start, or        had finished a synthesis,
+//!              ▼             a life without one       or was asked to restart
+//!           Failed                  ▼                       ▼
+//!                                Backoff ──delay over──▶ Starting
+//! ```
+//!
+//! - A fault is an exit, a broken protocol, a missed deadline or a fatal error. Before `ready` it is a failed
+//!   start, counted apart: after [`startup_failures`](crate::spec::Patience::startup_failures) in a row the
+//!   worker is given up until someone starts it again.
+//! - After `ready` it is a crash. A worker that had finished a synthesis starts again at once; the delay grows only
+//!   over lives that finished none.
+//! - [`state`] decides, [`backoff`] tells how long, [`actor`] acts: one task owns state, child and connection,
+//!   and every life ends in the same few lines.
+
+mod actor;
+mod backoff;
+mod fault;
+mod life;
+mod state;
+
+pub(crate) use actor::{Actor, Command, Order};
+pub use fault::Fault;
+pub use state::State;

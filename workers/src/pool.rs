@@ -1,0 +1,213 @@
+//! All workers of one engine, and the right to use one of them.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::{
+    lifecycle::{Command, Order, State},
+    process::Launch,
+    protocol::Ready,
+    spec::WorkerSpec,
+    synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest},
+    worker::{Worker, WorkerStatus},
+};
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// The workers of one engine.
+#[derive(Debug)]
+pub struct Pool {
+    engine: String,
+    workers: Vec<Worker>,
+    idle: Arc<Idle>,
+}
+
+impl Pool {
+    /// Starts a worker for each spec. `changed` is notified whenever a worker becomes free or its life changes.
+    pub fn start(
+        engine: &str,
+        specs: Vec<WorkerSpec>,
+        launcher: Arc<dyn Launch>,
+        changed: Arc<Notify>,
+    ) -> Self {
+        let idle = Arc::new(Idle { seats: Mutex::default(), changed });
+        let spawn = |(index, spec)| Worker::spawn(spec, Arc::clone(&launcher), Arc::clone(&idle), index);
+        let workers: Vec<_> = specs.into_iter().enumerate().map(spawn).collect();
+        Self { engine: engine.to_owned(), workers, idle }
+    }
+
+    /// Name of the engine.
+    pub fn engine(&self) -> &str {
+        &self.engine
+    }
+
+    /// Takes a warm worker that nobody uses, if there is one.
+    pub fn try_lease(&self) -> Option<Lease> {
+        let permit = self.idle.lock().permits.pop_front()?;
+        Some(Lease { permit, idle: Arc::clone(&self.idle) })
+    }
+
+    /// Each worker's name and present status.
+    pub fn statuses(&self) -> impl Iterator<Item = (&str, WorkerStatus)> {
+        self.workers.iter().map(|worker| (worker.name(), worker.watch().borrow().clone()))
+    }
+
+    /// Follows each worker's status.
+    pub fn watch(&self) -> impl Iterator<Item = watch::Receiver<WorkerStatus>> {
+        self.workers.iter().map(Worker::watch)
+    }
+
+    /// What a ready worker said of itself, once there is one.
+    pub fn ready(&self) -> Option<Arc<Ready>> {
+        self.workers.iter().find_map(|worker| worker.watch().borrow().ready.clone())
+    }
+
+    /// Whether every worker was given up.
+    pub fn has_failed(&self) -> bool {
+        self.workers.iter().all(|worker| worker.watch().borrow().state == State::Failed)
+    }
+
+    /// Replaces the workers one by one; each finishes first what it is speaking. Given-up ones try again.
+    pub async fn restart(&self) {
+        for worker in &self.workers {
+            let mut status = worker.watch();
+            let life = status.borrow().lives;
+            worker.tell(Command::Restart).await;
+            let renewed = |status: &WorkerStatus| {
+                status.lives > life && matches!(status.state, State::Ready | State::Busy | State::Failed)
+            };
+            // Only a worker whose task ended breaks the watch; it needs no waiting for.
+            drop(status.wait_for(renewed).await);
+        }
+    }
+
+    /// Ends all workers and waits until their processes are gone.
+    pub async fn stop(self) {
+        let stops = self.workers.into_iter().map(|worker| tokio::spawn(worker.stop()));
+        for stop in stops.collect::<Vec<_>>() {
+            if let Err(error) = stop.await {
+                tracing::error!(%error, "Could not wait for a worker to stop");
+            }
+        }
+    }
+}
+
+/// The right to one worker, given back on drop or when the synthesis it was spent on has ended.
+pub struct Lease {
+    permit: Permit,
+    idle: Arc<Idle>,
+}
+
+impl Lease {
+    /// Spends the lease on one synthesis.
+    pub fn synthesize(self, request: SynthesisRequest) -> Synthesis {
+        let id = SynthesisId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
+        let (events, receiver) = mpsc::unbounded_channel();
+        let (life, mailbox) = (self.permit.life, self.permit.mailbox.clone());
+        let order = Order { id, request, life, events, lease: self };
+        if let Err(refused) = mailbox.try_send(Command::Synthesize(Box::new(order)))
+            && let Command::Synthesize(order) = refused.into_inner()
+        {
+            let reason = "it takes no orders".into();
+            // The receiver is still in our hands.
+            drop(order.events.send(SynthesisEvent::Failed(Failure::WorkerLost { reason })));
+        }
+        Synthesis::new(id, receiver, mailbox)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.idle.give_back(&self.permit);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("permit", &self.permit).finish_non_exhaustive()
+    }
+}
+
+/// Permission to use one worker during one of its lives.
+#[derive(Clone, Debug)]
+struct Permit {
+    index: usize,
+    life: u64,
+    mailbox: mpsc::Sender<Command>,
+}
+
+/// The permits of a pool that nobody holds.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    seats: Mutex<Seats>,
+    changed: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Seats {
+    permits: VecDeque<Permit>,
+    /// The life in which each worker takes orders, if it does.
+    lives: Vec<Option<u64>>,
+}
+
+impl Idle {
+    fn lock(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, permit: &Permit) {
+        let mut seats = self.lock();
+        if seats.lives.get(permit.index) == Some(&Some(permit.life)) {
+            seats.permits.push_back(permit.clone());
+        }
+        drop(seats);
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn seat(self: Arc<Self>, index: usize, mailbox: mpsc::WeakSender<Command>) -> Seat {
+        let mut seats = self.lock();
+        if seats.lives.len() <= index {
+            seats.lives.resize(index + 1, None);
+        }
+        drop(seats);
+        Seat { idle: self, index, mailbox }
+    }
+}
+
+/// A worker's place in its pool: how its task says that it takes orders, or no longer does.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    idle: Arc<Idle>,
+    index: usize,
+    mailbox: mpsc::WeakSender<Command>,
+}
+
+impl Seat {
+    /// Takes orders from now on, as long as this life lasts.
+    pub(crate) fn offer(&self, life: u64) {
+        let Some(mailbox) = self.mailbox.upgrade() else { return };
+        if let Some(seat) = self.idle.lock().lives.get_mut(self.index) {
+            *seat = Some(life);
+        }
+        self.idle.give_back(&Permit { index: self.index, life, mailbox });
+    }
+
+    /// Takes no orders any more.
+    pub(crate) fn revoke(&self) {
+        let mut seats = self.idle.lock();
+        if let Some(seat) = seats.lives.get_mut(self.index) {
+            *seat = None;
+        }
+        seats.permits.retain(|permit| permit.index != self.index);
+        drop(seats);
+        self.idle.changed.notify_one();
+    }
+}
