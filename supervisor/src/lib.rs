@@ -1,1 +1,37 @@
+//! iShowTTS: text in, speech out, from warm Python engines under one supervisor.
+//!
+//! Knowledge flows one way; a module uses only those to its left:
+//!
+//! ```text
+//! package, config ← voices, speech, environments, metrics ← pools ← schedule ← stream ← surface ← app ← main
+//! ```
+//!
+//! - [`config`]: the file, typed, or every problem in it;
+//! - [`package`]: the Python code, locks and notices that the binary carries;
+//! - [`environments`]: each engine's Python environment, built when its lock changes;
+//! - [`speech`]: text → segments, audio → stream, no HTTP and no worker;
+//! - [`voices`]: which engine speaks which stretch of a text;
+//! - [`pools`]: configuration → workers;
+//! - [`schedule`]: who may speak next;
+//! - [`stream`]: one utterance's audio in order, measured;
+//! - [`surface`]: HTTP, a thin translator;
+//! - [`app`]: everything put together and taken apart again.
 
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod environments;
+pub mod metrics;
+pub mod package;
+pub mod pools;
+pub mod schedule;
+pub mod shutdown;
+pub mod speech;
+pub mod stream;
+pub mod surface;
+pub mod systemd;
+pub mod telemetry;
+pub mod voices;
+
+/// Version and commit, as `--version` prints them.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("ISHOWTTS_COMMIT"), ")");

@@ -1,1 +1,7 @@
-fn main() {}
+//! `ishowtts`: see `--help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ishowtts::cli::main()
+}

@@ -35,11 +35,11 @@ impl Pool {
     pub fn start(
         engine: &str,
         specs: Vec<WorkerSpec>,
-        launcher: Arc<dyn Launch>,
+        launcher: &Arc<dyn Launch>,
         changed: Arc<Notify>,
     ) -> Self {
         let idle = Arc::new(Idle { seats: Mutex::default(), changed });
-        let spawn = |(index, spec)| Worker::spawn(spec, Arc::clone(&launcher), Arc::clone(&idle), index);
+        let spawn = |(index, spec)| Worker::spawn(spec, Arc::clone(launcher), Arc::clone(&idle), index);
         let workers: Vec<_> = specs.into_iter().enumerate().map(spawn).collect();
         Self { engine: engine.to_owned(), workers, idle }
     }
@@ -90,12 +90,12 @@ impl Pool {
     }
 
     /// Ends all workers and waits until their processes are gone.
-    pub async fn stop(self) {
-        let stops = self.workers.into_iter().map(|worker| tokio::spawn(worker.stop()));
-        for stop in stops.collect::<Vec<_>>() {
-            if let Err(error) = stop.await {
-                tracing::error!(%error, "Could not wait for a worker to stop");
-            }
+    pub async fn stop(&self) {
+        for worker in &self.workers {
+            worker.tell(Command::Stop).await;
+        }
+        for worker in &self.workers {
+            worker.stopped().await;
         }
     }
 }
@@ -107,6 +107,11 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// What the worker said when it became ready.
+    pub fn ready(&self) -> &Ready {
+        &self.permit.ready
+    }
+
     /// Spends the lease on one synthesis.
     pub fn synthesize(self, request: SynthesisRequest) -> Synthesis {
         let id = SynthesisId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
@@ -141,6 +146,7 @@ impl fmt::Debug for Lease {
 struct Permit {
     index: usize,
     life: u64,
+    ready: Arc<Ready>,
     mailbox: mpsc::Sender<Command>,
 }
 
@@ -192,12 +198,17 @@ pub(crate) struct Seat {
 
 impl Seat {
     /// Takes orders from now on, as long as this life lasts.
-    pub(crate) fn offer(&self, life: u64) {
+    pub(crate) fn offer(&self, life: u64, ready: Arc<Ready>) {
         let Some(mailbox) = self.mailbox.upgrade() else { return };
         if let Some(seat) = self.idle.lock().lives.get_mut(self.index) {
             *seat = Some(life);
         }
-        self.idle.give_back(&Permit { index: self.index, life, mailbox });
+        self.idle.give_back(&Permit { index: self.index, life, ready, mailbox });
+    }
+
+    /// Tells whoever waits for workers that something about this one is different.
+    pub(crate) fn tell(&self) {
+        self.idle.changed.notify_one();
     }
 
     /// Takes no orders any more.

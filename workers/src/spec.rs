@@ -96,7 +96,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             // Python and its heavier packages come up in 1 to 5 s, tens of seconds on a busy board.
-            hello: Duration::from_secs(60),
+            hello: Duration::from_mins(1),
             // A compiler may work for minutes without a word on a first start.
             startup_silence: Duration::from_mins(10),
             stall: Duration::from_secs(30),

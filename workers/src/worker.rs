@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     lifecycle::{Actor, Command, Fault, State},
@@ -66,7 +63,6 @@ pub struct Worker {
     name: String,
     mailbox: mpsc::Sender<Command>,
     status: watch::Receiver<WorkerStatus>,
-    task: JoinHandle<()>,
 }
 
 impl Worker {
@@ -75,8 +71,8 @@ impl Worker {
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
         let (published, status) = watch::channel(WorkerStatus::new());
         let seat = idle.seat(index, mailbox.downgrade());
-        let task = tokio::spawn(Actor::new(spec, launcher, inbox, published, seat).run());
-        Self { name, mailbox, status, task }
+        tokio::spawn(Actor::new(spec, launcher, inbox, published, seat).run());
+        Self { name, mailbox, status }
     }
 
     /// `piper/0`.
@@ -94,12 +90,9 @@ impl Worker {
         drop(self.mailbox.send(command).await);
     }
 
-    /// Ends the process and waits until it is gone.
-    pub(crate) async fn stop(self) {
-        self.tell(Command::Stop).await;
-        drop(self.mailbox);
-        if let Err(error) = self.task.await {
-            tracing::error!(worker = self.name, %error, "The worker's task failed");
-        }
+    /// Waits until the worker, once told to stop, has no process any more.
+    pub(crate) async fn stopped(&self) {
+        // A task that has ended, which closes the watch, leaves no process.
+        drop(self.watch().wait_for(|status| status.state == State::Stopped).await);
     }
 }

@@ -156,6 +156,7 @@ impl Actor {
         self.tell_of(&fault, was_starting, life.map(|life| life.last_words()).unwrap_or_default());
         let deed = self.step(Input::Reaped);
         self.note(|status| (status.pid, status.ready, status.progress) = (None, None, None));
+        self.seat.tell();
         if self.lifecycle.state() == State::Failed {
             tracing::error!(worker = self.name, "Gave the worker up after too many failed starts in a row");
         }
@@ -190,9 +191,9 @@ impl Actor {
         self.note(|status| {
             status.memory = ready.memory;
             status.progress = None;
-            status.ready = Some(ready);
+            status.ready = Some(Arc::clone(&ready));
         });
-        self.seat.offer(self.lives);
+        self.seat.offer(self.lives, ready);
     }
 
     /// Takes an order in, unless it was meant for an earlier life.

@@ -1,0 +1,230 @@
+//! The composition root: the only file that knows every room.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    error::Error,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::serve::ListenerExt;
+use ishowtts_workers::{
+    lifecycle::State,
+    process::{Launch, Launcher},
+};
+use tempfile::TempDir;
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    config::Config,
+    environments::{Environments, Progress},
+    metrics::Metrics,
+    package,
+    pools::{Places, Pools},
+    schedule::Scheduler,
+    shutdown::Signals,
+    surface::{self, AppState, Shared},
+    systemd,
+    voices::VoiceBook,
+};
+
+/// What a service manager is asked for each time that a step of setting up is told, in microseconds.
+const SETUP_STEP: u32 = 300_000_000;
+/// How long connections may take to close once everything was answered.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Workers, and the way to them.
+#[derive(Debug)]
+pub struct Running {
+    /// Who may speak next.
+    pub scheduler: Arc<Scheduler>,
+    /// All families.
+    pub metrics: Arc<Metrics>,
+    pools: Arc<Pools>,
+    /// Sockets and scratch files; gone with it.
+    _runtime: TempDir,
+}
+
+impl Running {
+    /// Sets up what is missing and starts the workers of every enabled engine. An engine whose environment
+    /// cannot be made is unavailable, and the others go on.
+    pub async fn start(
+        config: &Config,
+        level: &str,
+        progress: &dyn Progress,
+    ) -> Result<Self, Box<dyn Error>> {
+        let environments =
+            Environments::new(&config.server.state_dir, config.server.python.as_deref()).await?;
+        let mut interpreters = BTreeMap::new();
+        let mut unavailable = BTreeMap::new();
+        for (name, _) in config.enabled_engines() {
+            match environments.ensure(name, progress).await {
+                Ok(python) => {
+                    interpreters.insert(name.clone(), python);
+                }
+                Err(error) => {
+                    tracing::error!(engine = name, "The engine is not available: {error}");
+                    unavailable.insert(name.clone(), error.to_string());
+                }
+            }
+        }
+        let runtime = runtime_dir()?;
+        let places = Places {
+            code: package::unpack(&config.server.state_dir.join("worker-code"))?,
+            runtime: runtime.path().to_owned(),
+            interpreters,
+            // Holds even when the file on disk is replaced by an upgrade: it names the program that runs.
+            launcher: PathBuf::from("/proc/self/exe"),
+            log_level: worker_level(level).to_owned(),
+        };
+        let launcher: Arc<dyn Launch> = Arc::new(Launcher::start()?);
+        let pools = Arc::new(Pools::start(config, &places, &launcher, unavailable));
+        let metrics = Arc::new(Metrics::new()?);
+        metrics.up.set(1.0);
+        let limit = config.limits.max_requests;
+        let scheduler = Arc::new(Scheduler::start(Arc::clone(&pools), limit, Arc::clone(&metrics)));
+        Ok(Self { scheduler, metrics, pools, _runtime: runtime })
+    }
+
+    /// Ends the workers and waits until they are gone.
+    pub async fn stop(&self) {
+        self.pools.stop().await;
+    }
+
+    /// Waits until every required engine has a ready worker or was given up, and tells how it came out.
+    async fn settled(&self, required: &[String]) -> String {
+        for pool in self.pools.iter().filter(|pool| required.contains(&pool.engine().to_owned())) {
+            let settled = pool.watch().map(|mut status| async move {
+                let settled = |state| matches!(state, State::Ready | State::Busy | State::Failed);
+                // A worker whose task has ended is settled too.
+                drop(status.wait_for(|status| settled(status.state)).await);
+            });
+            let mut settled: Vec<_> = settled.map(Box::pin).collect();
+            while !settled.is_empty() && self.pools.ready(pool.engine()).is_none() {
+                let ((), _, rest) = futures_util::future::select_all(settled).await;
+                settled = rest;
+            }
+        }
+        let failed: Vec<&String> =
+            required.iter().filter(|engine| self.pools.failure(engine).is_some()).collect();
+        if failed.is_empty() { "Ready".into() } else { format!("Ready, but without {failed:?}") }
+    }
+}
+
+/// Serves HTTP until a signal ends it.
+pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
+    let mut signals = Signals::listen()?;
+    let address = config.server.listen;
+    // First of all: a port that is taken shows before anything is built or loaded.
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("could not listen on {address}: {error}")))?;
+    let address = listener.local_addr()?;
+    tracing::info!(version = crate::VERSION, %address, "Starting");
+
+    let running = tokio::select! {
+        running = Running::start(&config, level, &Told) => running?,
+        signal = signals.next() => {
+            tracing::info!(signal, "Ended before everything was set up");
+            return Ok(());
+        }
+    };
+    let required: Vec<String> = config
+        .enabled_engines()
+        .filter(|(_, engine)| engine.required)
+        .map(|(name, _)| name.clone())
+        .collect();
+    let state = AppState::new(Shared {
+        scheduler: Arc::clone(&running.scheduler),
+        voices: VoiceBook::new(&config),
+        metrics: Arc::clone(&running.metrics),
+        limits: config.limits.clone(),
+        server: config.server.clone(),
+        required: required.clone(),
+        started: Instant::now(),
+    });
+    let (close, closed) = oneshot::channel::<()>();
+    // Headers and audio leave as they come, in as few packets as hyper can make of them.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let serving = axum::serve(listener, surface::router(state));
+    // A closed channel is as good as a word.
+    let serving = serving.with_graceful_shutdown(async move { drop(closed.await) });
+    let mut serving = tokio::spawn(serving.into_future());
+    tracing::info!(%address, "Listening");
+
+    let announce = async {
+        let status = running.settled(&required).await;
+        systemd::ready(&status);
+        tracing::info!("{status}");
+        std::future::pending::<()>().await;
+    };
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = announce => return Ok(()),
+        ended = &mut serving => {
+            ended??;
+            return Err("the listener ended by itself".into());
+        }
+    };
+
+    tracing::info!(signal, in_flight = running.scheduler.in_flight(), "Draining");
+    systemd::stopping();
+    running.scheduler.drain();
+    tokio::select! {
+        () = running.scheduler.drained() => tracing::info!("Drained: every request was answered"),
+        () = sleep(config.server.grace) => {
+            tracing::warn!(in_flight = running.scheduler.in_flight(), "The grace time is over");
+        }
+        signal = signals.next() => tracing::warn!(signal, "Told again: not waiting any longer"),
+    }
+    drop(close);
+    if timeout(GOODBYE, &mut serving).await.is_err() {
+        serving.abort();
+    }
+    running.stop().await;
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+/// Tells the log, and the service manager that it is worth waiting for.
+struct Told;
+
+impl Progress for Told {
+    fn step(&self, engine: &str, step: &str) {
+        tracing::info!(engine, "Setting up: {step}");
+        systemd::extend_timeout(SETUP_STEP);
+        systemd::status(&format!("Setting up {engine}: {step}"));
+    }
+
+    fn notice(&self, text: &str) {
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            tracing::info!("{line}");
+        }
+    }
+}
+
+/// A directory that only we may enter, with a path short enough for a socket's name.
+fn runtime_dir() -> io::Result<TempDir> {
+    let given = env::var_os("RUNTIME_DIRECTORY").or_else(|| env::var_os("XDG_RUNTIME_DIR"));
+    let usable = |dir: &PathBuf| dir.is_dir() && dir.as_os_str().len() < 60;
+    let parent = given.map(PathBuf::from).filter(usable).unwrap_or_else(env::temp_dir);
+    let private = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix("ishowtts-").permissions(private).tempdir_in(&parent).map_err(|error| {
+        io::Error::new(error.kind(), format!("could not make a directory in {}: {error}", parent.display()))
+    })
+}
+
+/// The part of a log filter that a worker understands.
+fn worker_level(filter: &str) -> &str {
+    let known = ["error", "warn", "info", "debug", "trace"];
+    let first = filter.split(',').find(|part| !part.contains('='));
+    known.into_iter().find(|level| first == Some(level)).unwrap_or("info")
+}

@@ -1,0 +1,29 @@
+//! `ishowtts check-config`: by the time it runs, the configuration has been found valid.
+
+use std::error::Error;
+
+use super::say_line;
+use crate::config::Config;
+
+/// Shows what is in force.
+#[expect(clippy::unnecessary_wraps, reason = "all tasks are called alike")]
+pub(super) fn run(config: &Config) -> Result<(), Box<dyn Error>> {
+    let file = config.file.as_ref().map_or("built in".into(), |path| path.display().to_string());
+    say_line(&format!("configuration: {file} (valid)"));
+    say_line(&format!("listen:        {}", config.server.listen));
+    say_line(&format!("state:         {}", config.server.state_dir.display()));
+    for (name, engine) in &config.engines {
+        let how = if engine.enabled {
+            format!("on, {} worker(s) on {}, {} thread(s)", engine.replicas, engine.device, engine.threads)
+        } else {
+            "off".into()
+        };
+        say_line(&format!("engine {name}: {how}"));
+    }
+    for (name, voice) in &config.voices {
+        let routes: Vec<String> =
+            voice.routes.iter().map(|(language, route)| format!("{language} by {}", route.engine)).collect();
+        say_line(&format!("voice {name}: {}", routes.join(", ")));
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The command line: what may be asked for, and the way to it.
+
+mod args;
+mod check_config;
+mod doctor;
+mod progress;
+mod say;
+mod setup;
+mod voices;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use ishowtts_workers::process::exec::{ExecPlan, exec};
+
+use self::args::{Args, Task};
+use crate::{app, config, telemetry};
+
+/// Exit code of a command line or a configuration that cannot be followed.
+const MISUSE: u8 = 2;
+
+/// Runs the process from its arguments to its exit code.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    match args.task() {
+        // Becomes another program: no runtime, no threads, nothing of what follows.
+        Task::WorkerExec(plan) => match exec(ExecPlan::from(plan)) {
+            Err(error) => {
+                complain(&error);
+                ExitCode::from(126)
+            }
+        },
+        task => run(&args, task),
+    }
+}
+
+fn run(args: &Args, task: Task) -> ExitCode {
+    // A server tells what it does; a command tells what went wrong.
+    let usual = if matches!(task, Task::Serve) { "info" } else { "warn" };
+    let level = args.log_level.as_deref().unwrap_or(usual);
+    if let Err(message) = telemetry::start(level, args.log_json) {
+        complain(&io::Error::other(message));
+        return ExitCode::from(MISUSE);
+    }
+    let config = match config::load(&args.overrides()) {
+        Ok(config) => config,
+        Err(problems) => {
+            complain(&problems);
+            return ExitCode::from(MISUSE);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match task {
+            Task::Serve => app::serve(config, level).await.map(|()| ExitCode::SUCCESS),
+            Task::Say(say) => say::run(config, level, say).await.map(|()| ExitCode::SUCCESS),
+            Task::Setup { engine } => {
+                setup::run(&config, engine.as_deref()).await.map(|()| ExitCode::SUCCESS)
+            }
+            Task::Voices { server } => voices::run(&config, server).await.map(|()| ExitCode::SUCCESS),
+            Task::Doctor => doctor::run(&config).await,
+            Task::CheckConfig => check_config::run(&config).map(|()| ExitCode::SUCCESS),
+            Task::WorkerExec(_) => Ok(ExitCode::SUCCESS),
+        }
+    });
+    // Threads that wait for a file lock or a name look-up are not waited for.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|error| {
+        complain(error.as_ref());
+        ExitCode::FAILURE
+    })
+}
+
+/// Tells an error and what caused it, in one line.
+fn complain(error: &(dyn std::error::Error + 'static)) {
+    let mut line = format!("ishowtts: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line = format!("{line}: {cause}");
+        source = cause.source();
+    }
+    complain_line(&line);
+}
+
+/// A line for whoever reads our output; a reader that went away wants no more.
+fn say_line(line: &str) {
+    drop(writeln!(io::stdout(), "{line}"));
+}
+
+/// A line for whoever watches us; with stderr closed that is nobody.
+fn complain_line(line: &str) {
+    drop(writeln!(io::stderr(), "{line}"));
+}

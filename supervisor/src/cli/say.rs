@@ -1,0 +1,179 @@
+//! `ishowtts say`: a text into a file, with a running server or without one.
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, IsTerminal, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use serde_json::{Map, json};
+
+use super::{args::Say, complain_line, progress::Spinner};
+use crate::{
+    app::Running,
+    config::Config,
+    metrics::Surface,
+    speech::{Encoder, Format, Priority, Utterance},
+    stream::{Account, Stream, milliseconds},
+    voices::VoiceBook,
+};
+
+/// Where the audio goes when nobody says where, at a terminal.
+const USUAL_FILE: &str = "speech.wav";
+
+/// Speaks.
+pub(super) async fn run(config: Config, level: &str, say: Say) -> Result<(), Box<dyn Error>> {
+    let mut text = say.text.clone();
+    if text == "-" {
+        text.clear();
+        io::stdin().read_to_string(&mut text)?;
+    }
+    if !(0.25..=4.0).contains(&say.speed) {
+        return Err(format!("--speed must be from 0.25 to 4, not {}", say.speed).into());
+    }
+    let target = target(&say);
+    let format = match target.as_deref().and_then(Path::extension) {
+        Some(extension) if extension == "pcm" => Format::Pcm,
+        _ => Format::Wav,
+    };
+    let spinner = Spinner::start();
+    let (pieces, told) = match &say.server {
+        Some(url) => from_server(url, &text, &say, format, &spinner).await?,
+        None => alone(config, level, &text, &say, format, &spinner).await?,
+    };
+    spinner.end();
+    write(target.as_deref(), &pieces)?;
+    if let Some(path) = target.filter(|_| io::stderr().is_terminal()) {
+        complain_line(&format!("{}: {told}", path.display()));
+    }
+    Ok(())
+}
+
+fn target(say: &Say) -> Option<PathBuf> {
+    match &say.output {
+        Some(path) if path.as_os_str() == "-" => None,
+        Some(path) => Some(path.clone()),
+        None if io::stdout().is_terminal() => Some(USUAL_FILE.into()),
+        None => None,
+    }
+}
+
+fn write(target: Option<&Path>, pieces: &[Bytes]) -> io::Result<()> {
+    let Some(path) = target else {
+        let mut out = io::stdout().lock();
+        pieces.iter().try_for_each(|piece| out.write_all(piece))?;
+        return out.flush();
+    };
+    // Whole or not at all: a reader of the file never sees half a sentence.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let explain = |error: io::Error| {
+        io::Error::new(error.kind(), format!("could not write {}: {error}", path.display()))
+    };
+    let regular = fs::metadata(path).is_ok_and(|found| !found.is_file());
+    if regular {
+        let mut file = fs::File::options().write(true).open(path).map_err(explain)?;
+        return pieces.iter().try_for_each(|piece| file.write_all(piece)).map_err(explain);
+    }
+    let mut draft = tempfile::Builder::new().prefix(".ishowtts-").tempfile_in(folder).map_err(explain)?;
+    pieces.iter().try_for_each(|piece| draft.write_all(piece)).map_err(explain)?;
+    set_usual_mode(draft.as_file()).map_err(explain)?;
+    draft.persist(path).map(drop).map_err(|error| explain(error.error))
+}
+
+/// Temporary files are private; this one is to be an ordinary file.
+fn set_usual_mode(file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    // The mask can only be read by setting it; at this point no other thread makes files.
+    let mask = nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+    nix::sys::stat::umask(mask);
+    file.set_permissions(fs::Permissions::from_mode(0o666 & !mask.bits()))
+}
+
+async fn from_server(
+    url: &str,
+    text: &str,
+    say: &Say,
+    format: Format,
+    spinner: &Spinner,
+) -> Result<(Vec<Bytes>, String), Box<dyn Error>> {
+    spinner.say("speaking");
+    let format = if format == Format::Pcm { "pcm" } else { "wav" };
+    let body = json!({ "text": text, "voice_id": say.voice, "speed": say.speed, "format": format });
+    let url = format!("{}/api/tts", url.trim_end_matches('/'));
+    let answer = reqwest::Client::new().post(url).json(&body).send().await?;
+    if !answer.status().is_success() {
+        let status = answer.status();
+        let told: serde_json::Value = answer.json().await.unwrap_or_default();
+        return Err(
+            format!("{} ({status})", told["error"]["message"].as_str().unwrap_or("no reason given")).into()
+        );
+    }
+    let header = |name: &str| {
+        answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("?").to_owned()
+    };
+    let told = format!("{} ms of audio, RTF {}", header("x-audio-ms"), header("x-rtf"));
+    Ok((vec![answer.bytes().await?], told))
+}
+
+/// Starts just the engines that this text needs, speaks, and ends them again.
+async fn alone(
+    mut config: Config,
+    level: &str,
+    text: &str,
+    say: &Say,
+    format: Format,
+    spinner: &Spinner,
+) -> Result<(Vec<Bytes>, String), Box<dyn Error>> {
+    let cast = VoiceBook::new(&config).cast(say.voice.as_deref(), text, &|_| None)?;
+    let length = text.chars().count();
+    if length > config.limits.max_text_chars {
+        return Err(format!(
+            "the text has {length} characters; at most {} are allowed",
+            config.limits.max_text_chars
+        )
+        .into());
+    }
+    let utterance = Utterance {
+        seed: Utterance::seed_of(&cast.voice, text, say.speed, &Map::new()),
+        voice: cast.voice,
+        parts: cast.parts,
+        speed: say.speed,
+        options: Map::new(),
+        format,
+        sample_rate: None,
+        priority: Priority::Interactive,
+        deadline: None,
+        skipped: cast.skipped,
+    };
+    let needed: Vec<String> = utterance.engines().into_iter().map(str::to_owned).collect();
+    for (name, engine) in &mut config.engines {
+        engine.enabled &= needed.contains(name);
+        engine.replicas = 1;
+    }
+    let running = Running::start(&config, level, spinner).await?;
+    spinner.say(format!("loading {}", needed.join(" and ")));
+    let spoken = tokio::select! {
+        spoken = speak(&running, utterance) => spoken,
+        signal = tokio::signal::ctrl_c() => Err(signal.err().map_or("interrupted".into(), Into::into)),
+    };
+    running.stop().await;
+    let (pieces, rate, told) = spoken?;
+    let length = pieces.iter().map(Bytes::len).sum();
+    let header = Encoder::new(format, rate).header(Some(length));
+    Ok((std::iter::once(header).chain(pieces).collect(), told))
+}
+
+async fn speak(running: &Running, utterance: Utterance) -> Result<(Vec<Bytes>, u32, String), Box<dyn Error>> {
+    // Loading may take its time: nobody else waits.
+    let patience = std::time::Duration::from_hours(1);
+    let account = Account::open(Arc::clone(&running.metrics), Surface::Cli, "say".into());
+    let stream = Stream::open(&running.scheduler, utterance, patience, account).await?;
+    let rate = stream.sample_rate();
+    let spoken = stream.whole().await?;
+    let told = format!("{} ms of audio, RTF {:.3}", milliseconds(spoken.report.audio), spoken.report.rtf());
+    Ok((spoken.pieces, rate, told))
+}

@@ -1,0 +1,25 @@
+//! `ishowtts setup`.
+
+use std::error::Error;
+
+use super::{progress::Spinner, say_line};
+use crate::{config::Config, environments::Environments, package};
+
+/// Builds what is missing.
+pub(super) async fn run(config: &Config, engine: Option<&str>) -> Result<(), Box<dyn Error>> {
+    let engines: Vec<String> = match engine {
+        Some(engine) if !package::engines().iter().any(|known| known == engine) => {
+            let known = package::engines().join(", ");
+            return Err(format!("there is no engine {engine:?}; there are {known}").into());
+        }
+        Some(engine) => vec![engine.to_owned()],
+        None => config.enabled_engines().map(|(name, _)| name.clone()).collect(),
+    };
+    let spinner = Spinner::start();
+    let environments = Environments::new(&config.server.state_dir, config.server.python.as_deref()).await?;
+    for engine in engines {
+        let python = environments.ensure(&engine, &spinner).await?;
+        spinner.0.suspend(|| say_line(&format!("{engine}: ready, runs on {}", python.display())));
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `[engines.NAME]`: the keys that all engines share, and the engine's own, which its worker checks.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::{Map, Value};
+
+use super::{
+    raw::{Notes, Table},
+    server::absolute,
+};
+
+/// One engine and how it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Engine {
+    /// Whether it is used at all.
+    pub enabled: bool,
+    /// Device to compute on.
+    pub device: String,
+    /// How many workers.
+    pub replicas: u32,
+    /// Threads that each worker computes with.
+    pub threads: u32,
+    /// Whether the server counts as ready only with it.
+    pub required: bool,
+    /// Variables for its workers.
+    pub env: BTreeMap<String, String>,
+    /// CPUs that its workers may use; empty means all.
+    pub cpus: Vec<usize>,
+    /// Nice value to add.
+    pub nice: i32,
+    /// Most address space of a worker, in MiB.
+    pub memory_mb: Option<u64>,
+    /// How long a worker may make no progress on a segment, in seconds.
+    pub stall_s: u32,
+    /// What the engine adds of its own.
+    pub settings: Map<String, Value>,
+}
+
+pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Path) -> Engine {
+    // `tone` computes next to nothing, so it takes no share of any device.
+    let default_device = if name == "tone" { "none" } else { "cpu" };
+    let device = table.string("device");
+    if let Some(found) = &device
+        && !is_device(&found.value)
+    {
+        found.problem(notes, format!("must be cpu, cuda:N or none, not {:?}", found.value));
+    }
+    let cpus = table.integers("cpus");
+    let env_table = table.table("env");
+    let env = env_table.strings().into_iter().map(|(name, found)| (name, found.value)).collect();
+    let engine = Engine {
+        enabled: table.boolean("enabled", false),
+        device: device.map_or(default_device.to_owned(), |found| found.value),
+        replicas: table.count("replicas", 1, 256, 1),
+        threads: table.count("threads", 1, 1024, 1),
+        required: table.boolean("required", true),
+        env,
+        cpus,
+        nice: table.integer("nice", -20..20).and_then(|nice| nice.try_into().ok()).unwrap_or(0),
+        memory_mb: table.integer("memory_mb", 64..1 << 30).and_then(|mb| mb.try_into().ok()),
+        stall_s: table.count("stall_s", 1, 3600, 30),
+        settings: Map::new(),
+    };
+    Engine {
+        settings: table.rest().into_iter().map(|(key, value)| (key, from_here(value, base))).collect(),
+        ..engine
+    }
+}
+
+fn is_device(name: &str) -> bool {
+    let numbered = name.strip_prefix("cuda:").is_some_and(|number| number.parse::<u8>().is_ok());
+    numbered || name == "cpu" || name == "none"
+}
+
+/// A setting that starts with `./` or `../` is a path, seen from the file that it stands in.
+fn from_here(value: Value, base: &Path) -> Value {
+    match value {
+        Value::String(text) if text.starts_with("./") || text.starts_with("../") => {
+            Value::String(absolute(base.join(text)).to_string_lossy().into_owned())
+        }
+        other => other,
+    }
+}

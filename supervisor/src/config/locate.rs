@@ -1,0 +1,52 @@
+//! Finding the file, reading it, and what the command line says on top of it.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use super::{Config, DEFAULT, Problem, Problems, validate};
+
+/// What the command line says; it wins over the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The file to read.
+    pub config: Option<PathBuf>,
+    /// Address for HTTP.
+    pub listen: Option<String>,
+    /// Where environments and voices live.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Reads the file that `--config`, `ISHOWTTS_CONFIG`, `./config/ishowtts.toml` or `/etc/ishowtts/ishowtts.toml`
+/// names, the first that there is, or else the embedded default.
+pub fn load(overrides: &Overrides) -> Result<Config, Problems> {
+    let file = locate(overrides);
+    let source = match &file {
+        Some(path) => fs::read_to_string(path).map_err(|error| {
+            let message = format!("could not read it: {error}");
+            Problems {
+                file: path.display().to_string(),
+                list: vec![Problem { line: 0, key: String::new(), message }],
+            }
+        })?,
+        None => DEFAULT.to_owned(),
+    };
+    validate::config(file, &source, overrides)
+}
+
+fn locate(overrides: &Overrides) -> Option<PathBuf> {
+    let named = overrides.config.clone().or_else(|| env::var_os("ISHOWTTS_CONFIG").map(PathBuf::from));
+    let usual = ["config/ishowtts.toml", "/etc/ishowtts/ishowtts.toml"];
+    named.or_else(|| usual.iter().map(PathBuf::from).find(|path| path.is_file()))
+}
+
+/// Where environments and voices live unless the file or the command line says otherwise.
+pub(super) fn default_state_dir() -> Option<PathBuf> {
+    // systemd may name several, separated by colons.
+    let from_systemd =
+        env::var("STATE_DIRECTORY").ok().and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
+    let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = data.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".local/share")));
+    from_systemd.or_else(|| data.map(|data| data.join("ishowtts")))
+}

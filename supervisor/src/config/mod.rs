@@ -1,0 +1,86 @@
+//! The configuration: the file as written ([`raw`]) becomes typed values ([`Config`]), or every problem in it
+//! is told at once, with its file, line and key, before anything is bound.
+
+mod engine;
+mod locate;
+mod raw;
+mod server;
+mod validate;
+mod voice;
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+pub use engine::Engine;
+pub use locate::{Overrides, load};
+pub use server::{Limits, Server};
+pub use voice::{Clone, Route, Voice};
+
+/// The configuration file that the binary carries, in force when no other is found.
+pub const DEFAULT: &str = include_str!("../../../config/ishowtts.toml");
+
+/// What the server does, in types.
+#[derive(Debug)]
+pub struct Config {
+    /// Where it was read from; `None` for the embedded default.
+    pub file: Option<PathBuf>,
+    /// Addresses and directories.
+    pub server: Server,
+    /// What a request may ask for.
+    pub limits: Limits,
+    /// The voice for each language that is used when a request names none.
+    pub default_voices: BTreeMap<String, String>,
+    /// Every engine in the file, by name.
+    pub engines: BTreeMap<String, Engine>,
+    /// Every voice in the file, by name.
+    pub voices: BTreeMap<String, Voice>,
+}
+
+impl Config {
+    /// The engines that are switched on.
+    pub fn enabled_engines(&self) -> impl Iterator<Item = (&String, &Engine)> {
+        self.engines.iter().filter(|(_, engine)| engine.enabled)
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug)]
+pub struct Problems {
+    /// Where it was read from.
+    pub file: String,
+    /// In the order of the file.
+    pub list: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Line in the file, from 1; 0 when it is about the whole.
+    pub line: usize,
+    /// The key, in full.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, plural) = (self.list.len(), if self.list.len() == 1 { "" } else { "s" });
+        write!(f, "{count} problem{plural} in {}", self.file)?;
+        for Problem { line, key, message } in &self.list {
+            write!(f, "\n  ")?;
+            if *line > 0 {
+                write!(f, "line {line}: ")?;
+            }
+            if !key.is_empty() {
+                write!(f, "{key}: ")?;
+            }
+            write!(f, "{message}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests;

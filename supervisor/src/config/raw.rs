@@ -1,0 +1,211 @@
+//! The file as written: tables that remember where each key stands, what was asked for, and what was wrong.
+
+use std::{cell::RefCell, collections::BTreeSet, ops::Range};
+
+use serde_json::{Map, Number, Value};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::Problem;
+
+/// Collects what is wrong while the file is read.
+#[derive(Debug)]
+pub(super) struct Notes<'s> {
+    source: &'s str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'s> Notes<'s> {
+    pub(super) fn new(source: &'s str) -> Self {
+        Self { source, problems: RefCell::default() }
+    }
+
+    pub(super) fn problem(
+        &self,
+        at: Option<Range<usize>>,
+        key: impl Into<String>,
+        message: impl Into<String>,
+    ) {
+        let line = at.map_or(0, |at| {
+            let before = self.source.as_bytes().iter().take(at.start);
+            before.filter(|&&byte| byte == b'\n').count() + 1
+        });
+        self.problems.borrow_mut().push(Problem { line, key: key.into(), message: message.into() });
+    }
+
+    /// What was wrong, in the order of the file, each thing once.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+}
+
+/// A value with its place and its full name.
+#[derive(Clone, Debug)]
+pub(super) struct Found<T> {
+    pub(super) value: T,
+    pub(super) key: String,
+    pub(super) at: Range<usize>,
+}
+
+impl<T> Found<T> {
+    pub(super) fn problem(&self, notes: &Notes<'_>, message: impl Into<String>) {
+        notes.problem(Some(self.at.clone()), self.key.clone(), message);
+    }
+}
+
+/// One table of the file. Keys that nobody asked for are problems, unless [`rest`](Self::rest) takes them.
+pub(super) struct Table<'t> {
+    name: String,
+    entries: Option<&'t DeTable<'t>>,
+    notes: &'t Notes<'t>,
+    asked: RefCell<BTreeSet<String>>,
+}
+
+impl<'t> Table<'t> {
+    pub(super) fn root(table: &'t DeTable<'t>, notes: &'t Notes<'t>) -> Self {
+        Self { name: String::new(), entries: Some(table), notes, asked: RefCell::default() }
+    }
+
+    fn full_name(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+
+    fn take(&self, key: &str) -> Option<(&'t Spanned<DeValue<'t>>, Found<()>)> {
+        self.asked.borrow_mut().insert(key.to_owned());
+        let (name, value) = self.entries?.iter().find(|(name, _)| name.get_ref() == key)?;
+        Some((value, Found { value: (), key: self.full_name(key), at: name.span() }))
+    }
+
+    fn typed<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
+    ) -> Option<Found<T>> {
+        let (value, found) = self.take(key)?;
+        if let Some(value) = read(value.get_ref()) {
+            return Some(Found { value, key: found.key, at: found.at });
+        }
+        found.problem(self.notes, format!("must be {expected}, not {}", describe(value.get_ref())));
+        None
+    }
+
+    pub(super) fn string(&self, key: &str) -> Option<Found<String>> {
+        self.typed(key, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
+    pub(super) fn boolean(&self, key: &str, default: bool) -> bool {
+        self.typed(key, "true or false", DeValue::as_bool).map_or(default, |found| found.value)
+    }
+
+    pub(super) fn integer(&self, key: &str, range: Range<i64>) -> Option<i64> {
+        let (least, most) = (range.start, range.end - 1);
+        let expected = format!("a whole number from {least} to {most}");
+        let read = |value: &DeValue<'_>| json(value).as_i64().filter(|number| range.contains(number));
+        self.typed(key, &expected, read).map(|found| found.value)
+    }
+
+    /// A whole number of something counted, from `least` to `most`.
+    pub(super) fn count(&self, key: &str, least: u32, most: u32, default: u32) -> u32 {
+        let number = self.integer(key, i64::from(least)..i64::from(most) + 1);
+        number.and_then(|number| u32::try_from(number).ok()).unwrap_or(default)
+    }
+
+    pub(super) fn integers(&self, key: &str) -> Vec<usize> {
+        let read = |value: &DeValue<'_>| {
+            let numbers = value.as_array()?.iter().map(|item| json(item.get_ref()).as_u64()?.try_into().ok());
+            numbers.collect::<Option<Vec<usize>>>()
+        };
+        self.typed(key, "a list of whole numbers", read).map_or(Vec::new(), |found| found.value)
+    }
+
+    pub(super) fn table(&self, key: &str) -> Table<'t> {
+        let found = self.typed(key, "a table", DeValue::as_table);
+        Table {
+            name: self.full_name(key),
+            entries: found.map(|found| found.value),
+            notes: self.notes,
+            asked: RefCell::default(),
+        }
+    }
+
+    /// Every table in this one, with its name and place.
+    pub(super) fn tables(&self) -> Vec<(Found<String>, Table<'t>)> {
+        let names: Vec<_> = self.names();
+        names.into_iter().map(|found| (found.clone(), self.table(&found.value))).collect()
+    }
+
+    /// Every string in this table, by its key.
+    pub(super) fn strings(&self) -> Vec<(String, Found<String>)> {
+        let names: Vec<_> = self.names();
+        names
+            .into_iter()
+            .filter_map(|found| Some((found.value.clone(), self.string(&found.value)?)))
+            .collect()
+    }
+
+    fn names(&self) -> Vec<Found<String>> {
+        let names = self.entries.into_iter().flat_map(DeTable::keys);
+        let found = |name: &Spanned<std::borrow::Cow<'_, str>>| {
+            let value = name.get_ref().to_string();
+            Found { key: self.full_name(&value), value, at: name.span() }
+        };
+        names.map(found).collect()
+    }
+
+    /// The keys that nobody asked for, as JSON.
+    pub(super) fn rest(&self) -> Map<String, Value> {
+        let asked = self.asked.take();
+        let entries = self.entries.into_iter().flatten();
+        let rest = entries.filter(|(name, _)| !asked.contains(name.get_ref().as_ref()));
+        let rest: Map<_, _> =
+            rest.map(|(name, value)| (name.get_ref().to_string(), json(value.get_ref()))).collect();
+        self.asked.borrow_mut().extend(asked.into_iter().chain(rest.keys().cloned()));
+        rest
+    }
+
+    /// Says which keys nobody asked for.
+    pub(super) fn finish(&self) {
+        let asked = self.asked.borrow();
+        for name in self.names() {
+            if !asked.contains(&name.value) {
+                let known: Vec<&str> = asked.iter().map(String::as_str).collect();
+                name.problem(self.notes, format!("is not a key here; known are {}", known.join(", ")));
+            }
+        }
+    }
+}
+
+fn describe(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::Table(_) => "a table".into(),
+        DeValue::Array(_) => "a list".into(),
+        other => json(other).to_string(),
+    }
+}
+
+/// TOML as JSON: what a worker is sent. Dates become strings.
+fn json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Boolean(yes) => Value::Bool(*yes),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| Value::String(number.to_string()), Value::from),
+        DeValue::Float(number) => number
+            .as_str()
+            .parse()
+            .ok()
+            .and_then(Number::from_f64)
+            .map_or_else(|| Value::String(number.to_string()), Value::Number),
+        DeValue::Datetime(moment) => Value::String(moment.to_string()),
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
+        DeValue::Table(table) => Value::Object(
+            table.iter().map(|(name, value)| (name.get_ref().to_string(), json(value.get_ref()))).collect(),
+        ),
+    }
+}

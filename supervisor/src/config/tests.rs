@@ -1,0 +1,108 @@
+use std::path::{Path, PathBuf};
+
+use super::{Config, DEFAULT, Overrides, Problems, validate};
+
+fn read(source: &str) -> Result<Config, Problems> {
+    let overrides = Overrides { state_dir: Some("/state".into()), ..Overrides::default() };
+    validate::config(Some(PathBuf::from("/etc/here/ishowtts.toml")), source, &overrides)
+}
+
+fn problems(source: &str) -> Vec<String> {
+    let lines = read(source).expect_err("these files are wrong").to_string();
+    lines.lines().skip(1).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn the_file_we_ship_is_valid_and_speaks_two_languages() {
+    let config = read(DEFAULT).unwrap();
+    assert_eq!(config.server.listen.port(), 27121);
+    let enabled: Vec<_> = config.enabled_engines().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(enabled, ["fastspeech2", "piper"]);
+    let walter = &config.voices["walter"];
+    assert_eq!(walter.routes["en"].engine, "piper");
+    assert_eq!(walter.routes["zh"].engine, "fastspeech2");
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_line() {
+    let told = problems(
+        r#"[server]
+listen = "nowhere"
+colour = "red"
+
+[engines.piper]
+enabled = "yes"
+device = "cuda"
+
+[engines.espeak]
+enabled = true
+
+[voices.joe]
+engines = { en = "pipr" }
+
+[defaults]
+voices = { en = "nobody", zh = "joe" }
+"#,
+    );
+    let expected = [
+        "line 2: server.listen: must be an address and a port, such as 127.0.0.1:27121, not \"nowhere\"",
+        "line 3: server.colour: is not a key here;",
+        "line 6: engines.piper.enabled: must be true or false, not \"yes\"",
+        "line 7: engines.piper.device: must be cpu, cuda:N or none, not \"cuda\"",
+        "line 9: engines.espeak: there is no such engine; there are ",
+        "line 13: voices.joe.engines.en: there is no engine \"pipr\" in this file",
+        "line 16: defaults.voices.en: there is no voice \"nobody\" in this file",
+        "line 16: defaults.voices.zh: the voice \"joe\" does not speak zh",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n  instead of\n{expected}");
+    }
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line() {
+    let told = problems("[engines.tone]\nenabled = true\n[server\nlisten = 5");
+    assert!(told.iter().any(|line| line.starts_with("line 3:")), "{told:?}");
+}
+
+#[test]
+fn a_public_address_must_be_asked_for_in_words() {
+    let engine = "[engines.tone]\nenabled = true\n";
+    let told = problems(&format!("[server]\nlisten = \"0.0.0.0:27121\"\n{engine}"));
+    assert!(told[0].contains("allow_without_keys = true"), "{told:?}");
+    let config = read(&format!("[server]\nlisten = \"0.0.0.0:27121\"\nallow_without_keys = true\n{engine}"));
+    assert_eq!(config.unwrap().server.listen.port(), 27121);
+}
+
+#[test]
+fn an_engines_own_keys_travel_with_their_paths_made_whole() {
+    let config = read(
+        "[engines.tone]\nenabled = true\nrtf = 0.5\nmodel = \"./m.bin\"\nnote = \"m.bin\"\nenv = { A = \"b\" }\n",
+    )
+    .unwrap();
+    let tone = &config.engines["tone"];
+    assert_eq!(tone.device, "none");
+    assert_eq!(tone.env["A"], "b");
+    assert_eq!(tone.settings["rtf"], 0.5);
+    let model = tone.settings["model"].as_str().unwrap();
+    assert_eq!(Path::new(model).components().collect::<PathBuf>(), Path::new("/etc/here/m.bin"));
+    assert_eq!(tone.settings["note"], "m.bin");
+    assert_eq!(tone.settings.len(), 3);
+}
+
+#[test]
+fn a_cloned_voice_needs_its_recording_and_its_words() {
+    let told = problems(
+        "[engines.tone]\nenabled = true\n[voices.me]\nengine = \"tone\"\nlanguage = \"zh\"\nreference = \"me.wav\"\n",
+    );
+    assert!(told.iter().any(|line| line.contains("there is no file /etc/here/me.wav")), "{told:?}");
+    assert!(told.iter().any(|line| line.contains("needs `transcript`")), "{told:?}");
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    let told = problems("[engines.tone]\nenabled = true\nreplicas = 0\n[limits]\npatience_s = 1e3\n");
+    assert!(told[0].contains("from 1 to 256, not 0"), "{told:?}");
+    assert!(told[1].contains("limits.patience_s: must be a whole number"), "{told:?}");
+}

@@ -1,0 +1,82 @@
+//! Raw → typed, and everything that does not fit together.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use toml::de::DeTable;
+
+use super::{
+    Config, Problems, Route,
+    engine::engine,
+    locate::Overrides,
+    raw::{Notes, Table},
+    server::{limits, server},
+    voice::voice,
+};
+use crate::package;
+
+pub(super) fn config(file: Option<PathBuf>, source: &str, overrides: &Overrides) -> Result<Config, Problems> {
+    let notes = Notes::new(source);
+    let (document, errors) = DeTable::parse_recoverable(source);
+    for error in &errors {
+        notes.problem(error.span(), "", error.message());
+    }
+    let base = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+    let config = read(&document, &notes, overrides, &base);
+    let list = notes.into_problems();
+    if list.is_empty() {
+        return Ok(Config { file, ..config });
+    }
+    let file = file.map_or("the embedded configuration".into(), |path| path.display().to_string());
+    Err(Problems { file, list })
+}
+
+fn read(
+    document: &toml::Spanned<DeTable<'_>>,
+    notes: &Notes<'_>,
+    overrides: &Overrides,
+    base: &Path,
+) -> Config {
+    let root = Table::root(document.get_ref(), notes);
+    let server = server(&root.table("server"), notes, overrides, base);
+    let limits = limits(&root.table("limits"));
+
+    let mut engines = BTreeMap::new();
+    for (name, table) in root.table("engines").tables() {
+        let known = package::engines();
+        if !known.contains(&name.value) && table.boolean("enabled", false) {
+            name.problem(notes, format!("there is no such engine; there are {}", known.join(", ")));
+        }
+        engines.insert(name.value.clone(), engine(&name.value, &table, notes, base));
+    }
+    if !engines.values().any(|engine| engine.enabled) {
+        notes.problem(None, "engines", "no engine is enabled: set `enabled = true` for at least one");
+    }
+
+    let mut voices = BTreeMap::new();
+    for (name, table) in root.table("voices").tables() {
+        let voice = voice(&name, &table, notes, &engines, base);
+        voices.insert(name.value, voice);
+    }
+
+    let defaults = root.table("defaults");
+    let mut default_voices = BTreeMap::new();
+    for (language, found) in defaults.table("voices").strings() {
+        let is_engines_own = engines.contains_key(&Route::parse(&found.value).engine);
+        match voices.get(&found.value) {
+            Some(voice) if !voice.routes.contains_key(&language) => {
+                found.problem(notes, format!("the voice {:?} does not speak {language}", found.value));
+            }
+            None if !is_engines_own => {
+                found.problem(notes, format!("there is no voice {:?} in this file", found.value));
+            }
+            _ => {}
+        }
+        default_voices.insert(language, found.value);
+    }
+    defaults.finish();
+    root.finish();
+    Config { file: None, server, limits, default_voices, engines, voices }
+}

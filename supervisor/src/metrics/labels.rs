@@ -1,0 +1,76 @@
+//! Labels that are no names from the configuration.
+
+/// The way that a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Surface {
+    /// `/api/tts`.
+    Api,
+    /// The command line.
+    Cli,
+}
+
+impl Surface {
+    /// As in metrics and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Complete.
+    Ok,
+    /// The client went away.
+    Gone,
+    /// The request was at fault.
+    Invalid,
+    /// Refused for want of capacity.
+    Refused,
+    /// Its deadline passed.
+    Deadline,
+    /// We, or an engine, failed.
+    Failed,
+}
+
+impl Outcome {
+    /// As in metrics and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Gone => "gone",
+            Self::Invalid => "invalid",
+            Self::Refused => "refused",
+            Self::Deadline => "deadline",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Why a request was refused before any work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RejectReason {
+    /// Too many requests at once.
+    Capacity,
+    /// The engine was given up.
+    EngineFailed,
+    /// The engine is switched off.
+    EngineDisabled,
+    /// The server is ending.
+    Draining,
+}
+
+impl RejectReason {
+    /// As in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Capacity => "capacity",
+            Self::EngineFailed => "engine_failed",
+            Self::EngineDisabled => "engine_disabled",
+            Self::Draining => "draining",
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Every metric family, in one struct that is passed in. Labels come from enums and from the configuration, never
+//! from a request.
+
+mod labels;
+mod observe;
+
+use prometheus::{
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+pub use labels::{Outcome, RejectReason, Surface};
+pub use observe::worker as observe_worker;
+
+/// The families.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Request accepted → last byte handed over, by engine.
+    pub elapsed_ms: HistogramVec,
+    /// Synthesis time / audio duration, by engine.
+    pub rtf: HistogramVec,
+    /// Request accepted → first audio handed over, by engine.
+    pub ttfa_ms: HistogramVec,
+    /// First segment submitted → worker leased, by engine.
+    pub queue_wait_ms: HistogramVec,
+    /// Worst silence that a player of the stream would have had to bridge, by engine.
+    pub stream_underrun_ms: HistogramVec,
+    /// Finished requests.
+    pub requests: IntCounterVec,
+    /// Audio made, by engine.
+    pub audio_seconds: prometheus::CounterVec,
+    /// Requests refused before any work.
+    pub rejected: IntCounterVec,
+    /// Segments waiting for a worker, by class.
+    pub queue_segments: IntGaugeVec,
+    /// 1 for the state that a worker is in, 0 for the others.
+    pub worker_state: IntGaugeVec,
+    /// Ends of workers' lives, by reason.
+    pub worker_restarts: IntCounterVec,
+    /// Resident memory of a worker.
+    pub worker_rss: IntGaugeVec,
+    /// Device memory of a worker.
+    pub worker_device_memory: IntGaugeVec,
+    /// Compilations and captures of a worker after it was ready.
+    pub worker_recompiles: IntGaugeVec,
+    /// Whether the server answers new requests.
+    pub up: Gauge,
+}
+
+impl Metrics {
+    /// Registers every family.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        // From one chunk of a fast engine to a chapter of a slow one.
+        let milliseconds = [
+            1., 2.5, 5., 10., 25., 50., 100., 200., 300., 400., 500., 750., 1e3, 2e3, 4e3, 8e3, 15e3, 3e4,
+            6e4, 3e5,
+        ];
+        let ratios = [
+            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1., 1.5, 2., 4., 8.,
+        ];
+        // C50, C100 and C200 are read off these.
+        let gaps = [0., 10., 25., 50., 100., 200., 500., 1e3, 2e3, 5e3, 1e4];
+        let histogram = |name: &str, help: &str, buckets: &[f64]| {
+            let family =
+                HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), &["engine"])?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let audio_seconds = prometheus::CounterVec::new(
+            Opts::new("ishowtts_audio_seconds_total", "Seconds of audio made"),
+            &["engine"],
+        )?;
+        registry.register(Box::new(audio_seconds.clone()))?;
+        let build = GaugeVec::new(
+            Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs"),
+            &["version", "commit"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
+        registry.register(Box::new(build))?;
+        let up = Gauge::new("ishowtts_accepting", "1 while new requests are accepted, 0 during a drain")?;
+        registry.register(Box::new(up.clone()))?;
+        let worker = ["engine", "replica"];
+        Ok(Self {
+            elapsed_ms: histogram(
+                "ishowtts_elapsed_ms",
+                "Milliseconds from accepting a request to its last byte",
+                &milliseconds,
+            )?,
+            rtf: histogram("ishowtts_rtf", "Synthesis time divided by audio duration", &ratios)?,
+            ttfa_ms: histogram(
+                "ishowtts_ttfa_ms",
+                "Milliseconds from accepting a request to its first audio",
+                &milliseconds,
+            )?,
+            queue_wait_ms: histogram(
+                "ishowtts_queue_wait_ms",
+                "Milliseconds that a request's first segment waited for a worker",
+                &milliseconds,
+            )?,
+            stream_underrun_ms: histogram(
+                "ishowtts_stream_underrun_ms",
+                "Worst gap in milliseconds that a player of a stream would have heard",
+                &gaps,
+            )?,
+            requests: counter(
+                "ishowtts_requests_total",
+                "Finished requests by surface, engine and outcome",
+                &["surface", "engine", "outcome"],
+            )?,
+            audio_seconds,
+            rejected: counter(
+                "ishowtts_admission_rejected_total",
+                "Requests refused before any work, by reason",
+                &["reason"],
+            )?,
+            queue_segments: gauge("ishowtts_queue_segments", "Segments waiting for a worker", &["class"])?,
+            worker_state: gauge(
+                "ishowtts_worker_state",
+                "1 for the state that a worker is in",
+                &["engine", "replica", "state"],
+            )?,
+            worker_restarts: counter(
+                "ishowtts_worker_restarts_total",
+                "Ends of workers' lives by reason; each is followed by another start or by giving up",
+                &["engine", "reason"],
+            )?,
+            worker_rss: gauge("ishowtts_worker_rss_bytes", "Resident memory of a worker", &worker)?,
+            worker_device_memory: gauge(
+                "ishowtts_worker_device_memory_bytes",
+                "Device memory of a worker",
+                &worker,
+            )?,
+            worker_recompiles: gauge(
+                "ishowtts_worker_recompiles_total",
+                "Compilations and captures of a worker after it was ready",
+                &worker,
+            )?,
+            up,
+            registry,
+        })
+    }
+
+    /// The text that Prometheus scrapes, and its media type.
+    pub fn render(&self) -> Result<(String, Vec<u8>), prometheus::Error> {
+        let encoder = TextEncoder::new();
+        let mut text = Vec::new();
+        encoder.encode(&self.registry.gather(), &mut text)?;
+        Ok((encoder.format_type().to_owned(), text))
+    }
+}

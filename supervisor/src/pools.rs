@@ -1,0 +1,164 @@
+//! Configuration → workers: every enabled engine's pool, and what it runs on.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use ishowtts_workers::{
+    ExecLimits, Patience, Pool, VoiceSample, WorkerSpec, process::Launch, protocol::Ready,
+};
+use tokio::sync::Notify;
+
+use crate::config::{Config, Engine};
+
+/// Longest audio of one segment: at the slowest rate a segment's text takes a few minutes; more is an engine
+/// gone astray.
+const MAX_SEGMENT_AUDIO: usize = 32 * 1024 * 1024;
+
+/// Where workers find what they need.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Our Python package.
+    pub code: PathBuf,
+    /// A private directory for sockets and scratch files.
+    pub runtime: PathBuf,
+    /// The Python interpreter of each engine's environment.
+    pub interpreters: BTreeMap<String, PathBuf>,
+    /// Our own binary.
+    pub launcher: PathBuf,
+    /// Log level of the workers.
+    pub log_level: String,
+}
+
+/// All pools, by engine.
+#[derive(Debug)]
+pub struct Pools {
+    by_engine: BTreeMap<String, Pool>,
+    /// Engines that could not even be given a pool, and why.
+    unavailable: BTreeMap<String, String>,
+    /// Every engine that the configuration names.
+    engines: Vec<String>,
+    changed: Arc<Notify>,
+}
+
+impl Pools {
+    /// Starts the workers of every enabled engine in `engines`.
+    pub fn start(
+        config: &Config,
+        places: &Places,
+        launcher: &Arc<dyn Launch>,
+        unavailable: BTreeMap<String, String>,
+    ) -> Self {
+        let changed = Arc::new(Notify::new());
+        let enabled = config.enabled_engines().filter_map(|(name, engine)| {
+            let interpreter = places.interpreters.get(name)?;
+            let spec = |replica| spec(config, name, engine, replica, places, interpreter);
+            let specs = (0..engine.replicas).map(spec).collect();
+            let pool = Pool::start(name, specs, launcher, Arc::clone(&changed));
+            Some((name.clone(), pool))
+        });
+        let by_engine = enabled.collect();
+        Self { by_engine, unavailable, engines: config.engines.keys().cloned().collect(), changed }
+    }
+
+    /// The pool of an engine, if it is enabled.
+    pub fn get(&self, engine: &str) -> Option<&Pool> {
+        self.by_engine.get(engine)
+    }
+
+    /// Names of all engines in the configuration.
+    pub fn engines(&self) -> &[String] {
+        &self.engines
+    }
+
+    /// Every pool.
+    pub fn iter(&self) -> impl Iterator<Item = &Pool> {
+        self.by_engine.values()
+    }
+
+    /// Why an engine that is enabled has no pool.
+    pub fn unavailable(&self, engine: &str) -> Option<&str> {
+        self.unavailable.get(engine).map(String::as_str)
+    }
+
+    /// What an engine said of itself, once one of its workers was ready.
+    pub fn ready(&self, engine: &str) -> Option<Arc<Ready>> {
+        self.get(engine)?.ready()
+    }
+
+    /// Why an engine cannot be used at all, if it cannot.
+    pub fn failure(&self, engine: &str) -> Option<String> {
+        if let Some(why) = self.unavailable(engine) {
+            return Some(why.to_owned());
+        }
+        let pool = self.get(engine)?;
+        if !pool.has_failed() {
+            return None;
+        }
+        let last = pool.statuses().find_map(|(_, status)| status.last_fault);
+        Some(last.unwrap_or_else(|| "its workers do not start".into()))
+    }
+
+    /// Notified whenever a worker becomes free or its life changes. For one waiter.
+    pub fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// Ends all workers and waits for them.
+    pub async fn stop(&self) {
+        futures_util::future::join_all(self.by_engine.values().map(Pool::stop)).await;
+    }
+}
+
+fn spec(
+    config: &Config,
+    name: &str,
+    engine: &Engine,
+    replica: u32,
+    places: &Places,
+    interpreter: &Path,
+) -> WorkerSpec {
+    let samples = config.voices.iter().filter_map(|(id, voice)| {
+        let clone = voice.clone.as_ref()?;
+        let speaks = voice.routes.values().any(|route| route.engine == name);
+        speaks.then(|| VoiceSample {
+            id: id.clone(),
+            language: clone.language.clone(),
+            reference: clone.reference.clone(),
+            transcript: clone.transcript.clone(),
+        })
+    });
+    let mut env = BTreeMap::from([
+        ("PYTHONPATH".to_owned(), places.code.to_string_lossy().into_owned()),
+        // Nothing that lies about in a user's home or in the scratch directory takes a module's place.
+        ("PYTHONNOUSERSITE".to_owned(), "1".to_owned()),
+        ("PYTHONSAFEPATH".to_owned(), "1".to_owned()),
+        ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
+        // Threads that wait actively would take the very cores that the others compute on.
+        ("OMP_WAIT_POLICY".to_owned(), "PASSIVE".to_owned()),
+        ("OMP_NUM_THREADS".to_owned(), engine.threads.to_string()),
+        // A server never downloads behind its user's back.
+        ("HF_HUB_OFFLINE".to_owned(), "1".to_owned()),
+    ]);
+    env.extend(engine.env.clone());
+    WorkerSpec {
+        engine: name.to_owned(),
+        replica,
+        device: engine.device.clone(),
+        threads: engine.threads,
+        settings: engine.settings.clone(),
+        voices: samples.collect(),
+        launcher: places.launcher.clone(),
+        program: interpreter.to_owned(),
+        args: ["-s", "-m", "ishowtts_worker", "--log-level", &places.log_level].map(Into::into).into(),
+        env,
+        working_dir: places.runtime.clone(),
+        socket_dir: places.runtime.clone(),
+        limits: ExecLimits { cpus: engine.cpus.clone(), nice: engine.nice, memory_mb: engine.memory_mb },
+        patience: Patience { stall: Duration::from_secs(engine.stall_s.into()), ..Patience::default() },
+        max_audio_bytes: MAX_SEGMENT_AUDIO,
+    }
+}

@@ -1,0 +1,136 @@
+//! Who may speak next. A segment is submitted and answered with a [`Ticket`]; dropping the ticket takes it back,
+//! whether it still waits or already runs.
+//!
+//! One task owns the queue and spends the leases. Segments wait first come, first served, in a queue for each
+//! engine; how many utterances may wait and speak at once is bounded, and one too many is refused at once.
+
+mod dispatcher;
+mod ticket;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use ishowtts_workers::SynthesisRequest;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+pub use ticket::{Granted, Ticket};
+
+use self::dispatcher::{Dispatcher, Waiting};
+use crate::{metrics::Metrics, pools::Pools, speech::Priority};
+
+/// Submissions on their way to the dispatcher; it takes them in faster than anybody can cut a text.
+const INBOX: usize = 256;
+
+/// Why nothing is spoken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Too many others.
+    #[error("too many requests are waiting; try again in {retry_after_s} s")]
+    Busy {
+        /// When it is worth another try.
+        retry_after_s: u64,
+    },
+    /// The engine was given up.
+    #[error("the engine {engine} is not available: {reason}")]
+    EngineFailed {
+        /// Which one.
+        engine: String,
+        /// Why.
+        reason: String,
+    },
+    /// The engine is switched off.
+    #[error("the engine {engine} is switched off in the configuration")]
+    EngineDisabled {
+        /// Which one.
+        engine: String,
+    },
+    /// The server is ending.
+    #[error("the server is shutting down")]
+    Draining,
+}
+
+/// The right of one utterance to have its segments spoken, until it is dropped.
+#[derive(Debug)]
+pub struct Admission {
+    _slot: OwnedSemaphorePermit,
+}
+
+/// The way to the dispatcher.
+#[derive(Debug)]
+pub struct Scheduler {
+    inbox: mpsc::Sender<Waiting>,
+    slots: Arc<Semaphore>,
+    most: u32,
+    pools: Arc<Pools>,
+    metrics: Arc<Metrics>,
+    draining: AtomicBool,
+}
+
+impl Scheduler {
+    /// Starts the dispatcher over the pools; at most `max_requests` utterances are admitted at once.
+    pub fn start(pools: Arc<Pools>, max_requests: usize, metrics: Arc<Metrics>) -> Self {
+        let (inbox, submissions) = mpsc::channel(INBOX);
+        tokio::spawn(Dispatcher::new(Arc::clone(&pools), submissions).run());
+        let max_requests = max_requests.min(Semaphore::MAX_PERMITS);
+        let slots = Arc::new(Semaphore::new(max_requests));
+        let most = u32::try_from(max_requests).unwrap_or(u32::MAX);
+        Self { inbox, slots, most, pools, metrics, draining: AtomicBool::new(false) }
+    }
+
+    /// The pools that it spends the leases of.
+    pub fn pools(&self) -> &Arc<Pools> {
+        &self.pools
+    }
+
+    /// Admits an utterance that needs these engines, or refuses it at once.
+    pub fn admit(&self, engines: &[&str]) -> Result<Admission, Refusal> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(Refusal::Draining);
+        }
+        for &engine in engines {
+            if let Some(reason) = self.pools.failure(engine) {
+                return Err(Refusal::EngineFailed { engine: engine.to_owned(), reason });
+            }
+            if self.pools.get(engine).is_none() {
+                return Err(Refusal::EngineDisabled { engine: engine.to_owned() });
+            }
+        }
+        let slot = Arc::clone(&self.slots).try_acquire_owned();
+        slot.map(|slot| Admission { _slot: slot }).map_err(|_full| Refusal::Busy { retry_after_s: 1 })
+    }
+
+    /// Puts an admitted utterance's segment into the queue of its engine.
+    pub async fn submit(
+        &self,
+        _admission: &Admission,
+        engine: &str,
+        priority: Priority,
+        request: SynthesisRequest,
+    ) -> Ticket {
+        let (grant, granted) = oneshot::channel();
+        let gauge = self.metrics.queue_segments.with_label_values(&[priority.label()]);
+        let waiting = Waiting::new(engine.to_owned(), request, grant, gauge);
+        // A dispatcher that is gone drops the grant, which the ticket tells as a drain.
+        drop(self.inbox.send(waiting).await);
+        Ticket::new(granted)
+    }
+
+    /// Admits nobody any more.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.metrics.up.set(0.0);
+    }
+
+    /// Waits until every admitted utterance has ended.
+    pub async fn drained(&self) {
+        // The semaphore is never closed.
+        drop(self.slots.acquire_many(self.most).await);
+    }
+
+    /// Admitted utterances that have not ended.
+    pub fn in_flight(&self) -> usize {
+        usize::try_from(self.most).unwrap_or(usize::MAX) - self.slots.available_permits()
+    }
+}

@@ -1,0 +1,20 @@
+//! What is to be said, cut into segments, and their audio joined again. No HTTP here, and no worker.
+//!
+//! text → [`clean`] → [`runs`] of one writing each → (voices choose an engine for each) → [`cut`] into segments →
+//! … workers … → [`Resampler`] → [`Join`] → [`Encoder`] → bytes for a client.
+
+mod clean;
+mod encode;
+mod join;
+mod resample;
+mod segment;
+mod utterance;
+mod writing;
+
+pub use clean::{Cleaned, clean, is_speakable};
+pub use encode::{Encoder, Format};
+pub use join::{Join, Pause};
+pub use resample::Resampler;
+pub use segment::cut;
+pub use utterance::{Part, Priority, Utterance};
+pub use writing::{Run, Writing, runs};

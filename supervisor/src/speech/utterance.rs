@@ -1,0 +1,126 @@
+//! An utterance: what a client asks to be spoken, checked and cast.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::{Format, Pause, cut};
+use crate::config::Route;
+
+/// Longest segment: around 15 s of speech, a few sentences.
+const SEGMENT_CHARS: usize = 240;
+
+/// Who comes first when workers are scarce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    /// Somebody is listening.
+    Interactive,
+    /// Nobody is.
+    Batch,
+}
+
+impl Priority {
+    /// As in requests and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+/// A stretch of the text and who is to speak it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Engine and speaker.
+    pub route: Route,
+    /// Language of the text, where it is known.
+    pub language: Option<String>,
+    /// One segment's text.
+    pub text: String,
+}
+
+impl Part {
+    /// How long the voice rests behind it.
+    pub fn pause(&self) -> Pause {
+        Pause::after(&self.text)
+    }
+}
+
+/// A checked request: everything that is needed to speak it.
+#[derive(Clone, Debug)]
+pub struct Utterance {
+    /// The voice's name.
+    pub voice: String,
+    /// In order.
+    pub parts: Vec<Part>,
+    /// Speaking rate.
+    pub speed: f64,
+    /// Seed of whatever is drawn at random.
+    pub seed: u64,
+    /// The engines' own options.
+    pub options: Map<String, Value>,
+    /// How the client wants it.
+    pub format: Format,
+    /// Samples per second, or the engine's own.
+    pub sample_rate: Option<u32>,
+    /// Who comes first.
+    pub priority: Priority,
+    /// When it is no longer wanted, from now.
+    pub deadline: Option<Duration>,
+    /// Characters that were left out of the text before anybody saw it.
+    pub skipped: usize,
+}
+
+impl Utterance {
+    /// Cuts each part so that none is longer than a segment may be.
+    pub fn segments(parts: Vec<Part>) -> Vec<Part> {
+        let pieces = |part: Part| {
+            let texts: Vec<String> = cut(&part.text, SEGMENT_CHARS).into_iter().map(str::to_owned).collect();
+            texts.into_iter().map(move |text| Part { text, ..part.clone() })
+        };
+        parts.into_iter().flat_map(pieces).filter(|part| super::is_speakable(&part.text)).collect()
+    }
+
+    /// The seed of a request that names none: the same for the same request, so that it sounds the same again.
+    pub fn seed_of(voice: &str, text: &str, speed: f64, options: &Map<String, Value>) -> u64 {
+        let mut hash = Sha256::new();
+        for field in [voice, text, &speed.to_string(), &Value::Object(options.clone()).to_string()] {
+            hash.update(field.len().to_le_bytes());
+            hash.update(field);
+        }
+        hash.finalize().iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte))
+    }
+
+    /// The options meant for one engine: those at the top, and those under the engine's own name.
+    pub fn options_for(&self, engine: &str, engines: &[String]) -> Map<String, Value> {
+        let shared = self.options.iter().filter(|(key, value)| !(value.is_object() && engines.contains(key)));
+        let mut options: Map<_, _> = shared.map(|(key, value)| (key.clone(), value.clone())).collect();
+        if let Some(Value::Object(own)) = self.options.get(engine) {
+            options.extend(own.clone());
+        }
+        options
+    }
+
+    /// Engines in the order of their first part.
+    pub fn engines(&self) -> Vec<&str> {
+        let mut engines: Vec<&str> = Vec::new();
+        for part in &self.parts {
+            if !engines.contains(&part.route.engine.as_str()) {
+                engines.push(&part.route.engine);
+            }
+        }
+        engines
+    }
+
+    /// The engine that speaks most of it: what metrics and logs file it under.
+    pub fn main_engine(&self) -> &str {
+        let characters = |engine: &str| {
+            let own = self.parts.iter().filter(|part| part.route.engine == engine);
+            own.map(|part| part.text.chars().count()).sum::<usize>()
+        };
+        // Of two with as much, the first.
+        self.engines().into_iter().rev().max_by_key(|engine| characters(engine)).unwrap_or_default()
+    }
+}

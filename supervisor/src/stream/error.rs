@@ -1,0 +1,50 @@
+//! Why an utterance was not, or not wholly, spoken. Free of any thought of HTTP.
+
+use ishowtts_workers::Failure;
+
+use crate::{metrics::Outcome, schedule::Refusal};
+
+/// What ended an utterance before its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpeechError {
+    /// It was not, or no longer, let in.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Its time was over before it was done.
+    #[error("it could not be spoken in time")]
+    Deadline,
+    /// An engine failed it.
+    #[error("{failure}")]
+    Failed {
+        /// Which engine.
+        engine: String,
+        /// How.
+        failure: Failure,
+    },
+}
+
+impl SpeechError {
+    /// No engine could read any of it.
+    pub(super) fn nothing_to_speak() -> Self {
+        let failure = Failure::Engine {
+            code: "nothing_to_speak".into(),
+            message: "no engine can read any of the text".into(),
+            param: Some("text".into()),
+        };
+        Self::Failed { engine: String::new(), failure }
+    }
+
+    /// How metrics and logs count it.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused(_) => Outcome::Refused,
+            Self::Deadline => Outcome::Deadline,
+            Self::Failed { failure: Failure::Engine { code, .. }, .. }
+                if matches!(code.as_str(), "bad_option" | "unknown_voice" | "nothing_to_speak") =>
+            {
+                Outcome::Invalid
+            }
+            Self::Failed { .. } => Outcome::Failed,
+        }
+    }
+}

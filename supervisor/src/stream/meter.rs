@@ -1,0 +1,117 @@
+//! The clock beside a stream: how long it took, and how long a player would have been silent.
+
+use std::time::{Duration, Instant};
+
+use super::Report;
+
+/// Reading that found audio waiting is the reader's pace, not ours; below this a wait counts as none.
+const NO_WAIT: Duration = Duration::from_millis(1);
+
+/// Pure: every moment is handed in.
+#[derive(Debug)]
+pub(super) struct Meter {
+    accepted: Instant,
+    last: Instant,
+    first_audio: Option<Instant>,
+    queue_wait: Option<Duration>,
+    synthesis_ms: f64,
+    bytes: usize,
+    /// When a player that started at the first piece and never waited would have to have begun.
+    playing_since: Option<Instant>,
+    /// `None` when the audio is not played while it is made.
+    worst_underrun: Option<Duration>,
+}
+
+impl Meter {
+    pub(super) fn new(accepted: Instant) -> Self {
+        Self {
+            accepted,
+            last: accepted,
+            first_audio: None,
+            queue_wait: None,
+            synthesis_ms: 0.0,
+            bytes: 0,
+            playing_since: None,
+            worst_underrun: Some(Duration::ZERO),
+        }
+    }
+
+    pub(super) fn first_turn(&mut self, waited: Duration) {
+        self.queue_wait.get_or_insert(waited);
+    }
+
+    /// The audio is collected first, so no gap is heard.
+    pub(super) fn nobody_listens_yet(&mut self) {
+        self.worst_underrun = None;
+    }
+
+    pub(super) fn synthesised(&mut self, milliseconds: f64) {
+        self.synthesis_ms += milliseconds;
+    }
+
+    /// A piece was asked for at `asked` and handed out at `now`.
+    pub(super) fn handed_out(&mut self, bytes: usize, rate: u32, asked: Instant, now: Instant) {
+        self.first_audio.get_or_insert(now);
+        let since = *self.playing_since.get_or_insert(now);
+        let dry_at = since + duration(self.bytes, rate);
+        if now > dry_at {
+            let late = now - dry_at;
+            if now - asked > NO_WAIT {
+                self.worst_underrun = self.worst_underrun.map(|worst| worst.max(late));
+            }
+            // The player went on from here, whoever was late.
+            self.playing_since = Some(since + late);
+        }
+        self.bytes += bytes;
+        self.last = now;
+    }
+
+    pub(super) fn report(&self, rate: u32) -> Report {
+        let since = |moment: Instant| moment.saturating_duration_since(self.accepted);
+        Report {
+            audio: duration(self.bytes, rate),
+            elapsed: since(self.last),
+            ttfa: self.first_audio.map(since).unwrap_or_default(),
+            queue_wait: self.queue_wait.unwrap_or_default(),
+            synthesis: Duration::try_from_secs_f64(self.synthesis_ms / 1000.0).unwrap_or_default(),
+            underrun: self.worst_underrun,
+        }
+    }
+}
+
+fn duration(bytes: usize, rate: u32) -> Duration {
+    let samples = u64::try_from(bytes / 2).unwrap_or(u64::MAX);
+    Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(rate.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: u32 = 1000;
+
+    fn at(start: Instant, ms: u64) -> Instant {
+        start + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_gap_that_we_caused_is_an_underrun_and_a_readers_rest_is_none() {
+        let start = Instant::now();
+        let mut meter = Meter::new(start);
+        // 100 ms of audio, on time.
+        meter.handed_out(200, RATE, start, at(start, 50));
+        // Dry at 150, and the next came at 190 although it was asked for at 60.
+        meter.handed_out(200, RATE, at(start, 60), at(start, 190));
+        assert_eq!(meter.report(RATE).underrun, Some(Duration::from_millis(40)));
+        // Dry at 290, but the reader only came back at 900, and then had it at once.
+        meter.handed_out(200, RATE, at(start, 900), at(start, 900));
+        let report = meter.report(RATE);
+        assert_eq!(report.underrun, Some(Duration::from_millis(40)));
+        assert_eq!(report.ttfa, Duration::from_millis(50));
+        assert_eq!(report.elapsed, Duration::from_millis(900));
+        assert_eq!(report.audio, Duration::from_millis(300));
+        // From there on its clock runs anew.
+        meter.handed_out(200, RATE, at(start, 901), at(start, 1020));
+        assert_eq!(meter.report(RATE).underrun, Some(Duration::from_millis(40)));
+    }
+}

@@ -1,0 +1,152 @@
+//! How a request went: one line of log and one set of observations, exactly once, however it ended.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ishowtts_workers::SynthesisSummary;
+
+use super::SpeechError;
+use crate::metrics::{Metrics, Outcome, RejectReason, Surface};
+use crate::schedule::Refusal;
+
+/// The figures of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Duration of the audio handed out.
+    pub audio: Duration,
+    /// Accepted → last piece.
+    pub elapsed: Duration,
+    /// Accepted → first piece.
+    pub ttfa: Duration,
+    /// First segment submitted → its turn.
+    pub queue_wait: Duration,
+    /// Time that workers spent on it.
+    pub synthesis: Duration,
+    /// Worst silence of a player that started at the first piece; `None` when it was not played while it was made.
+    pub underrun: Option<Duration>,
+}
+
+impl Report {
+    /// Synthesis time / audio duration; 0 for no audio.
+    pub fn rtf(&self) -> f64 {
+        if self.audio.is_zero() { 0.0 } else { self.synthesis.as_secs_f64() / self.audio.as_secs_f64() }
+    }
+}
+
+/// A duration in milliseconds, to the microsecond.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Keeps account of one request from acceptance to its end.
+#[derive(Debug)]
+pub struct Account {
+    metrics: Arc<Metrics>,
+    surface: Surface,
+    request_id: String,
+    accepted: Instant,
+    engine: String,
+    voice: String,
+    skipped: u64,
+    closed: bool,
+}
+
+impl Account {
+    /// Opens the account of a request that was accepted now.
+    pub fn open(metrics: Arc<Metrics>, surface: Surface, request_id: String) -> Self {
+        Self {
+            metrics,
+            surface,
+            request_id,
+            accepted: Instant::now(),
+            engine: "none".into(),
+            voice: String::new(),
+            skipped: 0,
+            closed: false,
+        }
+    }
+
+    /// When the request was accepted.
+    pub fn accepted(&self) -> Instant {
+        self.accepted
+    }
+
+    /// Characters that were left out so far.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// It never came to an utterance.
+    pub fn invalid(mut self, code: &str, message: &str) {
+        self.close(Outcome::Invalid, &Report::default(), Some((code, message)));
+    }
+
+    pub(super) fn speak(&mut self, engine: &str, voice: &str, skipped: usize) {
+        engine.clone_into(&mut self.engine);
+        voice.clone_into(&mut self.voice);
+        self.skipped = u64::try_from(skipped).unwrap_or(u64::MAX);
+    }
+
+    pub(super) fn segment(&mut self, summary: &SynthesisSummary) {
+        self.skipped += summary.skipped;
+    }
+
+    pub(super) fn complete(&mut self, report: &Report) {
+        let metrics = &self.metrics;
+        let engine = [self.engine.as_str()];
+        metrics.elapsed_ms.with_label_values(&engine).observe(milliseconds(report.elapsed));
+        metrics.rtf.with_label_values(&engine).observe(report.rtf());
+        metrics.ttfa_ms.with_label_values(&engine).observe(milliseconds(report.ttfa));
+        metrics.queue_wait_ms.with_label_values(&engine).observe(milliseconds(report.queue_wait));
+        if let Some(underrun) = report.underrun {
+            metrics.stream_underrun_ms.with_label_values(&engine).observe(milliseconds(underrun));
+        }
+        metrics.audio_seconds.with_label_values(&engine).inc_by(report.audio.as_secs_f64());
+        self.close(Outcome::Ok, report, None);
+    }
+
+    pub(super) fn fail(&mut self, error: &SpeechError) {
+        if let SpeechError::Refused(refusal) = error {
+            let reason = match refusal {
+                Refusal::Busy { .. } => RejectReason::Capacity,
+                Refusal::EngineFailed { .. } => RejectReason::EngineFailed,
+                Refusal::EngineDisabled { .. } => RejectReason::EngineDisabled,
+                Refusal::Draining => RejectReason::Draining,
+            };
+            self.metrics.rejected.with_label_values(&[reason.label()]).inc();
+        }
+        let message = error.to_string();
+        self.close(error.outcome(), &Report::default(), Some(("", &message)));
+    }
+
+    fn close(&mut self, outcome: Outcome, report: &Report, trouble: Option<(&str, &str)>) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        let labels = [self.surface.label(), &self.engine, outcome.label()];
+        self.metrics.requests.with_label_values(&labels).inc();
+        let elapsed = if trouble.is_some() { self.accepted.elapsed() } else { report.elapsed };
+        tracing::info!(
+            request_id = self.request_id,
+            surface = self.surface.label(),
+            outcome = outcome.label(),
+            engine = self.engine,
+            voice = self.voice,
+            elapsed_ms = milliseconds(elapsed),
+            rtf = (report.rtf() * 1e4).round() / 1e4,
+            ttfa_ms = milliseconds(report.ttfa),
+            audio_ms = milliseconds(report.audio),
+            skipped = self.skipped,
+            error = trouble.map(|(_, message)| message),
+            "Request finished"
+        );
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.close(Outcome::Gone, &Report { elapsed: self.accepted.elapsed(), ..Report::default() }, None);
+    }
+}

@@ -1,0 +1,82 @@
+//! `GET /api/status`, and the restart of an engine's workers.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use ishowtts_workers::WorkerStatus;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    VERSION,
+    surface::{ApiError, AppState},
+};
+
+/// Pools and workers, the queue, and what runs.
+pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Value> {
+    let pools = state.scheduler.pools();
+    let engines: Map<_, _> = pools
+        .engines()
+        .iter()
+        .map(|name| {
+            let pool = pools.get(name);
+            let ready = pools.ready(name);
+            let workers: Vec<_> =
+                pool.into_iter().flat_map(|pool| pool.statuses().map(worker).collect::<Vec<_>>()).collect();
+            let description = json!({
+                "enabled": pool.is_some() || pools.unavailable(name).is_some(),
+                "failure": pools.failure(name),
+                "sample_rate": ready.as_ref().map(|ready| ready.sample_rate),
+                "languages": ready.as_ref().map(|ready| ready.languages.clone()),
+                "tier": ready.as_ref().map(|ready| ready.tier.clone()),
+                "repeatable": ready.as_ref().map(|ready| ready.repeatable),
+                "max_batch": ready.as_ref().map(|ready| ready.max_batch),
+                "workers": workers,
+            });
+            (name.clone(), description)
+        })
+        .collect();
+    Json(json!({
+        "version": VERSION,
+        "uptime_s": state.started.elapsed().as_secs(),
+        "requests_in_flight": state.scheduler.in_flight(),
+        "max_requests": state.limits.max_requests,
+        "engines": engines,
+    }))
+}
+
+fn worker((name, status): (&str, WorkerStatus)) -> Value {
+    json!({
+        "worker": name,
+        "state": status.state.label(),
+        "pid": status.pid,
+        "restarts": status.lives.saturating_sub(1),
+        "progress": status.progress.map(|(stage, fraction)| json!({ "stage": stage, "fraction": fraction })),
+        "device": status.ready.as_ref().map(|ready| ready.device.clone()),
+        "warmup_ms": status.ready.as_ref().map(|ready| ready.warmup.elapsed_ms),
+        "rss_bytes": status.memory.rss_bytes,
+        "device_memory_bytes": status.memory.device_bytes,
+        "recompiles": status.recompiles,
+        "last_error": status.last_fault,
+        "last_words": status.last_words,
+    })
+}
+
+/// Replaces an engine's workers one by one; each finishes first what it is speaking.
+pub(in crate::surface) async fn restart(
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let pools = std::sync::Arc::clone(state.scheduler.pools());
+    if pools.get(&name).is_none() {
+        return Err(ApiError::UnknownEngine(name.chars().take(80).collect()));
+    }
+    let engine = name.clone();
+    tokio::spawn(async move {
+        if let Some(pool) = pools.get(&engine) {
+            pool.restart().await;
+        }
+    });
+    Ok((StatusCode::ACCEPTED, Json(json!({ "engine": name, "restarting": true }))))
+}

@@ -1,0 +1,12 @@
+//! `GET /api/voices`.
+
+use axum::{Json, extract::State};
+use serde_json::{Value, json};
+
+use crate::surface::AppState;
+
+/// Every voice, by the name that requests use.
+pub(in crate::surface) async fn voices(State(state): State<AppState>) -> Json<Value> {
+    let pools = state.scheduler.pools();
+    Json(json!({ "voices": state.voices.list(&|engine| pools.ready(engine)) }))
+}

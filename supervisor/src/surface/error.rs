@@ -1,0 +1,190 @@
+//! The one table: error → status, type, code, message, param.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use ishowtts_workers::Failure;
+use serde_json::json;
+
+use crate::{schedule::Refusal, stream::SpeechError, voices::CastError};
+
+/// Everything that a request can be answered with instead of what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// There is nothing at this path.
+    #[error("there is no such route")]
+    NoSuchRoute,
+    /// There is, but not by this method.
+    #[error("this route does not answer to this method")]
+    MethodNotAllowed,
+    /// The body is not JSON.
+    #[error("the body is not valid JSON: {0}")]
+    InvalidJson(String),
+    /// The body has another media type.
+    #[error("the body must be sent with Content-Type: application/json")]
+    UnsupportedMediaType,
+    /// The body is too long.
+    #[error("the body is longer than {0} bytes")]
+    BodyTooLarge(usize),
+    /// The body did not arrive in time.
+    #[error("the body did not arrive within {0} s")]
+    BodyTooSlow(u64),
+    /// The connection failed while the body arrived.
+    #[error("the body could not be read")]
+    BodyBroken,
+    /// A field is missing, unknown or out of range.
+    #[error("{message}")]
+    InvalidField {
+        /// The field's name.
+        param: String,
+        /// What is wrong with it, and what would be right.
+        message: String,
+    },
+    /// The text is longer than the limit.
+    #[error("the text has {length} characters; at most {most} are allowed")]
+    TextTooLong {
+        /// How long it is.
+        length: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// The text and its voice do not come to anything.
+    #[error(transparent)]
+    Cast(#[from] CastError),
+    /// It was not, or not wholly, spoken.
+    #[error(transparent)]
+    Speech(#[from] SpeechError),
+    /// There is no such engine.
+    #[error("there is no engine {0:?} in the configuration")]
+    UnknownEngine(String),
+    /// We are at fault.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// One row of the table.
+struct Row {
+    status: StatusCode,
+    kind: &'static str,
+    code: String,
+    param: Option<String>,
+    retry_after_s: Option<u64>,
+}
+
+const INVALID: &str = "invalid_request_error";
+const CAPACITY: &str = "capacity_error";
+const SERVER: &str = "server_error";
+
+impl ApiError {
+    fn row(&self) -> Row {
+        let row = |status, kind, code: &str| Row {
+            status,
+            kind,
+            code: code.to_owned(),
+            param: None,
+            retry_after_s: None,
+        };
+        let about = |row: Row, param: &str| Row { param: Some(param.to_owned()), ..row };
+        match self {
+            Self::NoSuchRoute => row(StatusCode::NOT_FOUND, INVALID, "no_such_route"),
+            Self::MethodNotAllowed => row(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
+            Self::InvalidJson(_) => row(StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
+            Self::UnsupportedMediaType => {
+                row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type")
+            }
+            Self::BodyTooLarge(_) => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "body_too_large"),
+            Self::BodyTooSlow(_) => row(StatusCode::REQUEST_TIMEOUT, INVALID, "body_too_slow"),
+            Self::BodyBroken => row(StatusCode::BAD_REQUEST, INVALID, "body_broken"),
+            Self::InvalidField { param, .. } => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field"), param)
+            }
+            Self::TextTooLong { .. } => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "text_too_long"), "text")
+            }
+            Self::Cast(CastError::UnknownVoice(_)) => {
+                about(row(StatusCode::NOT_FOUND, INVALID, "unknown_voice"), "voice_id")
+            }
+            Self::Cast(CastError::NothingToSpeak) => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "text")
+            }
+            Self::Cast(CastError::NoDefault) => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field"), "voice_id")
+            }
+            Self::UnknownEngine(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_engine"),
+            Self::Speech(error) => speech(error),
+            Self::Internal(_) => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal"),
+        }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> String {
+        self.row().code
+    }
+}
+
+fn speech(error: &SpeechError) -> Row {
+    let row = |status, kind, code: &str, retry_after_s| Row {
+        status,
+        kind,
+        code: code.to_owned(),
+        param: None,
+        retry_after_s,
+    };
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    match error {
+        SpeechError::Deadline => row(StatusCode::GATEWAY_TIMEOUT, CAPACITY, "deadline_exceeded", None),
+        SpeechError::Refused(refusal) => match refusal {
+            Refusal::Busy { retry_after_s } => {
+                row(StatusCode::TOO_MANY_REQUESTS, CAPACITY, "no_capacity", Some(*retry_after_s))
+            }
+            // A given-up engine comes back only when somebody mends it.
+            Refusal::EngineFailed { .. } => row(unavailable, SERVER, "engine_failed", Some(30)),
+            Refusal::EngineDisabled { .. } => row(unavailable, SERVER, "engine_disabled", Some(30)),
+            Refusal::Draining => row(unavailable, SERVER, "draining", Some(1)),
+        },
+        SpeechError::Failed { failure, .. } => match failure {
+            Failure::WorkerLost { .. } => row(unavailable, SERVER, "worker_lost", Some(1)),
+            Failure::Cancelled => row(unavailable, SERVER, "cancelled", Some(1)),
+            Failure::Engine { code, param, .. } => {
+                let known = match code.as_str() {
+                    "bad_option" => row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field", None),
+                    "unknown_voice" => row(StatusCode::NOT_FOUND, INVALID, "unknown_voice", None),
+                    "nothing_to_speak" => {
+                        row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak", None)
+                    }
+                    "out_of_memory" => row(unavailable, SERVER, "out_of_memory", Some(5)),
+                    _ => row(StatusCode::BAD_GATEWAY, SERVER, "engine_error", None),
+                };
+                let option = |name: &String| match code.as_str() {
+                    "bad_option" => format!("engine_options.{name}"),
+                    _ => name.clone(),
+                };
+                Row { param: param.as_ref().map(option), ..known }
+            }
+        },
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let row = self.row();
+        if row.status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(code = row.code, "{self}");
+        }
+        let body = json!({
+            "error": {
+                "type": row.kind,
+                "code": row.code,
+                "message": self.to_string(),
+                "param": row.param,
+            }
+        });
+        let mut response = (row.status, Json(body)).into_response();
+        if let Some(seconds) = row.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

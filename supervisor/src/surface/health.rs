@@ -1,0 +1,37 @@
+//! Whether the process answers, and whether it can speak.
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use ishowtts_workers::lifecycle;
+use serde_json::json;
+
+use super::AppState;
+
+/// The process answers.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Every required engine has a worker that was heard speaking; else 503 and what is missing.
+pub(super) async fn readyz(State(state): State<AppState>) -> Response {
+    let pools = state.scheduler.pools();
+    let missing: serde_json::Map<_, _> = state
+        .required
+        .iter()
+        .filter(|engine| pools.ready(engine).is_none())
+        .map(|engine| {
+            let starting = || {
+                let state = |state: lifecycle::State| state.label();
+                let found = pools.get(engine).and_then(|pool| pool.statuses().next());
+                found.map_or("not started", |(_, status)| state(status.state)).to_owned()
+            };
+            (engine.clone(), json!(pools.failure(engine).unwrap_or_else(starting)))
+        })
+        .collect();
+    let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": missing.is_empty(), "missing": missing }))).into_response()
+}

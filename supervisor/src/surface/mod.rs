@@ -1,0 +1,34 @@
+//! HTTP. Every surface is a thin translator: an utterance in, a stream out.
+
+mod api;
+mod body;
+mod error;
+mod health;
+mod metrics;
+mod request;
+mod state;
+
+use axum::{
+    Router, middleware,
+    response::IntoResponse,
+    routing::{get, post},
+};
+
+pub use error::ApiError;
+pub use state::{AppState, Shared};
+
+/// The route table.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/api/tts", post(api::synthesize))
+        .route("/api/voices", get(api::voices))
+        .route("/api/status", get(api::status))
+        .route("/api/engines/{name}/restart", post(api::restart))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .fallback(|| async { ApiError::NoSuchRoute.into_response() })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed.into_response() })
+        .layer(middleware::from_fn(request::identify))
+        .with_state(state)
+}

@@ -1,0 +1,42 @@
+//! Every request has an id: the client's own if it is fit to be logged, else a fresh one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::{
+    extract::Request,
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+
+/// The header that carries it, both ways.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest id that is taken from a client.
+const LONGEST: usize = 64;
+
+/// A request's id, as handlers find it among the extensions.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) String);
+
+/// Gives the request its id and puts it on the answer.
+pub(super) async fn identify(mut request: Request, next: Next) -> Response {
+    let theirs = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let fit = |id: &&str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+        (1..=LONGEST).contains(&id.len()) && id.bytes().all(plain)
+    };
+    let id = theirs.filter(fit).map_or_else(fresh, str::to_owned);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).await;
+    if let Ok(value) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn fresh() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // Told apart from those of other processes by the process id, from each other by the count.
+    format!("{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}

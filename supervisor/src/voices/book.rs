@@ -1,0 +1,262 @@
+//! The book of voices: a text and a voice's name in, its parts with an engine for each out.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ishowtts_workers::protocol::Ready;
+use serde::Serialize;
+
+use crate::{
+    config::{Config, Route, Voice},
+    speech::{Part, Utterance, Writing, clean, is_speakable, runs},
+};
+
+/// All voices of the configuration, and the engines' own.
+#[derive(Debug)]
+pub struct VoiceBook {
+    voices: BTreeMap<String, Voice>,
+    /// The voice for each language when none is named.
+    defaults: BTreeMap<String, String>,
+    engines: Vec<String>,
+}
+
+/// A text with its roles given out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cast {
+    /// The voice that was asked for, or the one that `auto` came to.
+    pub voice: String,
+    /// Segments in order.
+    pub parts: Vec<Part>,
+    /// Characters without a sound that were left out.
+    pub skipped: usize,
+}
+
+/// Why a text has no cast.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CastError {
+    /// No such voice.
+    #[error("there is no voice {0:?}; GET /api/voices lists them")]
+    UnknownVoice(String),
+    /// Only white space, punctuation, emoji or the like.
+    #[error("the text has nothing to speak: no letter and no digit")]
+    NothingToSpeak,
+    /// No voice is named, and the configuration names none for any language.
+    #[error("no voice was named, and [defaults] voices in the configuration names none")]
+    NoDefault,
+}
+
+/// A voice as it is listed to clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listing {
+    /// What requests call it.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Languages that it speaks.
+    pub languages: Vec<String>,
+    /// Engine for each language.
+    pub engines: BTreeMap<String, String>,
+    /// `configured`, `cloned`, or `engine` for one that an engine brings.
+    pub kind: &'static str,
+}
+
+/// A voice with its routes, wherever it comes from.
+struct Resolved {
+    name: String,
+    routes: BTreeMap<String, Route>,
+}
+
+/// What is known of an engine by now: nothing before one of its workers was ready.
+type Facts<'f> = &'f dyn Fn(&str) -> Option<Arc<Ready>>;
+
+impl VoiceBook {
+    /// The voices of a configuration.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            voices: config.voices.clone(),
+            defaults: config.default_voices.clone(),
+            engines: config.engines.keys().cloned().collect(),
+        }
+    }
+
+    /// Gives each stretch of a text to the engine that speaks its language under this voice, or else under the
+    /// default voice of that language.
+    pub fn cast(&self, voice: Option<&str>, text: &str, facts: Facts<'_>) -> Result<Cast, CastError> {
+        let voice = voice.filter(|name| *name != "auto");
+        let resolved = voice.map(|name| self.resolve(name, facts)).transpose()?;
+        let cleaned = clean(text);
+        if !is_speakable(&cleaned.text) {
+            return Err(CastError::NothingToSpeak);
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        let mut spoken_by = resolved.as_ref().map(|voice| voice.name.clone());
+        for run in runs(&cleaned.text) {
+            let (name, language, route) = self.route(resolved.as_ref(), run.writing, facts)?;
+            spoken_by.get_or_insert(name);
+            match parts.last_mut() {
+                Some(last) if last.route == route => last.text.push_str(run.text),
+                _ => parts.push(Part { route, language: Some(language), text: run.text.to_owned() }),
+            }
+        }
+        let parts = Utterance::segments(parts);
+        Ok(Cast { voice: spoken_by.unwrap_or_default(), parts, skipped: cleaned.skipped })
+    }
+
+    /// The voice's name, language and route for a writing.
+    fn route(
+        &self,
+        voice: Option<&Resolved>,
+        writing: Option<Writing>,
+        facts: Facts<'_>,
+    ) -> Result<(String, String, Route), CastError> {
+        let speaks = |voice: &Resolved| {
+            let found = voice
+                .routes
+                .iter()
+                .find(|(tag, _)| writing.is_none_or(|writing| Writing::of_language(tag) == writing));
+            found.map(|(language, route)| (voice.name.clone(), language.clone(), route.clone()))
+        };
+        if let Some(found) = voice.and_then(speaks) {
+            return Ok(found);
+        }
+        for (language, name) in &self.defaults {
+            if writing.is_none_or(|writing| Writing::of_language(language) == writing)
+                && let Some(route) = self.resolve(name, facts)?.routes.remove(language)
+            {
+                return Ok((name.clone(), language.clone(), route));
+            }
+        }
+        // Nobody reads this writing: the voice itself gets it, and tells how much of it it had to leave out.
+        let first = |voice: &Resolved| {
+            let (language, route) = voice.routes.first_key_value()?;
+            Some((voice.name.clone(), language.clone(), route.clone()))
+        };
+        if let Some(found) = voice.and_then(first) {
+            return Ok(found);
+        }
+        let name = self.defaults.values().next().ok_or(CastError::NoDefault)?;
+        first(&self.resolve(name, facts)?).ok_or(CastError::NoDefault)
+    }
+
+    fn resolve(&self, name: &str, facts: Facts<'_>) -> Result<Resolved, CastError> {
+        let unknown = || CastError::UnknownVoice(name.chars().take(80).collect());
+        if let Some(voice) = self.voices.get(name) {
+            return Ok(Resolved { name: name.to_owned(), routes: voice.routes.clone() });
+        }
+        let route = Route::parse(name);
+        if !self.engines.contains(&route.engine) {
+            return Err(unknown());
+        }
+        let Some(ready) = facts(&route.engine) else {
+            // Not yet known what it speaks: then it is asked, and says so itself if it does not know the voice.
+            let routes = ["en", "zh"].map(|language| (language.to_owned(), route.clone())).into();
+            return Ok(Resolved { name: name.to_owned(), routes });
+        };
+        let languages = match &route.speaker {
+            None => ready.languages.clone(),
+            Some(speaker) => {
+                let known = ready.voices.iter().filter(|voice| voice.id == *speaker);
+                known.map(|voice| voice.language.clone()).collect()
+            }
+        };
+        let routes: BTreeMap<_, _> =
+            languages.into_iter().map(|language| (language, route.clone())).collect();
+        if routes.is_empty() { Err(unknown()) } else { Ok(Resolved { name: name.to_owned(), routes }) }
+    }
+
+    /// Every voice: those of the configuration, then the engines' own, as far as they are known.
+    pub fn list(&self, facts: Facts<'_>) -> Vec<Listing> {
+        let configured = self.voices.iter().map(|(id, voice)| Listing {
+            id: id.clone(),
+            name: id.clone(),
+            languages: voice.routes.keys().cloned().collect(),
+            engines: voice.routes.iter().map(|(tag, route)| (tag.clone(), route.engine.clone())).collect(),
+            kind: if voice.clone.is_some() { "cloned" } else { "configured" },
+        });
+        let own = self.engines.iter().filter_map(|engine| Some((engine, facts(engine)?)));
+        let own = own.flat_map(|(engine, ready)| {
+            let mut listed: BTreeMap<String, Listing> = BTreeMap::new();
+            for voice in &ready.voices {
+                let id = format!("{engine}:{}", voice.id);
+                let listing = listed.entry(id.clone()).or_insert_with(|| Listing {
+                    id,
+                    name: voice.name.clone(),
+                    languages: Vec::new(),
+                    engines: BTreeMap::new(),
+                    kind: "engine",
+                });
+                listing.languages.push(voice.language.clone());
+                listing.engines.insert(voice.language.clone(), engine.clone());
+            }
+            listed.into_values().collect::<Vec<_>>()
+        });
+        configured.chain(own).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(engine: &str) -> Route {
+        Route { engine: engine.into(), speaker: None }
+    }
+
+    fn book() -> VoiceBook {
+        let voice = |routes: &[(&str, &str)]| Voice {
+            routes: routes.iter().map(|(tag, engine)| ((*tag).to_owned(), route(engine))).collect(),
+            clone: None,
+        };
+        VoiceBook {
+            voices: BTreeMap::from([
+                ("walter".to_owned(), voice(&[("en", "piper"), ("zh", "fastspeech2")])),
+                ("hans".to_owned(), voice(&[("de", "f5")])),
+            ]),
+            defaults: BTreeMap::from([("en".into(), "walter".into()), ("zh".into(), "walter".into())]),
+            engines: vec!["piper".into(), "fastspeech2".into(), "f5".into()],
+        }
+    }
+
+    fn cast(voice: Option<&str>, text: &str) -> Vec<(String, String, String)> {
+        let cast = book().cast(voice, text, &|_| None).unwrap();
+        let part = |part: Part| (part.route.engine, part.language.unwrap(), part.text);
+        cast.parts.into_iter().map(part).collect()
+    }
+
+    fn spoken(engine: &str, language: &str, text: &str) -> (String, String, String) {
+        (engine.into(), language.into(), text.into())
+    }
+
+    #[test]
+    fn each_writing_goes_to_the_engine_that_reads_it() {
+        let mixed = [
+            spoken("fastspeech2", "zh", "我用"),
+            spoken("piper", "en", "iPhone"),
+            spoken("fastspeech2", "zh", "拍照。"),
+        ];
+        for voice in [None, Some("auto"), Some("walter")] {
+            assert_eq!(cast(voice, "我用iPhone拍照。"), mixed);
+        }
+    }
+
+    #[test]
+    fn a_voice_of_one_language_hands_the_other_script_to_that_languages_default() {
+        assert_eq!(
+            cast(Some("hans"), "Guten Tag, 你好!"),
+            [spoken("f5", "de", "Guten Tag, "), spoken("fastspeech2", "zh", "你好!")]
+        );
+    }
+
+    #[test]
+    fn a_writing_that_nobody_reads_stays_with_the_voice() {
+        assert_eq!(cast(Some("hans"), "привет 42"), [spoken("f5", "de", "привет 42")]);
+        assert_eq!(cast(None, "123"), [spoken("piper", "en", "123")]);
+    }
+
+    #[test]
+    fn what_cannot_be_cast_is_told() {
+        let told = |voice, text| book().cast(voice, text, &|_| None).unwrap_err();
+        assert_eq!(told(Some("nobody"), "hi"), CastError::UnknownVoice("nobody".into()));
+        assert_eq!(told(Some("nobody:x"), "hi"), CastError::UnknownVoice("nobody:x".into()));
+        assert_eq!(told(None, "…!? 🎉"), CastError::NothingToSpeak);
+    }
+}
