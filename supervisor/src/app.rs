@@ -90,7 +90,7 @@ impl Running {
         let metrics = Arc::new(Metrics::new()?);
         metrics.up.set(1.0);
         let limit = config.limits.max_requests;
-        let scheduler = Arc::new(Scheduler::start(Arc::clone(&pools), limit, Arc::clone(&metrics)));
+        let scheduler = Scheduler::start(Arc::clone(&pools), limit, Arc::clone(&metrics));
         Ok(Self { scheduler, metrics, pools, _runtime: runtime })
     }
 

@@ -8,9 +8,8 @@ use std::{
 };
 
 use ishowtts_workers::{
-    ExecLimits, Patience, Pool, VoiceSample, WorkerSpec, process::Launch, protocol::Ready,
+    ChangeHook, ExecLimits, Patience, Pool, VoiceSample, WorkerSpec, process::Launch, protocol::Ready,
 };
-use tokio::sync::Notify;
 
 use crate::config::{Config, Engine};
 
@@ -41,7 +40,7 @@ pub struct Pools {
     unavailable: BTreeMap<String, String>,
     /// Every engine that the configuration names.
     engines: Vec<String>,
-    changed: Arc<Notify>,
+    changed: ChangeHook,
 }
 
 impl Pools {
@@ -52,12 +51,12 @@ impl Pools {
         launcher: &Arc<dyn Launch>,
         unavailable: BTreeMap<String, String>,
     ) -> Self {
-        let changed = Arc::new(Notify::new());
+        let changed = ChangeHook::default();
         let enabled = config.enabled_engines().filter_map(|(name, engine)| {
             let interpreter = places.interpreters.get(name)?;
             let spec = |replica| spec(config, name, engine, replica, places, interpreter);
             let specs = (0..engine.replicas).map(spec).collect();
-            let pool = Pool::start(name, specs, launcher, Arc::clone(&changed));
+            let pool = Pool::start(name, specs, launcher, changed.clone());
             Some((name.clone(), pool))
         });
         let by_engine = enabled.collect();
@@ -102,9 +101,9 @@ impl Pools {
         Some(last.unwrap_or_else(|| "its workers do not start".into()))
     }
 
-    /// Notified whenever a worker becomes free or its life changes. For one waiter.
-    pub fn changed(&self) -> Arc<Notify> {
-        Arc::clone(&self.changed)
+    /// Has `callback` called whenever a worker becomes free or its life changes.
+    pub fn on_change(&self, callback: impl Fn() + Send + Sync + 'static) {
+        self.changed.set(callback);
     }
 
     /// Ends all workers and waits for them.

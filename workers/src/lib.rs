@@ -13,12 +13,14 @@ pub mod process;
 pub mod protocol;
 
 mod error;
+mod hook;
 mod pool;
 mod spec;
 mod synthesis;
 mod worker;
 
 pub use error::WorkerError;
+pub use hook::ChangeHook;
 pub use pool::{Lease, Pool};
 pub use spec::{ExecLimits, Patience, VoiceSample, WorkerSpec};
 pub use synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary};

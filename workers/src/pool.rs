@@ -9,9 +9,10 @@ use std::{
     },
 };
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::{
+    hook::ChangeHook,
     lifecycle::{Command, Order, State},
     process::Launch,
     protocol::Ready,
@@ -31,12 +32,12 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts a worker for each spec. `changed` is notified whenever a worker becomes free or its life changes.
+    /// Starts a worker for each spec. `changed` is called whenever a worker becomes free or its life changes.
     pub fn start(
         engine: &str,
         specs: Vec<WorkerSpec>,
         launcher: &Arc<dyn Launch>,
-        changed: Arc<Notify>,
+        changed: ChangeHook,
     ) -> Self {
         let idle = Arc::new(Idle { seats: Mutex::default(), changed });
         let spawn = |(index, spec)| Worker::spawn(spec, Arc::clone(launcher), Arc::clone(&idle), index);
@@ -51,8 +52,7 @@ impl Pool {
 
     /// Takes a warm worker that nobody uses, if there is one.
     pub fn try_lease(&self) -> Option<Lease> {
-        let permit = self.idle.lock().permits.pop_front()?;
-        Some(Lease { permit, idle: Arc::clone(&self.idle) })
+        Some(Lease { permit: self.idle.take()?, idle: Arc::clone(&self.idle) })
     }
 
     /// Each worker's name and present status.
@@ -154,14 +154,24 @@ struct Permit {
 #[derive(Debug)]
 pub(crate) struct Idle {
     seats: Mutex<Seats>,
-    changed: Arc<Notify>,
+    changed: ChangeHook,
 }
 
 #[derive(Debug, Default)]
 struct Seats {
     permits: VecDeque<Permit>,
-    /// The life in which each worker takes orders, if it does.
-    lives: Vec<Option<u64>>,
+    workers: Vec<Availability>,
+}
+
+/// Whether a worker takes orders.
+#[derive(Clone, Copy, Debug, Default)]
+struct Availability {
+    /// The life in which it takes orders, if it does.
+    life: Option<u64>,
+    /// Takes no further orders in this life.
+    draining: bool,
+    /// Permits of this life that somebody holds.
+    held: u32,
 }
 
 impl Idle {
@@ -169,19 +179,41 @@ impl Idle {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn take(&self) -> Option<Permit> {
+        let mut seats = self.lock();
+        let permit = seats.permits.pop_front()?;
+        if let Some(worker) = seats.workers.get_mut(permit.index) {
+            worker.held += 1;
+        }
+        Some(permit)
+    }
+
     fn give_back(&self, permit: &Permit) {
         let mut seats = self.lock();
-        if seats.lives.get(permit.index) == Some(&Some(permit.life)) {
+        // The permit of an earlier life is worth nothing any more.
+        let Some(worker) =
+            seats.workers.get_mut(permit.index).filter(|worker| worker.life == Some(permit.life))
+        else {
+            return;
+        };
+        worker.held = worker.held.saturating_sub(1);
+        let (draining, held) = (worker.draining, worker.held);
+        if !draining {
             seats.permits.push_back(permit.clone());
         }
         drop(seats);
-        self.changed.notify_one();
+        if !draining {
+            self.changed.call();
+        } else if held == 0 {
+            // A worker that is behind with its commands looks again after each of them.
+            drop(permit.mailbox.try_send(Command::Drained));
+        }
     }
 
     pub(crate) fn seat(self: Arc<Self>, index: usize, mailbox: mpsc::WeakSender<Command>) -> Seat {
         let mut seats = self.lock();
-        if seats.lives.len() <= index {
-            seats.lives.resize(index + 1, None);
+        if seats.workers.len() <= index {
+            seats.workers.resize(index + 1, Availability::default());
         }
         drop(seats);
         Seat { idle: self, index, mailbox }
@@ -200,25 +232,39 @@ impl Seat {
     /// Takes orders from now on, as long as this life lasts.
     pub(crate) fn offer(&self, life: u64, ready: Arc<Ready>) {
         let Some(mailbox) = self.mailbox.upgrade() else { return };
-        if let Some(seat) = self.idle.lock().lives.get_mut(self.index) {
-            *seat = Some(life);
+        let mut seats = self.idle.lock();
+        if let Some(worker) = seats.workers.get_mut(self.index) {
+            *worker = Availability { life: Some(life), draining: false, held: 0 };
         }
-        self.idle.give_back(&Permit { index: self.index, life, ready, mailbox });
+        seats.permits.push_back(Permit { index: self.index, life, ready, mailbox });
+        drop(seats);
+        self.idle.changed.call();
     }
 
     /// Tells whoever waits for workers that something about this one is different.
     pub(crate) fn tell(&self) {
-        self.idle.changed.notify_one();
+        self.idle.changed.call();
     }
 
-    /// Takes no orders any more.
+    /// Takes no further orders in this life. True if none is being worked on or on its way; else the task is told
+    /// when the last one has ended.
+    pub(crate) fn drain(&self) -> bool {
+        let mut seats = self.idle.lock();
+        seats.permits.retain(|permit| permit.index != self.index);
+        seats.workers.get_mut(self.index).is_none_or(|worker| {
+            worker.draining = true;
+            worker.held == 0
+        })
+    }
+
+    /// Its life is over.
     pub(crate) fn revoke(&self) {
         let mut seats = self.idle.lock();
-        if let Some(seat) = seats.lives.get_mut(self.index) {
-            *seat = None;
+        if let Some(worker) = seats.workers.get_mut(self.index) {
+            *worker = Availability::default();
         }
         seats.permits.retain(|permit| permit.index != self.index);
         drop(seats);
-        self.idle.changed.notify_one();
+        self.idle.changed.call();
     }
 }

@@ -36,7 +36,7 @@ pub struct WorkerStatus {
     pub last_words: Vec<String>,
     /// Memory held, as last told.
     pub memory: Memory,
-    /// Compilations and captures after `ready`, as last told.
+    /// Compilations and captures after `ready`, over all lives, as last told.
     pub recompiles: u64,
 }
 

@@ -64,6 +64,9 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Capacity, Self::EngineFailed, Self::EngineDisabled, Self::Draining];
+
     /// As in metrics.
     pub fn label(self) -> &'static str {
         match self {

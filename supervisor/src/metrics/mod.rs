@@ -5,11 +5,13 @@ mod labels;
 mod observe;
 
 use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder, core::Collector,
 };
 
 pub use labels::{Outcome, RejectReason, Surface};
+
+use crate::speech::Priority;
 pub use observe::worker as observe_worker;
 
 /// The families.
@@ -29,7 +31,7 @@ pub struct Metrics {
     /// Finished requests.
     pub requests: IntCounterVec,
     /// Audio made, by engine.
-    pub audio_seconds: prometheus::CounterVec,
+    pub audio_seconds: CounterVec,
     /// Requests refused before any work.
     pub rejected: IntCounterVec,
     /// Segments waiting for a worker, by class.
@@ -43,7 +45,7 @@ pub struct Metrics {
     /// Device memory of a worker.
     pub worker_device_memory: IntGaugeVec,
     /// Compilations and captures of a worker after it was ready.
-    pub worker_recompiles: IntGaugeVec,
+    pub worker_recompiles: IntCounterVec,
     /// Whether the server answers new requests.
     pub up: Gauge,
 }
@@ -62,37 +64,25 @@ impl Metrics {
         ];
         // C50, C100 and C200 are read off these.
         let gaps = [0., 10., 25., 50., 100., 200., 500., 1e3, 2e3, 5e3, 1e4];
-        let histogram = |name: &str, help: &str, buckets: &[f64]| {
-            let family =
-                HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), &["engine"])?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
+        let histogram = |name, help, buckets: &[f64]| {
+            let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+            register(&registry, HistogramVec::new(options, &["engine"])?)
         };
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let family = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
+        let counter = |name, help, labels: &[&str]| {
+            register(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
         };
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
+        let gauge = |name, help, labels: &[&str]| {
+            register(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
         };
-        let audio_seconds = prometheus::CounterVec::new(
-            Opts::new("ishowtts_audio_seconds_total", "Seconds of audio made"),
-            &["engine"],
-        )?;
-        registry.register(Box::new(audio_seconds.clone()))?;
-        let build = GaugeVec::new(
-            Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs"),
-            &["version", "commit"],
-        )?;
+        let audio = Opts::new("ishowtts_audio_seconds_total", "Seconds of audio made");
+        let audio_seconds = register(&registry, CounterVec::new(audio, &["engine"])?)?;
+        let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
+        let build = register(&registry, GaugeVec::new(build, &["version", "commit"])?)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
-        registry.register(Box::new(build))?;
-        let up = Gauge::new("ishowtts_accepting", "1 while new requests are accepted, 0 during a drain")?;
-        registry.register(Box::new(up.clone()))?;
+        let accepting = "1 while new requests are accepted, 0 during a drain";
+        let up = register(&registry, Gauge::new("ishowtts_accepting", accepting)?)?;
         let worker = ["engine", "replica"];
-        Ok(Self {
+        let metrics = Self {
             elapsed_ms: histogram(
                 "ishowtts_elapsed_ms",
                 "Milliseconds from accepting a request to its last byte",
@@ -142,14 +132,22 @@ impl Metrics {
                 "Device memory of a worker",
                 &worker,
             )?,
-            worker_recompiles: gauge(
+            worker_recompiles: counter(
                 "ishowtts_worker_recompiles_total",
                 "Compilations and captures of a worker after it was ready",
                 &worker,
             )?,
             up,
             registry,
-        })
+        };
+        // A series that is there from the start can be alerted on before its first event.
+        for class in Priority::ALL {
+            metrics.queue_segments.with_label_values(&[class.label()]).set(0);
+        }
+        for reason in RejectReason::ALL {
+            metrics.rejected.with_label_values(&[reason.label()]);
+        }
+        Ok(metrics)
     }
 
     /// The text that Prometheus scrapes, and its media type.
@@ -159,4 +157,12 @@ impl Metrics {
         encoder.encode(&self.registry.gather(), &mut text)?;
         Ok((encoder.format_type().to_owned(), text))
     }
+}
+
+fn register<F>(registry: &Registry, family: F) -> Result<F, prometheus::Error>
+where
+    F: Collector + Clone + 'static,
+{
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
 }

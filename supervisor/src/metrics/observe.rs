@@ -7,8 +7,7 @@ use ishowtts_workers::{
 
 use super::Metrics;
 
-/// Brings the families of one worker up to date. `name` is `engine/replica`; `restarts` are the ends of the lives of
-/// all of the engine's workers, counted as [`Fault::LABELS`] names them.
+/// Brings the families of one worker up to date. `name` is `engine/replica`.
 pub fn worker(metrics: &Metrics, name: &str, status: &WorkerStatus) {
     let (engine, replica) = name.split_once('/').unwrap_or((name, "0"));
     for state in State::ALL {
@@ -18,7 +17,8 @@ pub fn worker(metrics: &Metrics, name: &str, status: &WorkerStatus) {
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     metrics.worker_rss.with_label_values(&[engine, replica]).set(bytes(status.memory.rss_bytes));
     metrics.worker_device_memory.with_label_values(&[engine, replica]).set(bytes(status.memory.device_bytes));
-    metrics.worker_recompiles.with_label_values(&[engine, replica]).set(bytes(status.recompiles));
+    let recompiles = metrics.worker_recompiles.with_label_values(&[engine, replica]);
+    recompiles.inc_by(status.recompiles.saturating_sub(recompiles.get()));
 }
 
 impl Metrics {

@@ -1,27 +1,29 @@
 //! Who may speak next. A segment is submitted and answered with a [`Ticket`]; dropping the ticket takes it back,
 //! whether it still waits or already runs.
 //!
-//! One task owns the queue and spends the leases. Segments wait first come, first served, in a queue for each
-//! engine; how many utterances may wait and speak at once is bounded, and one too many is refused at once.
+//! Segments wait first come, first served, in a queue for each engine; how many utterances may wait and speak at
+//! once is bounded, and one too many is refused at once. Whoever changes something, by submitting a segment or by
+//! freeing a worker, gives the free workers out there and then: a task of its own for that would add a switch of
+//! threads to every segment.
 
-mod dispatcher;
+mod queue;
 mod ticket;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, TryLockError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use ishowtts_workers::SynthesisRequest;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use ticket::{Granted, Ticket};
 
-use self::dispatcher::{Dispatcher, Waiting};
+use self::queue::{Counted, Queues, Waiting};
 use crate::{metrics::Metrics, pools::Pools, speech::Priority};
-
-/// Submissions on their way to the dispatcher; it takes them in faster than anybody can cut a text.
-const INBOX: usize = 256;
 
 /// Why nothing is spoken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,10 +59,12 @@ pub struct Admission {
     _slot: OwnedSemaphorePermit,
 }
 
-/// The way to the dispatcher.
+/// Owns the queues and spends the leases.
 #[derive(Debug)]
 pub struct Scheduler {
-    inbox: mpsc::Sender<Waiting>,
+    queues: Mutex<Queues>,
+    /// Something changed while the queues were being looked through.
+    again: AtomicBool,
     slots: Arc<Semaphore>,
     most: u32,
     pools: Arc<Pools>,
@@ -69,14 +73,25 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Starts the dispatcher over the pools; at most `max_requests` utterances are admitted at once.
-    pub fn start(pools: Arc<Pools>, max_requests: usize, metrics: Arc<Metrics>) -> Self {
-        let (inbox, submissions) = mpsc::channel(INBOX);
-        tokio::spawn(Dispatcher::new(Arc::clone(&pools), submissions).run());
+    /// Schedules over the pools; at most `max_requests` utterances are admitted at once.
+    pub fn start(pools: Arc<Pools>, max_requests: usize, metrics: Arc<Metrics>) -> Arc<Self> {
         let max_requests = max_requests.min(Semaphore::MAX_PERMITS);
-        let slots = Arc::new(Semaphore::new(max_requests));
-        let most = u32::try_from(max_requests).unwrap_or(u32::MAX);
-        Self { inbox, slots, most, pools, metrics, draining: AtomicBool::new(false) }
+        let scheduler = Arc::new(Self {
+            queues: Mutex::default(),
+            again: AtomicBool::new(false),
+            slots: Arc::new(Semaphore::new(max_requests)),
+            most: u32::try_from(max_requests).unwrap_or(u32::MAX),
+            pools,
+            metrics,
+            draining: AtomicBool::new(false),
+        });
+        let weak = Arc::downgrade(&scheduler);
+        scheduler.pools.on_change(move || {
+            if let Some(scheduler) = weak.upgrade() {
+                scheduler.dispatch();
+            }
+        });
+        scheduler
     }
 
     /// The pools that it spends the leases of.
@@ -102,7 +117,7 @@ impl Scheduler {
     }
 
     /// Puts an admitted utterance's segment into the queue of its engine.
-    pub async fn submit(
+    pub fn submit(
         &self,
         _admission: &Admission,
         engine: &str,
@@ -110,11 +125,28 @@ impl Scheduler {
         request: SynthesisRequest,
     ) -> Ticket {
         let (grant, granted) = oneshot::channel();
-        let gauge = self.metrics.queue_segments.with_label_values(&[priority.label()]);
-        let waiting = Waiting::new(engine.to_owned(), request, grant, gauge);
-        // A dispatcher that is gone drops the grant, which the ticket tells as a drain.
-        drop(self.inbox.send(waiting).await);
+        let counted = Counted::new(self.metrics.queue_segments.with_label_values(&[priority.label()]));
+        let waiting = Waiting { request, grant, since: Instant::now(), counted };
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).push(engine, waiting);
+        self.dispatch();
         Ticket::new(granted)
+    }
+
+    /// Gives the free workers out. Where another thread, or this one further up, is at it already, it is told to
+    /// look again instead.
+    fn dispatch(&self) {
+        self.again.store(true, Ordering::SeqCst);
+        // Whoever holds the lock looks at `again` once more after letting it go, so no change is missed.
+        while self.again.load(Ordering::SeqCst) {
+            let mut queues = match self.queues.try_lock() {
+                Ok(queues) => queues,
+                Err(TryLockError::Poisoned(queues)) => queues.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            while self.again.swap(false, Ordering::SeqCst) {
+                queues.dispatch(&self.pools);
+            }
+        }
     }
 
     /// Admits nobody any more.

@@ -38,6 +38,9 @@ pub fn is_speakable(text: &str) -> bool {
 }
 
 fn is_silent(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     let invisible = matches!(
         c.general_category(),
         Category::Control

@@ -21,6 +21,9 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// Every class.
+    pub const ALL: [Self; 2] = [Self::Interactive, Self::Batch];
+
     /// As in requests and metrics.
     pub fn label(self) -> &'static str {
         match self {

@@ -36,6 +36,9 @@ impl Writing {
     }
 
     fn of_letter(c: char, japanese: bool) -> Option<Self> {
+        if c.is_ascii() {
+            return c.is_ascii_alphabetic().then_some(Self::Latin);
+        }
         if !c.is_alphabetic() {
             return None;
         }

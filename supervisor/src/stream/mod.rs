@@ -178,7 +178,7 @@ impl Stream {
             };
             let mut ticket = match self.ticket.take() {
                 Some(ticket) => ticket,
-                None => self.submit(part).await,
+                None => self.submit(part),
             };
             let event = self.listen(&mut ticket).await?;
             self.hear(event, ticket)?;
@@ -186,7 +186,7 @@ impl Stream {
         Ok(())
     }
 
-    async fn submit(&self, part: &Part) -> Ticket {
+    fn submit(&self, part: &Part) -> Ticket {
         let engine = &part.route.engine;
         let request = SynthesisRequest {
             text: part.text.clone(),
@@ -196,7 +196,7 @@ impl Stream {
             seed: self.utterance.seed,
             options: self.utterance.options_for(engine, self.scheduler.pools().engines()),
         };
-        self.scheduler.submit(&self.admission, engine, self.utterance.priority, request).await
+        self.scheduler.submit(&self.admission, engine, self.utterance.priority, request)
     }
 
     async fn listen(&mut self, ticket: &mut Ticket) -> Result<SynthesisEvent, SpeechError> {

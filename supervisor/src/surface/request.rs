@@ -1,6 +1,9 @@
 //! Every request has an id: the client's own if it is fit to be logged, else a fresh one.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use axum::{
     extract::Request,
@@ -37,6 +40,7 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
 
 fn fresh() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    // Told apart from those of other processes by the process id, from each other by the count.
-    format!("{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    // Told apart from those of other processes by a number drawn at the first request, from each other by the count.
+    static PROCESS: LazyLock<u32> = LazyLock::new(rand::random);
+    format!("{:08x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
 }

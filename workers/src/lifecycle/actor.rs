@@ -26,6 +26,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Command {
     Restart,
+    /// Nothing is held any more of a worker that takes no further orders.
+    Drained,
     Stop,
     Synthesize(Box<Order>),
     Cancel(SynthesisId),
@@ -60,8 +62,8 @@ pub(crate) struct Actor {
     seat: Seat,
     lifecycle: Lifecycle,
     lives: u64,
-    /// A restart that waits until nothing is being spoken.
-    restart_when_idle: bool,
+    /// Compilations of the lives before this one.
+    earlier_recompiles: u64,
 }
 
 impl Actor {
@@ -74,7 +76,7 @@ impl Actor {
     ) -> Self {
         let lifecycle = Lifecycle::new(spec.patience.startup_failures);
         let name = spec.name();
-        Self { spec, name, launcher, mailbox, status, seat, lifecycle, lives: 0, restart_when_idle: false }
+        Self { spec, name, launcher, mailbox, status, seat, lifecycle, lives: 0, earlier_recompiles: 0 }
     }
 
     /// Starts at once, and lives until it is stopped or every handle is gone.
@@ -123,13 +125,14 @@ impl Actor {
                 order.refuse();
                 Deed::None
             }
-            Command::Cancel(_) => Deed::None,
+            Command::Cancel(_) | Command::Drained => Deed::None,
         }
     }
 
     /// From launch to reap. However the life ends, it ends here.
     async fn one_life(&mut self) -> Deed {
         self.lives += 1;
+        self.earlier_recompiles = self.status.borrow().recompiles;
         let lives = self.lives;
         self.note(|status| status.lives = lives);
         let (mut life, fault) = match Life::launch(&self.spec, self.launcher.as_ref()).await {
@@ -145,7 +148,6 @@ impl Actor {
 
         let was_starting = self.lifecycle.state() == State::Starting;
         self.step(Input::Fault);
-        self.restart_when_idle = false;
         self.seat.revoke();
         if let Some(life) = &mut life {
             for (_, running) in life.take_running() {
@@ -207,13 +209,15 @@ impl Actor {
         Some((order.id, order.request, running))
     }
 
-    /// Whether a restart was asked for and may happen now.
-    pub(super) fn restart_is_due(&mut self, busy: bool, asked: bool) -> bool {
-        if asked && !self.restart_when_idle {
-            self.restart_when_idle = true;
-            self.seat.revoke();
-        }
-        self.restart_when_idle && !busy && self.step(Input::Restart) == Deed::End
+    /// A restart was asked for: whether it may happen now, or must wait until what is being spoken has ended.
+    pub(super) fn restart_is_due(&mut self) -> bool {
+        self.seat.drain() && self.step(Input::Restart) == Deed::End
+    }
+
+    /// Takes in what a worker told of its memory and of its compilations.
+    pub(super) fn measured(&self, memory: Memory, recompiles: u64) {
+        let recompiles = self.earlier_recompiles + recompiles;
+        self.note(|status| (status.memory, status.recompiles) = (memory, recompiles));
     }
 
     pub(super) fn stop_is_due(&mut self) -> bool {

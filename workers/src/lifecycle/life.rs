@@ -219,8 +219,8 @@ impl Life {
                     return Err(Fault::Asked);
                 }
             }
-            Command::Restart => {
-                if actor.restart_is_due(!self.running.is_empty(), true) {
+            Command::Restart | Command::Drained => {
+                if actor.restart_is_due() {
                     return Err(Fault::Asked);
                 }
             }
@@ -313,10 +313,7 @@ impl Life {
                     self.pinged = None;
                     self.heard = if self.running.is_empty() { Instant::now() } else { self.heard };
                 }
-                actor.note(|status| {
-                    status.memory = Memory { rss_bytes, device_bytes };
-                    status.recompiles = recompiles;
-                });
+                actor.measured(Memory { rss_bytes, device_bytes }, recompiles);
                 Ok(())
             }
             (Phase::Serving, FromWorker::Paused) => Ok(()),
@@ -365,8 +362,7 @@ impl Life {
         );
         self.phase = Phase::Serving;
         actor.became_ready(ready);
-        // A restart may have been asked for while it was starting.
-        if actor.restart_is_due(false, false) { Err(Fault::Asked) } else { Ok(()) }
+        Ok(())
     }
 
     fn ended(&mut self, actor: &mut Actor, id: SynthesisId, event: SynthesisEvent) -> Result<(), Fault> {
@@ -375,7 +371,7 @@ impl Life {
             actor.idle();
         }
         running.end(event);
-        if actor.restart_is_due(!self.running.is_empty(), false) { Err(Fault::Asked) } else { Ok(()) }
+        Ok(())
     }
 
     /// When the silence has lasted long enough to do something about it.

@@ -42,6 +42,10 @@ pub(super) fn live(stream: Stream, format: Format) -> Response {
         }
         let mut stream = stream?;
         let piece = stream.next().await?;
+        if piece.is_err() {
+            // What was handed over before is sent now: a connection that fails at once takes it along.
+            tokio::task::yield_now().await;
+        }
         let going_on = piece.is_ok().then_some(stream);
         Some((piece.map(Frame::data), (None, going_on)))
     });

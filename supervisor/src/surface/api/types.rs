@@ -40,10 +40,7 @@ impl TtsRequest {
             speed: fields.number("speed", 0.25, 4.0)?.unwrap_or(1.0),
             seed: fields.integer("seed", 0, u64::MAX)?,
             priority: fields
-                .choice(
-                    "priority",
-                    &[Priority::Interactive, Priority::Batch].map(|class| (class.label(), class)),
-                )?
+                .choice("priority", &Priority::ALL.map(|class| (class.label(), class)))?
                 .unwrap_or(Priority::Interactive),
             // An hour: nobody means longer, and it fits every clock.
             deadline: fields.integer("deadline_ms", 1, 3_600_000)?.map(Duration::from_millis),

@@ -1,0 +1,1 @@
+"""Stands in the place of the real package: a worker that misbehaves on purpose."""

@@ -1,0 +1,165 @@
+"""A worker written from the wire's contract, standard library only, that plays what a test asks for.
+
+How a life begins is told by FAKE_START, a list separated by commas; each life takes the next entry, the last one
+holds for all that follow: ready, slow, silent, exit, garbage, wrong_version, wrong_engine, fatal, stranger.
+What a synthesis does is told by the first word of its text: see `speak`. Notes about what happened are appended to
+FAKE_NOTES, one line each.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import threading
+import time
+
+RATE = 24_000
+CHUNK = 4_800  # bytes: 100 ms
+
+
+def note(text):
+    """Append a line that the test can wait for, and count how often it stands there."""
+    path = pathlib.Path(os.environ["FAKE_NOTES"])
+    with path.open("a") as notes:
+        notes.write(text + "\n")
+    return path.read_text().splitlines().count(text)
+
+
+class Worker:
+    """One life."""
+
+    def __init__(self, args):
+        self.args = args
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(args.socket)
+        self.lines = self.socket.makefile("rb")
+        self.cancelled = set()
+        self.wake = threading.Condition()
+        self.waiting = []
+
+    def say(self, payload=b"", **message):
+        self.socket.sendall(json.dumps(message).encode() + b"\n" + payload)
+
+    def run(self):
+        starts = os.environ.get("FAKE_START", "ready").split(",")
+        life = note("life")
+        start = starts[min(life, len(starts)) - 1]
+        if start == "exit":
+            print("could not find the model", file=sys.stderr, flush=True)
+            sys.exit(3)
+        if start == "silent":
+            time.sleep(3600)
+        if start == "garbage":
+            self.socket.sendall(b"Segmentation fault (core dumped)\n")
+            time.sleep(3600)
+        version = 99 if start == "wrong_version" else 1
+        engine = "other" if start == "wrong_engine" else self.args.engine
+        self.say(type="hello", protocol=version, engine=engine, pid=os.getpid(), package="fake", python="3")
+        load = json.loads(self.lines.readline())
+        assert load["type"] == "load", load
+        if start == "fatal":
+            self.say(type="error", id=None, code="missing_model", message="no model at /m", param=None, fatal=True)
+            sys.exit(1)
+        if start == "slow":
+            note("loading")
+            while not pathlib.Path(os.environ["FAKE_NOTES"] + ".go").exists():
+                self.say(type="progress", stage="loading", fraction=0.5)
+                time.sleep(0.05)
+        voices = [{"id": "tone", "language": "en", "name": "Fake"}]
+        self.say(
+            type="ready", sample_rate=RATE, voices=voices, languages=["en", "zh"], max_batch=1, repeatable=True,
+            device="none", tier="fake", warmup={"characters": 10, "elapsed_ms": 1.0, "audio_ms": 800.0},
+            memory={"rss_bytes": 1, "device_bytes": 0},
+        )  # fmt: skip
+        threading.Thread(target=self.read, daemon=True).start()
+        while True:
+            with self.wake:
+                self.wake.wait_for(lambda: self.waiting)
+                message = self.waiting.pop(0)
+            self.speak(message)
+
+    def read(self):
+        for line in self.lines:
+            message = json.loads(line)
+            if message["type"] == "cancel":
+                note(f"cancel {message['id']}")
+                self.cancelled.add(message["id"])
+            elif message["type"] == "ping":
+                self.say(type="pong", nonce=message["nonce"], rss_bytes=1, device_bytes=0)
+            elif message["type"] == "shutdown":
+                note("shutdown")
+                self.say(type="bye", reason="shutdown")
+                os._exit(0)
+            elif message["type"] == "synthesize":
+                with self.wake:
+                    self.waiting.append(message)
+                    self.wake.notify()
+        note("closed")
+        os._exit(0)
+
+    def speak(self, message):
+        ident, what = message["id"], message["text"].split()[0]
+        note(f"speak {what}")
+        if what == "refuse":
+            self.say(type="error", id=ident, code="bad_option", message="not that", param="colour", fatal=False)
+            return
+        if what == "poison":
+            self.say(type="error", id=ident, code="device_fault", message="illegal address", param=None, fatal=True)
+            sys.exit(1)
+        if what == "crash":
+            os._exit(7)
+        if what == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.chunk(ident)
+        if what == "crash-midway":
+            os._exit(7)
+        if what == "hang":
+            time.sleep(3600)
+        if what == "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            self.lines.close()
+            time.sleep(3600)
+        if what == "garbage":
+            self.socket.sendall(b"Traceback (most recent call last):\n")
+            time.sleep(3600)
+        if what == "half-line":
+            self.socket.sendall(b'{"type": "audio", "id"')
+            os._exit(0)
+        if what == "half-payload":
+            self.socket.sendall(b'{"type":"audio","id":%d,"payload_bytes":4000}\n' % ident + b"abc")
+            os._exit(0)
+        if what == "endless-line":
+            while True:
+                self.socket.sendall(b"x" * 65536)
+        if what == "wrong-id":
+            self.say(type="audio", id=ident + 1000, payload_bytes=2, payload=b"ab")
+            time.sleep(3600)
+        if what == "unknown-type":
+            self.say(type="sing", id=ident)
+            time.sleep(3600)
+        if what == "flood":
+            for _ in range(2000):
+                print("noise " * 100, file=sys.stderr)
+        chunks = 1
+        if what == "endless":
+            while ident not in self.cancelled:
+                self.chunk(ident)
+                time.sleep(0.01)
+            self.say(type="cancelled", id=ident)
+            note("cancelled")
+            return
+        samples = chunks * CHUNK // 2
+        self.say(type="done", id=ident, samples=samples, timings={"first_chunk_ms": 1.0, "total_ms": 2.0}, skipped=0)
+
+    def chunk(self, ident):
+        self.say(type="audio", id=ident, payload_bytes=CHUNK, payload=bytes([1, 16]) * (CHUNK // 2))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    for name in ("socket", "engine", "replica", "log-level"):
+        parser.add_argument(f"--{name}")
+    Worker(parser.parse_args()).run()

@@ -1,0 +1,303 @@
+//! A server of the test's own: fresh directory, free port, killed on drop.
+
+pub(crate) mod tone;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    future::Future,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+
+/// Nothing here takes that long, not even on a machine with other things to do; a wait that does has failed.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits until something is true.
+pub(crate) async fn eventually<F, R>(what: &str, mut look: F) -> R
+where
+    F: AsyncFnMut() -> Option<R>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never came true: {what}");
+        sleep(Duration::from_millis(15)).await;
+    }
+}
+
+/// Waits for something that must come.
+pub(crate) async fn soon<R>(what: &str, future: impl Future<Output = R>) -> R {
+    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("never came: {what}"))
+}
+
+/// Writes a server's configuration and starts it.
+pub(crate) struct Builder {
+    engine: BTreeMap<String, Value>,
+    env: BTreeMap<String, Value>,
+    more: String,
+}
+
+/// A server with one engine, `tone`, and the voice `walter` that speaks everything by it.
+pub(crate) fn supervisor() -> Builder {
+    Builder { engine: BTreeMap::new(), env: BTreeMap::new(), more: String::new() }
+}
+
+impl Builder {
+    /// A key of the engine.
+    pub(crate) fn engine(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.engine.insert(key.into(), value.into());
+        self
+    }
+
+    pub(crate) fn workers(self, count: u32) -> Self {
+        self.engine("replicas", count)
+    }
+
+    /// The scripted worker takes the place of the real one, its lives beginning like this.
+    pub(crate) fn script(mut self, starts: &str) -> Self {
+        let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake");
+        self.env.insert("PYTHONPATH".into(), fake.to_string_lossy().into());
+        self.env.insert("FAKE_START".into(), starts.into());
+        self
+    }
+
+    /// Further tables of the configuration.
+    pub(crate) fn config(mut self, more: &str) -> Self {
+        self.more.push_str(more);
+        self
+    }
+
+    pub(crate) async fn start(mut self) -> Server {
+        let dir = TempDir::new().unwrap();
+        let notes = dir.path().join("notes");
+        self.env.insert("FAKE_NOTES".into(), notes.to_string_lossy().into());
+        let pairs = |map: &BTreeMap<String, Value>| {
+            map.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>()
+        };
+        let engine = pairs(&self.engine).join("\n");
+        let env = pairs(&self.env).join(", ");
+        let config = format!(
+            "[engines.tone]\nenabled = true\n{engine}\nenv = {{ {env} }}\n\
+             [voices.walter]\nengines = {{ en = \"tone\", zh = \"tone\" }}\n\
+             [defaults]\nvoices = {{ en = \"walter\", zh = \"walter\" }}\n{}",
+            self.more
+        );
+        fs::write(dir.path().join("ishowtts.toml"), config).unwrap();
+        Server::launch(dir).await
+    }
+}
+
+/// The command that runs our binary with a test's own directories.
+pub(crate) fn ishowtts(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ishowtts"));
+    command.arg("--config").arg(dir.join("ishowtts.toml")).arg("--state-dir").arg(dir.join("state"));
+    command
+        .env_remove("RUNTIME_DIRECTORY")
+        .env("XDG_RUNTIME_DIR", dir)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    pub(crate) address: String,
+    pub(crate) dir: TempDir,
+    logs: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Server {
+    async fn launch(dir: TempDir) -> Self {
+        let mut command = ishowtts(dir.path());
+        command.args(["--listen", "127.0.0.1:0", "--log-json"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let logs = Arc::new(Mutex::new(Vec::new()));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let kept = Arc::clone(&logs);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                kept.lock().unwrap().push(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+            }
+        });
+        let find = async || {
+            let logs = logs.lock().unwrap();
+            let line = logs.iter().find(|line| line["message"] == "Listening")?;
+            Some(line["address"].as_str().unwrap().to_owned())
+        };
+        let address = eventually("the server listens", find).await;
+        Self { child, url: format!("http://{address}"), address, dir, logs }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("it was not waited for yet")
+    }
+
+    /// Waits for a line of log.
+    pub(crate) async fn logged(&self, message: &str) -> Value {
+        eventually(message, async || {
+            let logs = self.logs.lock().unwrap();
+            logs.iter().find(|line| line["message"].as_str().is_some_and(|m| m.contains(message))).cloned()
+        })
+        .await
+    }
+
+    /// Waits until every worker is warm.
+    pub(crate) async fn ready(self) -> Self {
+        eventually("the server is ready", async || {
+            let ready = reqwest::get(format!("{}/readyz", self.url)).await.unwrap();
+            ready.status().is_success().then_some(())
+        })
+        .await;
+        self
+    }
+
+    pub(crate) fn post(&self, body: &Value) -> reqwest::RequestBuilder {
+        reqwest::Client::new().post(format!("{}/api/tts", self.url)).json(body)
+    }
+
+    /// Posts a text and reads the whole answer.
+    pub(crate) async fn speak(&self, body: Value) -> Answer {
+        soon("the answer", async {
+            let response = self.post(&body).send().await.unwrap();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let body = response.bytes().await.map_err(|error| error.to_string());
+            Answer { status, headers, body }
+        })
+        .await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let response = reqwest::get(format!("{}{path}", self.url)).await.unwrap();
+        let text = response.text().await.unwrap();
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+
+    /// The value of a metric, its labels written as Prometheus writes them; 0 if it was never counted.
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
+        let metrics = self.get("/metrics").await;
+        let line =
+            metrics.as_str().unwrap().lines().find_map(|line| line.strip_prefix(&format!("{series} ")));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    pub(crate) async fn worker(&self, index: usize) -> Value {
+        self.get("/api/status").await["engines"]["tone"]["workers"][index].clone()
+    }
+
+    /// Waits until a worker is in a state.
+    pub(crate) async fn worker_is(&self, state: &str) -> Value {
+        eventually(state, async || {
+            let worker = self.worker(0).await;
+            (worker["state"] == state).then_some(worker)
+        })
+        .await
+    }
+
+    /// Waits until the scripted worker has noted something.
+    pub(crate) async fn noted(&self, note: &str) {
+        eventually(note, async || self.notes().iter().any(|line| line.starts_with(note)).then_some(())).await;
+    }
+
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let notes = fs::read_to_string(self.dir.path().join("notes")).unwrap_or_default();
+        notes.lines().map(str::to_owned).collect()
+    }
+
+    /// Lets a slow start go on.
+    pub(crate) fn go(&self) {
+        fs::write(self.dir.path().join("notes.go"), "").unwrap();
+    }
+
+    /// Waits until no request is being worked on.
+    pub(crate) async fn quiet(&self) {
+        eventually("nothing is in flight", async || {
+            (self.get("/api/status").await["requests_in_flight"] == 0).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        kill(self.pid(), signal);
+    }
+
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        soon("the end of the server", self.child.wait()).await.unwrap()
+    }
+}
+
+/// A whole answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    /// An error when it ended without its final chunk.
+    pub(crate) body: Result<bytes::Bytes, String>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.body.as_ref().expect("the answer is complete")
+    }
+
+    /// Code of an error, and its parameter.
+    pub(crate) fn error(&self) -> (u16, String, Option<String>) {
+        let body: Value = serde_json::from_slice(self.bytes()).expect("errors are JSON");
+        let error = &body["error"];
+        assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
+        assert!(error["type"].is_string(), "{body}");
+        let param = error["param"].as_str().map(str::to_owned);
+        (self.status, error["code"].as_str().unwrap().to_owned(), param)
+    }
+
+    /// The samples of a WAVE answer with exact sizes.
+    pub(crate) fn wav(&self) -> Vec<i16> {
+        let bytes = self.bytes();
+        assert_eq!(&bytes[..4], b"RIFF", "{}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]));
+        let size = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        assert_eq!((size(4), size(40)), (bytes.len() - 8, bytes.len() - 44), "sizes are exact");
+        pcm(&bytes[44..])
+    }
+}
+
+pub(crate) fn pcm(bytes: &[u8]) -> Vec<i16> {
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+pub(crate) fn kill(pid: u32, name: &str) {
+    let signal: nix::sys::signal::Signal = name.parse().unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+}
+
+/// Whether a process is there, a zombie counting too.
+pub(crate) fn exists(pid: u64) -> bool {
+    PathBuf::from(format!("/proc/{pid}")).exists()
+}
+
+/// The processes whose parent is `pid`, zombies among them.
+pub(crate) fn children(pid: u32) -> Vec<u64> {
+    let stat = |entry: fs::DirEntry| {
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (head, tail) = stat.rsplit_once(')')?;
+        let parent: u32 = tail.split_whitespace().nth(1)?.parse().ok()?;
+        (parent == pid).then(|| head.split(' ').next()?.parse().ok())?
+    };
+    fs::read_dir("/proc").unwrap().filter_map(|entry| stat(entry.ok()?)).collect()
+}

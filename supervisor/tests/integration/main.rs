@@ -1,0 +1,23 @@
+//! The whole server, from outside: real processes, real sockets, and workers that misbehave on purpose.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod bad_input;
+mod cancel;
+mod command_line;
+mod crash;
+mod harness;
+mod limits;
+mod metrics;
+mod shutdown;
+mod startup;
+mod streaming;
+mod synthesis;

@@ -1,0 +1,84 @@
+//! Workers that do not come up, or take their time.
+
+use serde_json::json;
+
+use crate::harness::{children, eventually, supervisor};
+
+#[tokio::test]
+async fn requests_wait_for_a_worker_that_is_still_loading() {
+    let server = supervisor().script("slow").start().await;
+    let request = tokio::spawn(server.post(&json!({ "text": "normal" })).send());
+    server.noted("loading").await;
+    eventually("progress is shown", async || {
+        (server.worker(0).await["progress"]["stage"] == "loading").then_some(())
+    })
+    .await;
+    let missing = server.get("/readyz").await;
+    assert_eq!((&missing["ready"], &missing["missing"]["tone"]), (&json!(false), &json!("starting")));
+    server.go();
+    assert_eq!(request.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_worker_that_never_starts_is_given_up_with_its_last_words() {
+    let server = supervisor().script("exit").start().await;
+    let waiting = tokio::spawn(server.post(&json!({ "text": "normal" })).send());
+    let worker = server.worker_is("failed").await;
+    assert_eq!(worker["last_error"], "it exited with code 3");
+    assert!(worker["last_words"][0].as_str().unwrap().contains("could not find the model"));
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 503, "who waited is told");
+    let answer = server.speak(json!({ "text": "normal" })).await;
+    assert_eq!(answer.error(), (503, "engine_failed".into(), None));
+    assert!(!answer.header("retry-after").is_empty());
+    assert_eq!(server.get("/readyz").await["missing"]["tone"], "it exited with code 3");
+    assert_eq!(server.get("/healthz").await, "ok\n");
+    assert!(children(server.pid()).is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_start_is_tried_again_and_forgiven() {
+    let server =
+        supervisor().script("exit,garbage,wrong_version,wrong_engine,ready").start().await.ready().await;
+    assert_eq!(server.speak(json!({ "text": "normal" })).await.status, 200);
+    assert_eq!(
+        server.metric("ishowtts_worker_restarts_total{engine=\"tone\",reason=\"violation\"}").await,
+        3.0
+    );
+    assert_eq!(server.metric("ishowtts_worker_restarts_total{engine=\"tone\",reason=\"exit\"}").await, 1.0);
+}
+
+#[tokio::test]
+async fn a_given_up_engine_can_be_started_again() {
+    let server = supervisor().script("fatal,fatal,fatal,fatal,fatal,ready").start().await;
+    let worker = server.worker_is("failed").await;
+    assert_eq!(worker["last_error"], "no model at /m (missing_model)");
+    let url = format!("{}/api/engines/tone/restart", server.url);
+    reqwest::Client::new().post(url).send().await.unwrap();
+    let server = server.ready().await;
+    assert_eq!(server.speak(json!({ "text": "normal" })).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_told_by_the_engine_itself() {
+    let server = supervisor().engine("rtf", "fast").start().await;
+    let worker = server.worker_is("failed").await;
+    let told = worker["last_error"].as_str().unwrap();
+    assert!(told.contains("rtf") && told.contains("bad_settings"), "{told}");
+}
+
+#[tokio::test]
+async fn workers_get_their_session_their_cpus_and_their_nice_value() {
+    let server =
+        supervisor().engine("cpus", json!([0])).engine("nice", 3).engine("memory_mb", 4096).start().await;
+    let server = server.ready().await;
+    let pid = server.worker(0).await["pid"].as_u64().unwrap();
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap();
+    assert!(read("status").lines().any(|line| line == "Cpus_allowed_list:\t0"));
+    let stat = read("stat");
+    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    assert_eq!(fields[3], pid.to_string(), "the leader of its own session");
+    assert_eq!(fields[16], "3", "nice");
+    let limits = read("limits");
+    let memory = limits.lines().find(|line| line.starts_with("Max address space")).unwrap();
+    assert!(memory.contains("4294967296"), "{memory}");
+}
