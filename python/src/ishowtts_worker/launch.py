@@ -1,0 +1,119 @@
+"""Running syntheses: each, whatever happens, ends in exactly one of done, error and cancelled."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from .channel import Channel, Disconnected
+from .engines.base import Engine, Plan, Request
+from .errors import BadOption, EngineError, NothingToSpeak, OutOfMemory, WorkerError
+from .inbox import Inbox, failure
+from .protocol import Cancelled, encode
+from .synthesis import Synthesis
+from .warmup import Level
+
+_LOG = logging.getLogger(__name__)
+_SLOWEST, _FASTEST = 0.25, 4.0
+
+
+class Launcher:
+    """Runs syntheses on an engine and sends what comes of them. Used by the main thread only."""
+
+    def __init__(self, channel: Channel, engine: Engine[Any], level: Level, inbox: Inbox) -> None:
+        self._channel = channel
+        self._engine = engine
+        self._level = level
+        self._inbox = inbox
+
+    def run(self, launch: Sequence[Synthesis]) -> bool:
+        """Run these together until each has ended. Returns False when the process must not go on."""
+        running: dict[int, Synthesis] = {}
+        plans: list[Plan] = []
+        for synthesis in launch:
+            synthesis.start()
+            if synthesis.cancel.requested:
+                self._end(synthesis)
+                continue
+            try:
+                plan: Plan = self._engine.prepare(_checked(synthesis.message))
+            except Exception as error:
+                if not self._failed([synthesis], error):
+                    return False
+                continue
+            synthesis.skipped = plan.skipped
+            running[len(plans)] = synthesis
+            plans.append(plan)
+        if not running:
+            return True
+        try:
+            self._speak(running, plans)
+        except Disconnected:
+            raise
+        except Exception as error:
+            return self._failed(list(running.values()), error)
+        return True
+
+    def _speak(self, running: dict[int, Synthesis], plans: Sequence[Plan]) -> None:
+        gate = self._inbox.gate
+        cancels = [synthesis.cancel for synthesis in running.values()]
+        for position, chunk in self._engine.speak_together(plans, cancels):
+            synthesis = running.get(position)
+            if synthesis is None:
+                continue  # it was cancelled, and the engine has not noticed yet
+            if chunk is None or synthesis.cancel.requested:
+                self._end(running.pop(position))
+            else:
+                self._channel.write(synthesis.audio(self._level(chunk)))
+            if gate.shut:
+                self._pause(running)
+            if not running:
+                return
+        for position in list(running):
+            self._end(running.pop(position))
+
+    def _pause(self, running: dict[int, Synthesis]) -> None:
+        """Stay here until the pause is over or nobody wants what runs."""
+        self._inbox.announce_pause()
+        while running and self._inbox.gate.hold([synthesis.cancel for synthesis in running.values()]):
+            for position, synthesis in list(running.items()):
+                if synthesis.cancel.requested:
+                    self._end(running.pop(position))
+
+    def _end(self, synthesis: Synthesis) -> None:
+        if synthesis.cancel.requested:
+            line = encode(Cancelled(synthesis.message.id))
+        elif synthesis.audible:
+            line = synthesis.done()
+        else:
+            silent = NothingToSpeak("the engine found nothing to speak in this text", param="text")
+            line = encode(failure(synthesis.message.id, silent))
+        self._inbox.forget(synthesis)
+        self._channel.write([line])
+
+    def _failed(self, syntheses: Sequence[Synthesis], error: Exception) -> bool:
+        """End these with an error. Returns False when it is a fatal one."""
+        told = _told(error)
+        for synthesis in syntheses:
+            self._inbox.forget(synthesis)
+            self._channel.send(failure(synthesis.message.id, told))
+        return not told.fatal
+
+
+def _checked(request: Request) -> Request:
+    if not _SLOWEST <= request.speed <= _FASTEST:
+        raise BadOption(
+            f"speed must be between {_SLOWEST:g} and {_FASTEST:g}, not {request.speed:g}", param="speed"
+        )
+    return request
+
+
+def _told(error: Exception) -> WorkerError:
+    """What the supervisor is told about an exception."""
+    if isinstance(error, WorkerError):
+        return error
+    _LOG.error("A synthesis failed", exc_info=error)
+    if isinstance(error, MemoryError):
+        return OutOfMemory(f"not enough memory for this text ({error}); shorten it")
+    return EngineError(f"the engine failed at this text: {type(error).__name__}: {error}")

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Writes the lock of every engine and of the development tools again; needs uv. With --upgrade to newest versions.
+# A lock holds for Linux on x86-64 and aarch64 and CPython 3.10 to 3.13 (tools/check_locks.sh proves it), and it names
+# no index: it installs from wherever the machine gets its packages.
+set -eu
+cd "$(dirname "$0")/.."
+
+lock() {
+    folder=$1 name=$2
+    shift 2
+    overrides="--overrides tools/overrides.txt"
+    [ -f "$folder/overrides.txt" ] && overrides="$overrides --overrides $folder/overrides.txt"
+    # shellcheck disable=SC2086 # words, not one word
+    uv pip compile "$folder/$name.in" --output-file "$folder/$name.txt" $overrides "$@" \
+        --quiet --universal --python-version 3.10 --generate-hashes \
+        --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+    echo "$folder/$name.txt: $(grep -c '==' "$folder/$name.txt") pins"
+}
+
+for file in src/ishowtts_worker/engines/*/requirements.in; do
+    lock "$(dirname "$file")" requirements "$@"
+done
+lock . requirements-dev "$@"
