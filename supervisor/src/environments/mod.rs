@@ -87,56 +87,69 @@ impl Environments {
 
     /// The interpreter to run an engine with, if its environment is there.
     pub fn interpreter(&self, engine: &str) -> Option<PathBuf> {
-        let Some(home) = self.home(engine) else { return Some(self.python.path.clone()) };
-        let python = home.join("bin/python");
+        let Some(lock) = package::lock(engine) else { return Some(self.python.path.clone()) };
+        let python = self.home(engine, &lock).join("bin/python");
         python.exists().then_some(python)
     }
 
     /// Makes the engine's environment unless it is there, and returns its interpreter.
     pub async fn ensure(&self, engine: &str, progress: &dyn Progress) -> Result<PathBuf, EnvironmentError> {
+        let Some(lock) = package::lock(engine) else { return Ok(self.python.path.clone()) };
         if let Some(python) = self.interpreter(engine) {
             return Ok(python);
         }
-        let (Some(lock), Some(home)) = (package::lock(engine), self.home(engine)) else {
-            return Ok(self.python.path.clone());
-        };
+        let python = self.ensure_lock(engine, &lock, progress).await?;
+        if let Some(notice) = package::notice(engine) {
+            progress.notice(&notice);
+        }
+        Ok(python)
+    }
+
+    /// Makes an environment of a lock's packages unless it is there, and returns its interpreter.
+    pub async fn ensure_lock(
+        &self,
+        name: &str,
+        lock: &str,
+        progress: &dyn Progress,
+    ) -> Result<PathBuf, EnvironmentError> {
+        let home = self.home(name, lock);
+        let python = home.join("bin/python");
+        if python.exists() {
+            return Ok(python);
+        }
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| EnvironmentError::Io { path, source }
         };
         fs::create_dir_all(&self.dir).map_err(io(&self.dir))?;
-        let guard = self.dir.join(format!(".{engine}.lock"));
+        let guard = self.dir.join(format!(".{name}.lock"));
         let file = fs::File::create(&guard).map_err(io(&guard))?;
-        progress.step(engine, "waiting for another setup of it to end");
+        progress.step(name, "waiting for another setup of it to end");
         let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
         let _held = locked.map_err(io::Error::other).flatten().map_err(io(&guard))?;
-        if let Some(python) = self.interpreter(engine) {
+        if python.exists() {
             return Ok(python);
         }
-        self.remove_all_but(engine, &[".draft"]).map_err(io(&self.dir))?;
-        let draft = tempfile::Builder::new().prefix(&format!(".draft-{engine}-")).tempdir_in(&self.dir);
+        self.remove_all_but(name, &[".draft"]).map_err(io(&self.dir))?;
+        let draft = tempfile::Builder::new().prefix(&format!(".draft-{name}-")).tempdir_in(&self.dir);
         let draft = draft.map_err(io(&self.dir))?;
-        build::build(engine, &lock, &self.python, draft.path(), progress).await?;
+        build::build(name, lock, &self.python, draft.path(), progress).await?;
         fs::rename(draft.path(), &home).map_err(io(&home))?;
         drop(draft.keep());
         let key = home.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        self.remove_all_but(engine, &["", &key]).map_err(io(&self.dir))?;
-        if let Some(notice) = package::notice(engine) {
-            progress.notice(&notice);
-        }
-        Ok(home.join("bin/python"))
+        self.remove_all_but(name, &["", &key]).map_err(io(&self.dir))?;
+        Ok(python)
     }
 
-    /// Where the engine's environment stands; `None` if it needs none.
-    fn home(&self, engine: &str) -> Option<PathBuf> {
-        let lock = package::lock(engine)?;
+    /// Where the environment of a lock stands.
+    fn home(&self, name: &str, lock: &str) -> PathBuf {
         let mut hash = Sha256::new();
-        for field in [lock.as_str(), &self.python.version(), std::env::consts::ARCH] {
+        for field in [lock, &self.python.version(), std::env::consts::ARCH] {
             hash.update(field.len().to_le_bytes());
             hash.update(field);
         }
         let key = hash.finalize().iter().take(6).fold(String::new(), |key, byte| format!("{key}{byte:02x}"));
-        Some(self.dir.join(format!("{engine}-{key}")))
+        self.dir.join(format!("{name}-{key}"))
     }
 
     /// Removes what earlier builds left: with `[".draft"]` unfinished drafts, with `["", current]` environments of

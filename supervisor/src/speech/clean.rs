@@ -5,7 +5,7 @@ use unicode_properties::{GeneralCategory as Category, UnicodeEmoji, UnicodeGener
 /// A text that can be cut and spoken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cleaned {
-    /// The text without what was left out. White space of any kind is one space, or one newline if it had any.
+    /// The text without what was left out, its letters and digits of plain width. White space of any kind is one space, or one newline if it had any.
     pub text: String,
     /// Characters left out, white space not counted.
     pub skipped: usize,
@@ -26,7 +26,7 @@ pub fn clean(text: &str) -> Cleaned {
             }
         } else {
             cleaned.text.extend(space.take().filter(|_| !cleaned.text.is_empty()));
-            cleaned.text.push(c);
+            cleaned.text.push(narrow(c));
         }
     }
     cleaned
@@ -35,6 +35,17 @@ pub fn clean(text: &str) -> Cleaned {
 /// Whether there is anything in it that has a sound: a letter or a digit of any script.
 pub fn is_speakable(text: &str) -> bool {
     text.chars().any(char::is_alphanumeric)
+}
+
+/// Letters and digits of full width, as Chinese and Japanese keyboards give them, are the plain ones. (Punctuation of
+/// full width is Chinese punctuation, and stays.)
+fn narrow(c: char) -> char {
+    const OFFSET: u32 = '０' as u32 - '0' as u32;
+    if matches!(c, '０'..='９' | 'Ａ'..='Ｚ' | 'ａ'..='ｚ') {
+        char::from_u32(u32::from(c) - OFFSET).unwrap_or(c)
+    } else {
+        c
+    }
 }
 
 fn is_silent(c: char) -> bool {
@@ -70,6 +81,7 @@ mod tests {
         let cleaned = clean("Hi 👋🏽there\u{0}\u{200d}!  5️⃣ 你好\r\n\n世界 🎉 20°C, $5 © café ");
         assert_eq!(cleaned.text, "Hi there! 5 你好\n世界 20°C, $5 © café");
         assert_eq!(cleaned.skipped, 7);
+        assert_eq!(clean("１２３，Ａz！").text, "123，Az！");
     }
 
     #[test]

@@ -15,6 +15,6 @@ pub use clean::{Cleaned, clean, is_speakable};
 pub use encode::{Encoder, Format};
 pub use join::{Join, Pause};
 pub use resample::Resampler;
-pub use segment::cut;
+pub use segment::{Budget, cut, estimated_ms};
 pub use utterance::{Part, Priority, Utterance};
 pub use writing::{Run, Writing, runs};

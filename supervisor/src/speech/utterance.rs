@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Format, Pause, cut};
+use super::{Budget, Format, Pause, cut};
 use crate::config::Route;
 
-/// Longest segment: around 15 s of speech, a few sentences.
-const SEGMENT_CHARS: usize = 240;
+/// A few sentences; the engines stream within them.
+const BUDGET: Budget = Budget { first_ms: 12_000, most_ms: 12_000 };
 
 /// Who comes first when workers are scarce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,7 +80,7 @@ impl Utterance {
     /// Cuts each part so that none is longer than a segment may be.
     pub fn segments(parts: Vec<Part>) -> Vec<Part> {
         let pieces = |part: Part| {
-            let texts: Vec<String> = cut(&part.text, SEGMENT_CHARS).into_iter().map(str::to_owned).collect();
+            let texts: Vec<String> = cut(&part.text, BUDGET).into_iter().map(str::to_owned).collect();
             texts.into_iter().map(move |text| Part { text, ..part.clone() })
         };
         parts.into_iter().flat_map(pieces).filter(|part| super::is_speakable(&part.text)).collect()

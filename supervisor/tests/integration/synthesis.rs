@@ -31,7 +31,7 @@ async fn texts_asked_at_the_same_time_never_get_each_others_audio() {
     let texts: Vec<String> = (0..60).map(|n| format!("text number {n}{}", "x".repeat(n % 7))).collect();
     let request = |text: &String| {
         let options = json!({ "rtf": 0.02, "chunk_ms": 50 });
-        json!({ "text": text, "stream": text.len() % 2 == 0, "engine_options": options })
+        json!({ "text": text, "stream": text.len().is_multiple_of(2), "engine_options": options })
     };
     let spoken = texts.iter().map(|text| server.speak(request(text)));
     for (text, answer) in texts.iter().zip(futures_util::future::join_all(spoken).await) {

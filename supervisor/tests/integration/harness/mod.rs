@@ -96,14 +96,20 @@ impl Builder {
             self.more
         );
         fs::write(dir.path().join("ishowtts.toml"), config).unwrap();
-        Server::launch(dir).await
+        let command = ishowtts(dir.path());
+        Server::launch(dir, command).await
     }
 }
 
 /// The command that runs our binary with a test's own directories.
 pub(crate) fn ishowtts(dir: &Path) -> Command {
+    ishowtts_in(dir, &dir.join("state"))
+}
+
+/// The same with a state directory of its own.
+pub(crate) fn ishowtts_in(dir: &Path, state_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ishowtts"));
-    command.arg("--config").arg(dir.join("ishowtts.toml")).arg("--state-dir").arg(dir.join("state"));
+    command.arg("--config").arg(dir.join("ishowtts.toml")).arg("--state-dir").arg(state_dir);
     command
         .env_remove("RUNTIME_DIRECTORY")
         .env("XDG_RUNTIME_DIR", dir)
@@ -122,8 +128,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    async fn launch(dir: TempDir) -> Self {
-        let mut command = ishowtts(dir.path());
+    /// Runs the command as a server, and waits until it listens.
+    pub(crate) async fn launch(dir: TempDir, mut command: Command) -> Self {
         command.args(["--listen", "127.0.0.1:0", "--log-json"]).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let logs = Arc::new(Mutex::new(Vec::new()));

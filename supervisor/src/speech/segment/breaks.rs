@@ -1,0 +1,218 @@
+//! The places where a text may be cut, and how good each is.
+
+use icu_segmenter::{GraphemeClusterSegmenter, WordSegmenter, options::WordBreakInvariantOptions};
+use unicode_script::{Script, UnicodeScript};
+
+use super::estimated_ms;
+
+/// How good a place is, from bad to good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strength {
+    /// Inside something that belongs together: a quotation, a name with its title.
+    Quoted,
+    /// Between two words.
+    Word,
+    /// Behind a clause.
+    Clause,
+    /// Behind a sentence.
+    Sentence,
+    /// Behind a paragraph.
+    Paragraph,
+}
+
+/// A place where a text may be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Break {
+    /// Byte offset of what follows.
+    pub(super) at: usize,
+    pub(super) strength: Strength,
+}
+
+/// Words that a full stop does not end a sentence behind: what follows belongs to them.
+const TITLES: [&str; 32] = [
+    "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "rev", "gen", "col", "lt", "sgt", "capt", "hon", "no",
+    "nos", "vol", "fig", "eq", "sec", "ch", "pp", "vs", "cf", "approx", "est", "dept", "e.g", "i.e", "a.k.a",
+    "mt",
+];
+
+/// Every place but those within words, in order. A quotation that takes longer than `most_ms` may be cut like any
+/// other text.
+pub(super) fn find(text: &str, most_ms: u32) -> Vec<Break> {
+    let mut places = marks(text);
+    places.extend(words_without_spaces(text, &places));
+    places.sort_by_key(|place| (place.at, std::cmp::Reverse(place.strength)));
+    places.dedup_by_key(|place| place.at);
+    for (from, to) in quotations(text) {
+        if text.get(from..to).is_some_and(|quotation| estimated_ms(quotation) <= most_ms) {
+            // A quotation's own end is a good place; only what lies within it is not.
+            let inside = places.iter_mut().filter(|place| place.at > from && place.at < to);
+            inside.for_each(|place| place.strength = Strength::Quoted);
+        }
+    }
+    places
+}
+
+/// The last border between two graphemes at which what starts at `start` is not yet too long; at least one
+/// character is taken.
+pub(super) fn within_a_word(text: &str, start: usize, limit_ms: u32) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    // No character takes no time, so what lies beyond so many of them is too far in any case.
+    let most = usize::try_from(limit_ms).unwrap_or(usize::MAX) / 15 + 2;
+    let rest = rest.char_indices().nth(most).and_then(|(end, _)| rest.get(..end)).unwrap_or(rest);
+    let borders = |end: &usize| estimated_ms(rest.get(..*end).unwrap_or_default()) <= limit_ms;
+    let graphemes = GraphemeClusterSegmenter::new().segment_str(rest).skip(1).take_while(borders).last();
+    let characters = || rest.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(borders).last();
+    let least = rest.chars().next().map_or(0, char::len_utf8);
+    start + graphemes.or_else(characters).unwrap_or(least)
+}
+
+/// Places behind punctuation and white space.
+fn marks(text: &str) -> Vec<Break> {
+    let characters: Vec<(usize, char)> = text.char_indices().collect();
+    let at = |index: usize| characters.get(index).map(|&(_, c)| c);
+    let offset = |index: usize| characters.get(index).map_or(text.len(), |&(offset, _)| offset);
+    let mut places = Vec::new();
+    let mut index = 0;
+    while let Some(c) = at(index) {
+        let first = index;
+        index += 1;
+        let mut strength = match mark(c) {
+            None if c.is_whitespace() => Some(Strength::Word),
+            found => found,
+        };
+        if strength.is_none() {
+            continue;
+        }
+        // Further marks, and the brackets and quotes that they close, belong to the first one.
+        while let Some(next) = at(index).filter(|&next| mark(next).is_some() || closes(next)) {
+            strength = strength.max(mark(next));
+            index += 1;
+        }
+        let behind = at(index);
+        let alone = mark(c).is_some() && index == first + 1;
+        if alone && !rests(text, offset(first), c, behind) {
+            continue;
+        }
+        // White space behind goes with what is before it.
+        let mut newline = c == '\n';
+        while let Some(space) = at(index).filter(|next| next.is_whitespace()) {
+            newline |= space == '\n';
+            index += 1;
+        }
+        let strength = match strength {
+            _ if newline => Strength::Paragraph,
+            Some(_) if belongs_together(text, offset(first), c, at(index)) => Strength::Quoted,
+            Some(strength) => strength,
+            None => continue,
+        };
+        places.push(Break { at: offset(index), strength });
+    }
+    places
+}
+
+/// The rest that a mark asks for.
+fn mark(c: char) -> Option<Strength> {
+    match c {
+        '.' | '!' | '?' | '。' | '！' | '？' | '．' | '…' | '｡' | '؟' | '।' => {
+            Some(Strength::Sentence)
+        }
+        ',' | ';' | ':' | '，' | '、' | '；' | '：' | '—' | '､' | '،' => Some(Strength::Clause),
+        _ => None,
+    }
+}
+
+fn closes(c: char) -> bool {
+    matches!(c, '"' | '\'' | '”' | '’' | '»' | '」' | '』' | '）' | ')' | ']' | '】' | '》' | '〉' | '}')
+}
+
+/// Whether a single mark ends anything: those of ASCII stand inside numbers, times, addresses and names too, and
+/// end something only where white space, the end, or Chinese follows.
+fn rests(text: &str, offset: usize, mark: char, behind: Option<char>) -> bool {
+    if !mark.is_ascii() {
+        return true;
+    }
+    let Some(behind) = behind else { return true };
+    if behind.is_whitespace() {
+        return true;
+    }
+    // "OK.好的" rests; "https://a.cn/新闻" does not.
+    let word = text.get(..offset).unwrap_or_default().rsplit(char::is_whitespace).next().unwrap_or_default();
+    has_no_spaces(behind) && !word.contains("://") && !word.starts_with("www.")
+}
+
+/// Whether what stands on both sides of a place is one thing: a title and a name, an initial and a name, a number and
+/// what it counts.
+fn belongs_together(text: &str, offset: usize, mark: char, behind: Option<char>) -> bool {
+    let before = text.get(..offset).unwrap_or_default();
+    let word =
+        before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“')).next().unwrap_or_default();
+    if mark == '.' {
+        let initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
+        let title = TITLES.contains(&word.to_lowercase().as_str());
+        // "…, etc. And so on": a small letter behind a full stop goes on with the sentence.
+        return initial || title || behind.is_some_and(char::is_lowercase);
+    }
+    let number = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    mark.is_whitespace() && number(before.chars().next_back()) && number(behind)
+}
+
+/// Quotations and what stands in brackets, as byte ranges, the marks included. Only what is closed again counts.
+fn quotations(text: &str) -> Vec<(usize, usize)> {
+    let mut open: Vec<(char, usize)> = Vec::new();
+    let mut found = Vec::new();
+    let mut before = None;
+    for (at, c) in text.char_indices() {
+        let is_open = |closing: char| open.iter().rposition(|&(expected, _)| expected == closing);
+        let closing = match c {
+            '“' => Some('”'),
+            '「' => Some('」'),
+            '『' => Some('』'),
+            '《' => Some('》'),
+            '（' => Some('）'),
+            '(' => Some(')'),
+            '«' => Some('»'),
+            // The straight one opens where a word begins.
+            '"' if is_open('"').is_none() && before.is_none_or(|b: char| !b.is_alphanumeric()) => Some('"'),
+            _ => None,
+        };
+        if let Some(closing) = closing {
+            open.push((closing, at));
+        } else if let Some(level) = is_open(c) {
+            found.extend(open.get(level).map(|&(_, from)| (from, at + c.len_utf8())));
+            open.truncate(level);
+        }
+        before = Some(c);
+    }
+    found
+}
+
+/// Borders of words in writings that have no spaces between them, found by dictionary.
+fn words_without_spaces(text: &str, marks: &[Break]) -> Vec<Break> {
+    if !text.chars().any(has_no_spaces) {
+        return Vec::new();
+    }
+    let borders = WordSegmenter::new_dictionary(WordBreakInvariantOptions::default()).segment_str(text);
+    let between_letters = |&at: &usize| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let behind = text.get(at..).and_then(|behind| behind.chars().next());
+        let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let ours = before.is_some_and(has_no_spaces) || behind.is_some_and(has_no_spaces);
+        letter(before) && letter(behind) && ours
+    };
+    let known = |at: &usize| marks.binary_search_by_key(at, |place| place.at).is_err();
+    borders.filter(between_letters).filter(known).map(|at| Break { at, strength: Strength::Word }).collect()
+}
+
+fn has_no_spaces(c: char) -> bool {
+    !c.is_ascii()
+        && matches!(
+            c.script(),
+            Script::Han
+                | Script::Hiragana
+                | Script::Katakana
+                | Script::Thai
+                | Script::Lao
+                | Script::Khmer
+                | Script::Myanmar
+        )
+}
