@@ -5,13 +5,13 @@ use std::{
     env,
     error::Error,
     fs, io,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::serve::ListenerExt;
+use axum::{Router, serve::ListenerExt};
 use ishowtts_workers::{
     lifecycle::State,
     process::{Launch, Launcher},
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
     sync::oneshot,
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 
@@ -30,7 +31,7 @@ use crate::{
     package,
     pools::{Places, Pools},
     schedule::Scheduler,
-    shutdown::Signals,
+    shutdown::{HangUps, Signals},
     surface::{self, AppState, Shared},
     systemd,
     voices::VoiceBook,
@@ -38,6 +39,8 @@ use crate::{
 
 /// What a service manager is asked for each time that a step of setting up is told, in microseconds.
 const SETUP_STEP: u32 = 300_000_000;
+/// How the names of our runtime directories begin; the process id follows.
+const RUNTIME_PREFIX: &str = "ishowtts-";
 /// How long connections may take to close once everything was answered.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -122,6 +125,7 @@ impl Running {
 /// Serves HTTP until a signal ends it.
 pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::listen()?;
+    let mut hang_ups = HangUps::listen()?;
     let address = config.server.listen;
     // First of all: a port that is taken shows before anything is built or loaded.
     let listener = TcpListener::bind(address)
@@ -130,6 +134,8 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     tracing::info!(version = crate::VERSION, %address, "Starting");
 
+    let (listener, meanwhile) = share(listener)?;
+    let meanwhile = Http::serve(meanwhile, surface::starting());
     let running = tokio::select! {
         running = Running::start(&config, level, &Told) => running?,
         signal = signals.next() => {
@@ -137,6 +143,7 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
             return Ok(());
         }
     };
+    meanwhile.close().await;
     let required: Vec<String> = config
         .enabled_engines()
         .filter(|(_, engine)| engine.required)
@@ -151,13 +158,7 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         required: required.clone(),
         started: Instant::now(),
     });
-    let (close, closed) = oneshot::channel::<()>();
-    // Headers and audio leave as they come, in as few packets as hyper can make of them.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let serving = axum::serve(listener, surface::router(state));
-    // A closed channel is as good as a word.
-    let serving = serving.with_graceful_shutdown(async move { drop(closed.await) });
-    let mut serving = tokio::spawn(serving.into_future());
+    let mut http = Http::serve(listener, surface::router(state));
     tracing::info!(%address, "Listening");
 
     let announce = async {
@@ -166,10 +167,18 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         tracing::info!("{status}");
         std::future::pending::<()>().await;
     };
+    let retry = async {
+        loop {
+            hang_ups.next().await;
+            tracing::info!("Told by SIGHUP: given-up engines try again");
+            running.pools.retry().await;
+        }
+    };
     let signal = tokio::select! {
         signal = signals.next() => signal,
         () = announce => return Ok(()),
-        ended = &mut serving => {
+        () = retry => return Ok(()),
+        ended = &mut http.task => {
             ended??;
             return Err("the listener ended by itself".into());
         }
@@ -185,13 +194,43 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         }
         signal = signals.next() => tracing::warn!(signal, "Told again: not waiting any longer"),
     }
-    drop(close);
-    if timeout(GOODBYE, &mut serving).await.is_err() {
-        serving.abort();
-    }
+    http.close().await;
     running.stop().await;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// Two handles on one listener.
+fn share(listener: TcpListener) -> io::Result<(TcpListener, TcpListener)> {
+    let listener = listener.into_std()?;
+    let other = listener.try_clone()?;
+    Ok((TcpListener::from_std(listener)?, TcpListener::from_std(other)?))
+}
+
+/// A router being served.
+struct Http {
+    task: JoinHandle<io::Result<()>>,
+    close: oneshot::Sender<()>,
+}
+
+impl Http {
+    fn serve(listener: TcpListener, router: Router) -> Self {
+        let (close, closed) = oneshot::channel::<()>();
+        // Headers and audio leave as they come, in as few packets as hyper can make of them.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let serving = axum::serve(listener, router);
+        // A closed channel is as good as a word.
+        let serving = serving.with_graceful_shutdown(async move { drop(closed.await) });
+        Self { task: tokio::spawn(serving.into_future()), close }
+    }
+
+    /// Accepts nobody any more, and gives those who are there a moment to hear their answers out.
+    async fn close(mut self) {
+        drop(self.close);
+        if timeout(GOODBYE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
 }
 
 /// Tells the log, and the service manager that it is worth waiting for.
@@ -216,10 +255,27 @@ fn runtime_dir() -> io::Result<TempDir> {
     let given = env::var_os("RUNTIME_DIRECTORY").or_else(|| env::var_os("XDG_RUNTIME_DIR"));
     let usable = |dir: &PathBuf| dir.is_dir() && dir.as_os_str().len() < 60;
     let parent = given.map(PathBuf::from).filter(usable).unwrap_or_else(env::temp_dir);
+    sweep(&parent);
     let private = fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix("ishowtts-").permissions(private).tempdir_in(&parent).map_err(|error| {
+    let prefix = format!("{RUNTIME_PREFIX}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).permissions(private).tempdir_in(&parent).map_err(|error| {
         io::Error::new(error.kind(), format!("could not make a directory in {}: {error}", parent.display()))
     })
+}
+
+/// Removes what servers left that were killed: directories of ours that name a process which is gone.
+fn sweep(parent: &Path) {
+    let ours = nix::unistd::geteuid().as_raw();
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid =
+            name.strip_prefix(RUNTIME_PREFIX).and_then(|rest| rest.split_once('-')?.0.parse::<u32>().ok());
+        let gone = pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists());
+        let is_ours = entry.metadata().is_ok_and(|found| found.is_dir() && found.uid() == ours);
+        if gone && is_ours && fs::remove_dir_all(entry.path()).is_ok() {
+            tracing::debug!(name, "Removed what a killed server left");
+        }
+    }
 }
 
 /// The part of a log filter that a worker understands.

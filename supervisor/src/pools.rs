@@ -106,6 +106,11 @@ impl Pools {
         self.changed.set(callback);
     }
 
+    /// Has given-up workers try again.
+    pub async fn retry(&self) {
+        futures_util::future::join_all(self.by_engine.values().map(Pool::retry)).await;
+    }
+
     /// Ends all workers and waits for them.
     pub async fn stop(&self) {
         futures_util::future::join_all(self.by_engine.values().map(Pool::stop)).await;

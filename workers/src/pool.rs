@@ -89,6 +89,15 @@ impl Pool {
         }
     }
 
+    /// Has given-up workers try again.
+    pub async fn retry(&self) {
+        for worker in &self.workers {
+            if worker.watch().borrow().state == State::Failed {
+                worker.tell(Command::Restart).await;
+            }
+        }
+    }
+
     /// Ends all workers and waits until their processes are gone.
     pub async fn stop(&self) {
         for worker in &self.workers {

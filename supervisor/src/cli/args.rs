@@ -80,7 +80,7 @@ pub(super) struct Say {
     /// Voice; else by the language of the text
     #[arg(long)]
     pub(super) voice: Option<String>,
-    /// File to write; `-` or a pipe gets the bytes. A name that ends in .pcm gets bare samples
+    /// File to write; `-` or a pipe gets the bytes. The format is told by the ending of the name: wav, pcm, mp3, opus, flac, aac
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// Speaking rate, 0.25 to 4

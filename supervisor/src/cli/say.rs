@@ -35,10 +35,10 @@ pub(super) async fn run(config: Config, level: &str, say: Say) -> Result<(), Box
         return Err(format!("--speed must be from 0.25 to 4, not {}", say.speed).into());
     }
     let target = target(&say);
-    let format = match target.as_deref().and_then(Path::extension) {
-        Some(extension) if extension == "pcm" => Format::Pcm,
-        _ => Format::Wav,
-    };
+    let extension = target.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());
+    // `.ogg` is what players call Opus in Ogg; a name that tells nothing gets WAVE.
+    let format = extension.and_then(|name| Format::parse(if name == "ogg" { "opus" } else { name }));
+    let format = format.unwrap_or(Format::Wav);
     let spinner = Spinner::start();
     let (pieces, told) = match &say.server {
         Some(url) => from_server(url, &text, &say, format, &spinner).await?,
@@ -101,8 +101,7 @@ async fn from_server(
     spinner: &Spinner,
 ) -> Result<(Vec<Bytes>, String), Box<dyn Error>> {
     spinner.say("speaking");
-    let format = if format == Format::Pcm { "pcm" } else { "wav" };
-    let body = json!({ "text": text, "voice_id": say.voice, "speed": say.speed, "format": format });
+    let body = json!({ "text": text, "voice_id": say.voice, "speed": say.speed, "format": format.name() });
     let url = format!("{}/api/tts", url.trim_end_matches('/'));
     let answer = reqwest::Client::new().post(url).json(&body).send().await?;
     if !answer.status().is_success() {
@@ -161,19 +160,18 @@ async fn alone(
         signal = tokio::signal::ctrl_c() => Err(signal.err().map_or("interrupted".into(), Into::into)),
     };
     running.stop().await;
-    let (pieces, rate, told) = spoken?;
-    let length = pieces.iter().map(Bytes::len).sum();
-    let header = Encoder::new(format, rate).header(Some(length));
-    Ok((std::iter::once(header).chain(pieces).collect(), told))
+    spoken
 }
 
-async fn speak(running: &Running, utterance: Utterance) -> Result<(Vec<Bytes>, u32, String), Box<dyn Error>> {
+async fn speak(running: &Running, utterance: Utterance) -> Result<(Vec<Bytes>, String), Box<dyn Error>> {
     // Loading may take its time: nobody else waits.
     let patience = std::time::Duration::from_hours(1);
+    let format = utterance.format;
     let account = Account::open(Arc::clone(&running.metrics), Surface::Cli, "say".into());
     let stream = Stream::open(&running.scheduler, utterance, patience, account).await?;
-    let rate = stream.sample_rate();
-    let spoken = stream.whole().await?;
+    let mut encoder = Encoder::new(format, stream.sample_rate())?;
+    let spoken = stream.whole(&mut encoder).await?;
     let told = format!("{} ms of audio, RTF {:.3}", milliseconds(spoken.report.audio), spoken.report.rtf());
-    Ok((spoken.pieces, rate, told))
+    let header = encoder.header(Some(spoken.pcm_bytes));
+    Ok((std::iter::once(header).chain(spoken.pieces).collect(), told))
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::{progress::Spinner, say_line};
+use super::progress::Spinner;
 use crate::{config::Config, environments::Environments, package};
 
 /// Builds what is missing.
@@ -15,11 +15,11 @@ pub(super) async fn run(config: &Config, engine: Option<&str>) -> Result<(), Box
         Some(engine) => vec![engine.to_owned()],
         None => config.enabled_engines().map(|(name, _)| name.clone()).collect(),
     };
-    let spinner = Spinner::start();
+    let spinner = Spinner::start().with_notices();
     let environments = Environments::new(&config.server.state_dir, config.server.python.as_deref()).await?;
     for engine in engines {
         let python = environments.ensure(&engine, &spinner).await?;
-        spinner.0.suspend(|| say_line(&format!("{engine}: ready, runs on {}", python.display())));
+        spinner.tell(&format!("{engine}: ready, runs on {}", python.display()));
     }
     Ok(())
 }

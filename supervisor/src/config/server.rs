@@ -65,7 +65,7 @@ pub(super) fn server(table: &Table<'_>, notes: &Notes<'_>, overrides: &Overrides
     let server = Server {
         listen: address.unwrap_or_else(|| ([127, 0, 0, 1], 0).into()),
         state_dir: absolute(state_dir.unwrap_or_default()),
-        python: table.string("python").map(|found| found.value),
+        python: table.string("python").map(|found| program(&found.value, base)),
         grace: Duration::from_secs(table.count("grace_s", 0, 3600, 20).into()),
     };
     table.finish();
@@ -83,6 +83,15 @@ pub(super) fn limits(table: &Table<'_>) -> Limits {
     };
     table.finish();
     limits
+}
+
+/// A program by its name, or by its path seen from the file.
+fn program(name: &str, base: &Path) -> String {
+    if name.contains('/') {
+        absolute(base.join(name)).to_string_lossy().into_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Workers start in other directories, so every path they get must hold from anywhere.

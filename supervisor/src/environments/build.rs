@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -82,6 +82,10 @@ async fn run(
     progress: &dyn Progress,
 ) -> Result<(), EnvironmentError> {
     let failed = |message: String| EnvironmentError::Step { engine: engine.to_owned(), act, message };
+    // A service may have no home to keep a cache in; systemd names a directory for it.
+    if let Some(cache) = env::var_os("CACHE_DIRECTORY") {
+        command.env("UV_CACHE_DIR", &cache).env("PIP_CACHE_DIR", &cache);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {

@@ -101,7 +101,7 @@ impl Scheduler {
 
     /// Admits an utterance that needs these engines, or refuses it at once.
     pub fn admit(&self, engines: &[&str]) -> Result<Admission, Refusal> {
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Err(Refusal::Draining);
         }
         for &engine in engines {
@@ -153,6 +153,11 @@ impl Scheduler {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
         self.metrics.up.set(0.0);
+    }
+
+    /// Whether [`drain`](Self::drain) was called.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Waits until every admitted utterance has ended.

@@ -12,7 +12,7 @@ mod utterance;
 mod writing;
 
 pub use clean::{Cleaned, clean, is_speakable};
-pub use encode::{Encoder, Format};
+pub use encode::{EncodeError, Encoder, Format};
 pub use join::{Join, Pause};
 pub use resample::Resampler;
 pub use segment::{Budget, cut, estimated_ms};

@@ -2,10 +2,10 @@
 
 use ishowtts_workers::Failure;
 
-use crate::{metrics::Outcome, schedule::Refusal};
+use crate::{metrics::Outcome, schedule::Refusal, speech::EncodeError};
 
 /// What ended an utterance before its end.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SpeechError {
     /// It was not, or no longer, let in.
     #[error(transparent)]
@@ -13,6 +13,9 @@ pub enum SpeechError {
     /// Its time was over before it was done.
     #[error("it could not be spoken in time")]
     Deadline,
+    /// Its audio could not be brought into the format that was asked for.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
     /// An engine failed it.
     #[error("{failure}")]
     Failed {
@@ -44,7 +47,7 @@ impl SpeechError {
             {
                 Outcome::Invalid
             }
-            Self::Failed { .. } => Outcome::Failed,
+            Self::Failed { .. } | Self::Encode(_) => Outcome::Failed,
         }
     }
 }

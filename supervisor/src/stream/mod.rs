@@ -20,7 +20,7 @@ pub use report::{Account, Report};
 
 use crate::{
     schedule::{Admission, Scheduler, Ticket},
-    speech::{Join, Part, Resampler, Utterance},
+    speech::{Encoder, Join, Part, Resampler, Utterance},
 };
 
 /// An utterance being spoken. Dropping it takes back whatever is not yet spoken.
@@ -50,8 +50,10 @@ pub struct Stream {
 /// An utterance, wholly spoken.
 #[derive(Debug)]
 pub struct Spoken {
-    /// PCM16, in order.
+    /// The encoded audio, in order, without its header.
     pub pieces: Vec<Bytes>,
+    /// Length of the audio as PCM16.
+    pub pcm_bytes: usize,
     /// How it went.
     pub report: Report,
     /// Characters that were left out.
@@ -139,15 +141,20 @@ impl Stream {
         Some(Ok(pcm))
     }
 
-    /// All of the audio at once, and the account of it. The utterance's deadline holds until its end.
-    pub async fn whole(mut self) -> Result<Spoken, SpeechError> {
+    /// All of the audio at once, encoded as it comes, and the account of it. The utterance's deadline holds until
+    /// its end.
+    pub async fn whole(mut self, encoder: &mut Encoder) -> Result<Spoken, SpeechError> {
         self.meter.nobody_listens_yet();
         let mut pieces = Vec::new();
+        let mut pcm_bytes = 0;
         let deadline = self.deadline;
         let reading = async {
             while let Some(piece) = self.next().await {
-                pieces.push(piece?);
+                let pcm = piece?;
+                pcm_bytes += pcm.len();
+                pieces.push(encoder.push(pcm)?);
             }
+            pieces.push(encoder.finish()?);
             Ok(())
         };
         let read = match deadline {
@@ -155,7 +162,12 @@ impl Stream {
             None => reading.await,
         };
         read.map_err(|error| self.failed(error))?;
-        Ok(Spoken { pieces, report: self.meter.report(self.rate), skipped: self.account.skipped() })
+        Ok(Spoken {
+            pieces,
+            pcm_bytes,
+            report: self.meter.report(self.rate),
+            skipped: self.account.skipped(),
+        })
     }
 
     fn failed(&mut self, error: SpeechError) -> SpeechError {
@@ -214,7 +226,8 @@ impl Stream {
         if self.rate == 0 {
             let known = self.engines.iter().filter_map(|engine| self.scheduler.pools().ready(engine));
             let highest = known.map(|ready| ready.sample_rate).fold(rate, u32::max);
-            self.rate = self.utterance.sample_rate.unwrap_or(highest);
+            let wanted = self.utterance.sample_rate.unwrap_or(highest);
+            self.rate = self.utterance.format.nearest_rate(wanted);
             if self.utterance.parts.len() > 1 {
                 self.join = Some(Join::new(self.rate));
             }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{schedule::Refusal, stream::SpeechError, voices::CastError};
 
 /// Everything that a request can be answered with instead of what it asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// There is nothing at this path.
     #[error("there is no such route")]
@@ -56,6 +56,9 @@ pub enum ApiError {
     /// It was not, or not wholly, spoken.
     #[error(transparent)]
     Speech(#[from] SpeechError),
+    /// Environments are still being made.
+    #[error("the server is being set up; its log tells how far it is")]
+    Starting,
     /// There is no such engine.
     #[error("there is no engine {0:?} in the configuration")]
     UnknownEngine(String),
@@ -113,6 +116,10 @@ impl ApiError {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field"), "voice_id")
             }
             Self::UnknownEngine(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_engine"),
+            Self::Starting => {
+                let starting = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "starting");
+                Row { retry_after_s: Some(5), ..starting }
+            }
             Self::Speech(error) => speech(error),
             Self::Internal(_) => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal"),
         }
@@ -134,6 +141,7 @@ fn speech(error: &SpeechError) -> Row {
     };
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
     match error {
+        SpeechError::Encode(_) => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal", None),
         SpeechError::Deadline => row(StatusCode::GATEWAY_TIMEOUT, CAPACITY, "deadline_exceeded", None),
         SpeechError::Refused(refusal) => match refusal {
             Refusal::Busy { retry_after_s } => {
@@ -159,6 +167,7 @@ fn speech(error: &SpeechError) -> Row {
                 };
                 let option = |name: &String| match code.as_str() {
                     "bad_option" => format!("engine_options.{name}"),
+                    "unknown_voice" => "voice_id".to_owned(),
                     _ => name.clone(),
                 };
                 Row { param: param.as_ref().map(option), ..known }

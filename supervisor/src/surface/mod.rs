@@ -17,6 +17,15 @@ use axum::{
 pub use error::ApiError;
 pub use state::{AppState, Shared};
 
+/// What is answered while environments are still being made: the process is there, and asks for patience.
+pub fn starting() -> Router {
+    let not_yet = || async { ApiError::Starting.into_response() };
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .fallback(not_yet)
+        .layer(middleware::from_fn(request::identify))
+}
+
 /// The route table.
 pub fn router(state: AppState) -> Router {
     Router::new()

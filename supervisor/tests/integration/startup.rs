@@ -1,5 +1,7 @@
 //! Workers that do not come up, or take their time.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 
 use crate::harness::{children, eventually, supervisor};
@@ -49,13 +51,51 @@ async fn a_failed_start_is_tried_again_and_forgiven() {
 
 #[tokio::test]
 async fn a_given_up_engine_can_be_started_again() {
-    let server = supervisor().script("fatal,fatal,fatal,fatal,fatal,ready").start().await;
+    let server = supervisor().script("fatal,ready").start().await;
     let worker = server.worker_is("failed").await;
     assert_eq!(worker["last_error"], "no model at /m (missing_model)");
     let url = format!("{}/api/engines/tone/restart", server.url);
     reqwest::Client::new().post(url).send().await.unwrap();
     let server = server.ready().await;
     assert_eq!(server.speak(json!({ "text": "normal" })).await.status, 200);
+}
+
+#[tokio::test]
+async fn sighup_has_a_given_up_engine_try_again() {
+    let server = supervisor().script("fatal,ready").start().await;
+    server.worker_is("failed").await;
+    server.signal("SIGHUP");
+    let server = server.ready().await;
+    assert_eq!(server.speak(json!({ "text": "normal" })).await.status, 200);
+}
+
+#[tokio::test]
+async fn while_environments_are_built_the_server_answers_and_a_failed_one_stops_nobody_else() {
+    // Stands in for uv: builds nothing until it is told to, and then fails.
+    let tools = tempfile::TempDir::new().unwrap();
+    let (go, uv) = (tools.path().join("go"), tools.path().join("uv"));
+    let script = format!(
+        "#!/bin/sh\nwhile [ ! -e {} ]; do sleep 0.05; done\necho no network >&2\nexit 1\n",
+        go.display()
+    );
+    std::fs::write(&uv, script).unwrap();
+    std::fs::set_permissions(&uv, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let builder = supervisor().config("[engines.piper]\nenabled = true\n").tools(tools.path());
+    let server = builder.start_setting_up().await;
+
+    let (status, answer) = server.status_of("/readyz").await;
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("starting")));
+    assert_eq!(server.get("/healthz").await, "ok\n");
+    assert_eq!(server.speak(json!({ "text": "hi" })).await.error(), (503, "starting".into(), None));
+
+    std::fs::write(go, "").unwrap();
+    server.logged("Listening").await;
+    server.worker_is("ready").await;
+    assert_eq!(server.speak(json!({ "text": "hi" })).await.status, 200);
+    let piper = server.speak(json!({ "text": "hi", "voice_id": "piper" })).await;
+    assert_eq!(piper.error(), (503, "engine_failed".into(), None));
+    assert!(String::from_utf8_lossy(piper.bytes()).contains("no network"));
+    assert_eq!(server.status_of("/readyz").await.0, 503, "piper is required");
 }
 
 #[tokio::test]

@@ -32,6 +32,27 @@ async fn a_stream_and_a_file_have_the_same_samples() {
 }
 
 #[tokio::test]
+async fn every_format_is_the_same_as_a_file_and_as_a_stream() {
+    let server = supervisor().start().await.ready().await;
+    for (format, media_type, magic) in [
+        ("mp3", "audio/mpeg", &b"\xff"[..]),
+        ("opus", "audio/ogg; codecs=opus", b"OggS"),
+        ("flac", "audio/flac", b"fLaC"),
+        ("aac", "audio/aac", b"\xff\xf1"),
+    ] {
+        let request = |stream| json!({ "text": "Hello in every format", "format": format, "stream": stream });
+        let file = server.speak(request(false)).await;
+        assert_eq!(file.header("content-type"), media_type);
+        assert!(file.bytes().starts_with(magic), "{format}");
+        assert_eq!(file.header("content-length"), file.bytes().len().to_string());
+        let streamed = server.speak(request(true)).await;
+        assert!(streamed.bytes() == file.bytes(), "{format}");
+    }
+    let opus = server.speak(json!({ "text": "hi", "format": "opus", "sample_rate": 22050 })).await;
+    assert_eq!(opus.header("x-sample-rate"), "24000", "Opus knows no 22050");
+}
+
+#[tokio::test]
 async fn a_stream_that_fails_on_the_way_is_never_taken_for_a_whole_one() {
     let server = supervisor().script("ready").start().await.ready().await;
     for text in

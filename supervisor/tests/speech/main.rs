@@ -46,7 +46,7 @@ async fn server() -> Server {
     let setup = setup.arg("setup").output().await.unwrap();
     assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
     let command = command(dir.path());
-    Server::launch(dir, command).await.ready().await
+    Server::launch(dir, command, "Listening").await.ready().await
 }
 
 #[tokio::test]

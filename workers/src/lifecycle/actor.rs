@@ -147,7 +147,7 @@ impl Actor {
         };
 
         let was_starting = self.lifecycle.state() == State::Starting;
-        self.step(Input::Fault);
+        self.step(if fault.is_hopeless() { Input::Hopeless } else { Input::Fault });
         self.seat.revoke();
         if let Some(life) = &mut life {
             for (_, running) in life.take_running() {
@@ -160,7 +160,7 @@ impl Actor {
         self.note(|status| (status.pid, status.ready, status.progress) = (None, None, None));
         self.seat.tell();
         if self.lifecycle.state() == State::Failed {
-            tracing::error!(worker = self.name, "Gave the worker up after too many failed starts in a row");
+            tracing::error!(worker = self.name, "Gave the worker up: it does not start");
         }
         deed
     }

@@ -37,6 +37,12 @@ impl Fault {
     pub const LABELS: [&str; 9] =
         ["asked", "launch", "fatal", "slow_start", "exit", "closed", "violation", "stalled", "unanswered"];
 
+    /// Whether another try would end the same way: what is missing or wrong has to be mended first.
+    pub fn is_hopeless(&self) -> bool {
+        let certain = ["bad_settings", "missing_dependency", "missing_model"];
+        matches!(self, Self::Fatal { code, .. } if certain.contains(&code.as_str()))
+    }
+
     /// Where [`LABELS`](Self::LABELS) names this kind.
     pub fn index(&self) -> usize {
         match self {

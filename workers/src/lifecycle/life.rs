@@ -171,16 +171,26 @@ impl Life {
             if let Err(fault) = next {
                 return fault;
             }
-            if self.phase != phase {
-                alarm.as_mut().reset(self.due(&actor.spec.patience));
+            // The alarm may ring early, never late: only an earlier moment has to be set.
+            let due = self.due(&actor.spec.patience);
+            if self.phase != phase || (self.exited.is_none() && due < alarm.deadline()) {
+                alarm.as_mut().reset(due);
             }
         }
     }
 
     async fn connect(&mut self, actor: &mut Actor) -> Result<(), Fault> {
-        let socket = self.socket.take();
+        let Some(socket) = self.socket.take() else { return Err(Fault::Closed) };
+        let connected = self.await_peer(&socket, actor).await;
+        if connected.is_err() {
+            // Until the process is ended it may still come; a socket that is gone would be one more error of its own.
+            self.socket = Some(socket);
+        }
+        connected
+    }
+
+    async fn await_peer(&mut self, socket: &WorkerSocket, actor: &mut Actor) -> Result<(), Fault> {
         let deadline = Instant::now() + actor.spec.patience.hello;
-        let Some(socket) = socket else { return Err(Fault::Closed) };
         loop {
             tokio::select! {
                 stream = socket.accept(self.pid) => {

@@ -16,7 +16,8 @@
 //!
 //! - A fault is an exit, a broken protocol, a missed deadline or a fatal error. Before `ready` it is a failed
 //!   start, counted apart: after [`startup_failures`](crate::spec::Patience::startup_failures) in a row the
-//!   worker is given up until someone starts it again.
+//!   worker is given up until someone starts it again; at once if it says itself that a setting is wrong or a file
+//!   is missing.
 //! - After `ready` it is a crash. A worker that had finished a synthesis starts again at once; the delay grows only
 //!   over lives that finished none.
 //! - [`state`] decides, [`backoff`] tells how long, [`actor`] acts: one task owns state, child and connection,

@@ -57,6 +57,8 @@ pub(super) enum Input {
     Finished,
     /// It cannot or must not go on.
     Fault,
+    /// It cannot start, and would not the next time either.
+    Hopeless,
     /// Its process is gone and reaped.
     Reaped,
     /// The delay is over.
@@ -80,6 +82,7 @@ pub(super) enum Deed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Afterwards {
     Stop,
+    GiveUp,
     StartAgain,
     Recover { was_ready: bool },
 }
@@ -135,7 +138,8 @@ impl Lifecycle {
                 Deed::None
             }
 
-            (Starting | Ready | Busy, Input::Fault) => {
+            (Starting, Input::Hopeless) => self.end(Afterwards::GiveUp),
+            (Starting | Ready | Busy, Input::Fault | Input::Hopeless) => {
                 self.end(Afterwards::Recover { was_ready: self.state != Starting })
             }
             (Starting | Ready | Busy, Input::Stop) => self.end(Afterwards::Stop),
@@ -150,6 +154,7 @@ impl Lifecycle {
             }
             (Stopping, Input::Reaped) => match self.afterwards {
                 Afterwards::Stop => self.to(Stopped, Deed::None),
+                Afterwards::GiveUp => self.to(Failed, Deed::None),
                 Afterwards::StartAgain => self.launch(),
                 Afterwards::Recover { was_ready } => self.recover(was_ready),
             },
@@ -218,6 +223,9 @@ mod tests {
             (&[Start, Stop], State::Stopping, Deed::End),
             (&[Start, Stop, Reaped], State::Stopped, Deed::None),
             (&[Start, Fault, Stop, Reaped], State::Stopped, Deed::None),
+            (&[Start, Hopeless, Reaped], State::Failed, Deed::None),
+            (&[Start, Hopeless, Stop, Reaped], State::Stopped, Deed::None),
+            (&[Start, ReadyLine, Hopeless, Reaped], State::Backoff, Deed::Wait(1)),
             (&[Start, Fault, Reaped, Stop], State::Stopped, Deed::None),
             (&[Start, ReadyLine, Restart], State::Stopping, Deed::End),
             (&[Start, ReadyLine, Restart, Reaped], State::Starting, Deed::Launch),
@@ -267,7 +275,7 @@ mod tests {
         #[test]
         fn a_process_is_launched_only_when_none_is_there(
             inputs in prop::collection::vec(prop::sample::select(vec![
-                Start, Restart, Stop, ReadyLine, Began, Idle, Finished, Fault, Reaped, DelayOver,
+                Start, Restart, Stop, ReadyLine, Began, Idle, Finished, Fault, Hopeless, Reaped, DelayOver,
             ]), 0..200)
         ) {
             let mut life = Lifecycle::new(3);

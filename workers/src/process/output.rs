@@ -72,7 +72,7 @@ fn report(worker: &str, line: &str) -> String {
         "error" | "critical" => tracing::error!(worker, "{message}"),
         _ => tracing::info!(worker, "{message}"),
     }
-    let trace = field("exception");
+    let trace = field("traceback");
     if trace.is_empty() {
         return message.to_owned();
     }
@@ -89,7 +89,7 @@ mod tests {
         let tail = StderrTail::default();
         let mut written = (0..50).map(|i| format!("line {i}")).collect::<Vec<_>>().join("\n");
         written.push_str(
-            "\n{\"level\":\"error\",\"message\":\"no model\",\"exception\":\"a\\nOSError: gone\"}\n",
+            "\n{\"level\":\"error\",\"message\":\"no model\",\"traceback\":\"a\\nOSError: gone\"}\n",
         );
         written.push_str("half a line");
         tail.follow("w/0".into(), std::io::Cursor::new(written.into_bytes())).await.unwrap();

@@ -29,11 +29,12 @@ pub(super) struct Break {
 }
 
 /// Words that a full stop does not end a sentence behind: what follows belongs to them.
-const TITLES: [&str; 32] = [
-    "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "rev", "gen", "col", "lt", "sgt", "capt", "hon", "no",
-    "nos", "vol", "fig", "eq", "sec", "ch", "pp", "vs", "cf", "approx", "est", "dept", "e.g", "i.e", "a.k.a",
-    "mt",
+const TITLES: [&str; 21] = [
+    "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "rev", "gen", "col", "lt", "sgt", "capt", "hon", "vs",
+    "cf", "approx", "e.g", "i.e", "a.k.a",
 ];
+/// The same where a number follows; otherwise they are words like any other.
+const NUMBERED: [&str; 8] = ["no", "nos", "vol", "fig", "eq", "sec", "ch", "pp"];
 
 /// Every place but those within words, in order. A quotation that takes longer than `most_ms` may be cut like any
 /// other text.
@@ -148,7 +149,9 @@ fn belongs_together(text: &str, offset: usize, mark: char, behind: Option<char>)
         before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“')).next().unwrap_or_default();
     if mark == '.' {
         let initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
-        let title = TITLES.contains(&word.to_lowercase().as_str());
+        let word = word.to_lowercase();
+        let numbered = NUMBERED.contains(&word.as_str()) && behind.is_some_and(|c| c.is_ascii_digit());
+        let title = numbered || TITLES.contains(&word.as_str());
         // "…, etc. And so on": a small letter behind a full stop goes on with the sentence.
         return initial || title || behind.is_some_and(char::is_lowercase);
     }

@@ -41,6 +41,7 @@ fn sentences_are_kept_whole_where_they_fit() {
 #[test]
 fn nothing_that_belongs_together_is_torn_apart() {
     for (together, text) in [
+        ("No. 5", "The house that you are looking for is No. 5 in that street over there, on the left."),
         ("3.14159", "The number called pi is about 3.14159 and it never ends, as everybody knows by now."),
         ("1,234,567", "There are about 1,234,567 of them in all, which is quite a lot for a small place."),
         ("12:30", "We shall meet again at 12:30 in the usual place, and then we shall see what comes."),
@@ -64,6 +65,11 @@ fn nothing_that_belongs_together_is_torn_apart() {
         assert!(pieces.len() > 1, "{pieces:?}");
         assert!(pieces.iter().any(|piece| piece.contains(together)), "{together}: {pieces:?}");
     }
+}
+
+#[test]
+fn a_word_that_is_an_abbreviation_only_before_a_number_ends_a_sentence() {
+    assert_eq!(pieces("He said no. Then we left the place and went home.")[0], "He said no. ");
 }
 
 #[test]

@@ -13,7 +13,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{Buf, Bytes};
-use futures_util::stream;
 use http_body_util::StreamBody;
 use hyper::body::{Frame, SizeHint};
 
@@ -33,37 +32,66 @@ const SKIPPED: HeaderName = HeaderName::from_static("x-skipped-characters");
 
 /// The audio as it is made. If it fails on the way the connection ends without the final chunk, so that nobody
 /// takes a part for the whole.
-pub(super) fn live(stream: Stream, format: Format) -> Response {
+pub(super) fn live(stream: Stream, format: Format) -> Result<Response, SpeechError> {
     let headers = headers(&stream, format);
-    let header = Encoder::new(format, stream.sample_rate()).header(None);
-    let body = stream::unfold((Some(header), Some(stream)), |(header, stream)| async move {
-        if let Some(header) = header.filter(|header| !header.is_empty()) {
-            return Some((Ok(Frame::data(header)), (None, stream)));
-        }
-        let mut stream = stream?;
-        let piece = stream.next().await?;
+    let encoder = Encoder::new(format, stream.sample_rate())?;
+    let live = Live::Begins { header: encoder.header(None), stream, encoder };
+    let body = futures_util::stream::unfold(live, |live| async move {
+        let (piece, live) = live.next().await?;
         if piece.is_err() {
             // What was handed over before is sent now: a connection that fails at once takes it along.
             tokio::task::yield_now().await;
         }
-        let going_on = piece.is_ok().then_some(stream);
-        Some((piece.map(Frame::data), (None, going_on)))
+        Some((piece.map(Frame::data), live))
     });
-    (headers, Body::new(StreamBody::new(body))).into_response()
+    Ok((headers, Body::new(StreamBody::new(body))).into_response())
+}
+
+/// How far a live answer has come.
+enum Live {
+    Begins { header: Bytes, stream: Stream, encoder: Encoder },
+    Goes { stream: Stream, encoder: Encoder },
+    Over,
+}
+
+impl Live {
+    /// The next bytes that are not empty.
+    async fn next(self) -> Option<(Result<Bytes, SpeechError>, Self)> {
+        let (mut stream, mut encoder) = match self {
+            Self::Begins { header, stream, encoder } if !header.is_empty() => {
+                return Some((Ok(header), Self::Goes { stream, encoder }));
+            }
+            Self::Begins { stream, encoder, .. } | Self::Goes { stream, encoder } => (stream, encoder),
+            Self::Over => return None,
+        };
+        loop {
+            let bytes = match stream.next().await {
+                Some(pcm) => pcm.and_then(|pcm| Ok(encoder.push(pcm)?)),
+                None => match encoder.finish() {
+                    Ok(rest) if rest.is_empty() => return None,
+                    rest => return Some((rest.map_err(SpeechError::from), Self::Over)),
+                },
+            };
+            match bytes {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => return Some((Ok(bytes), Self::Goes { stream, encoder })),
+                Err(error) => return Some((Err(error), Self::Over)),
+            }
+        }
+    }
 }
 
 /// The whole audio, once it is complete.
 pub(super) async fn whole(stream: Stream, format: Format) -> Result<Response, SpeechError> {
     let mut headers = headers(&stream, format);
-    let encoder = Encoder::new(format, stream.sample_rate());
-    let spoken = stream.whole().await?;
+    let mut encoder = Encoder::new(format, stream.sample_rate())?;
+    let spoken = stream.whole(&mut encoder).await?;
     let report = spoken.report;
     put(&mut headers, ELAPSED_MS, &milliseconds(report.elapsed).to_string());
     put(&mut headers, RTF, &format!("{:.4}", report.rtf()));
     put(&mut headers, AUDIO_MS, &milliseconds(report.audio).to_string());
     put(&mut headers, SKIPPED, &spoken.skipped.to_string());
-    let length = spoken.pieces.iter().map(Bytes::len).sum();
-    let pieces = std::iter::once(encoder.header(Some(length))).chain(spoken.pieces);
+    let pieces = std::iter::once(encoder.header(Some(spoken.pcm_bytes))).chain(spoken.pieces);
     let body = Pieces::new(pieces.filter(|piece| !piece.is_empty()).collect());
     Ok((headers, Body::new(body)).into_response())
 }

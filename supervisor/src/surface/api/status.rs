@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     VERSION,
+    schedule::Refusal,
     surface::{ApiError, AppState},
 };
 
@@ -69,8 +70,15 @@ pub(in crate::surface) async fn restart(
     Path(name): Path<String>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let pools = std::sync::Arc::clone(state.scheduler.pools());
-    if pools.get(&name).is_none() {
+    if !pools.engines().contains(&name) {
         return Err(ApiError::UnknownEngine(name.chars().take(80).collect()));
+    }
+    if pools.get(&name).is_none() {
+        let refusal = match pools.unavailable(&name) {
+            Some(reason) => Refusal::EngineFailed { engine: name, reason: reason.to_owned() },
+            None => Refusal::EngineDisabled { engine: name },
+        };
+        return Err(ApiError::Speech(refusal.into()));
     }
     let engine = name.clone();
     tokio::spawn(async move {

@@ -48,7 +48,7 @@ async fn speak(
     let format = utterance.format;
     let stream = Stream::open(&state.scheduler, utterance, state.limits.patience, account).await?;
     if live {
-        return Ok(answer::live(stream, format));
+        return Ok(answer::live(stream, format)?);
     }
     Ok(answer::whole(stream, format).await?)
 }

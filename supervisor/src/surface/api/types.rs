@@ -34,7 +34,7 @@ impl TtsRequest {
         let request = Self {
             text: text.unwrap_or_default(),
             voice: fields.string("voice_id")?,
-            format: fields.choice("format", &Format::NAMES)?.unwrap_or(Format::Wav),
+            format: fields.choice("format", Format::NAMES)?.unwrap_or(Format::Wav),
             sample_rate: fields.integer("sample_rate", 8_000, 48_000)?.and_then(|rate| rate.try_into().ok()),
             stream: fields.boolean("stream")?.unwrap_or(false),
             speed: fields.number("speed", 0.25, 4.0)?.unwrap_or(1.0),

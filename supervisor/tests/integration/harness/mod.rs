@@ -48,11 +48,12 @@ pub(crate) struct Builder {
     engine: BTreeMap<String, Value>,
     env: BTreeMap<String, Value>,
     more: String,
+    tools: Option<PathBuf>,
 }
 
 /// A server with one engine, `tone`, and the voice `walter` that speaks everything by it.
 pub(crate) fn supervisor() -> Builder {
-    Builder { engine: BTreeMap::new(), env: BTreeMap::new(), more: String::new() }
+    Builder { engine: BTreeMap::new(), env: BTreeMap::new(), more: String::new(), tools: None }
 }
 
 impl Builder {
@@ -80,7 +81,22 @@ impl Builder {
         self
     }
 
-    pub(crate) async fn start(mut self) -> Server {
+    /// Programs in this directory are found before all others.
+    pub(crate) fn tools(mut self, dir: &Path) -> Self {
+        self.tools = Some(dir.to_owned());
+        self
+    }
+
+    pub(crate) async fn start(self) -> Server {
+        self.launch("Listening").await
+    }
+
+    /// Does not wait until the environments are there.
+    pub(crate) async fn start_setting_up(self) -> Server {
+        self.launch("Starting").await
+    }
+
+    async fn launch(mut self, line: &str) -> Server {
         let dir = TempDir::new().unwrap();
         let notes = dir.path().join("notes");
         self.env.insert("FAKE_NOTES".into(), notes.to_string_lossy().into());
@@ -96,8 +112,12 @@ impl Builder {
             self.more
         );
         fs::write(dir.path().join("ishowtts.toml"), config).unwrap();
-        let command = ishowtts(dir.path());
-        Server::launch(dir, command).await
+        let mut command = ishowtts(dir.path());
+        if let Some(tools) = self.tools {
+            let path = std::env::var("PATH").unwrap();
+            command.env("PATH", format!("{}:{path}", tools.display()));
+        }
+        Server::launch(dir, command, line).await
     }
 }
 
@@ -128,8 +148,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Runs the command as a server, and waits until it listens.
-    pub(crate) async fn launch(dir: TempDir, mut command: Command) -> Self {
+    /// Runs the command as a server, and waits until its log says so.
+    pub(crate) async fn launch(dir: TempDir, mut command: Command, message: &str) -> Self {
         command.args(["--listen", "127.0.0.1:0", "--log-json"]).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let logs = Arc::new(Mutex::new(Vec::new()));
@@ -142,7 +162,7 @@ impl Server {
         });
         let find = async || {
             let logs = logs.lock().unwrap();
-            let line = logs.iter().find(|line| line["message"] == "Listening")?;
+            let line = logs.iter().find(|line| line["message"] == message)?;
             Some(line["address"].as_str().unwrap().to_owned())
         };
         let address = eventually("the server listens", find).await;
@@ -191,6 +211,12 @@ impl Server {
         let response = reqwest::get(format!("{}{path}", self.url)).await.unwrap();
         let text = response.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+
+    /// Status and body of an answer.
+    pub(crate) async fn status_of(&self, path: &str) -> (u16, Value) {
+        let response = reqwest::get(format!("{}{path}", self.url)).await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
     }
 
     /// The value of a metric, its labels written as Prometheus writes them; 0 if it was never counted.

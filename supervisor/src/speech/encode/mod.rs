@@ -1,0 +1,106 @@
+//! PCM → the bytes of a file format. One encoder and one header per stream; every codec is a library that is linked
+//! in, so no program has to be installed. LAME (mp3) and FDK-AAC (aac) have licences of their own: a packager can
+//! leave them out with `--no-default-features`.
+
+#[cfg(feature = "aac")]
+mod aac;
+mod flac;
+mod format;
+#[cfg(feature = "mp3")]
+mod mp3;
+mod opus;
+mod wav;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+
+pub use format::Format;
+
+/// An encoder that did not do what it was asked to: a fault of ours, not of the request.
+#[derive(Debug, thiserror::Error)]
+#[error("the {codec} encoder could not {act}: {reason}")]
+pub struct EncodeError {
+    /// Which codec.
+    pub codec: &'static str,
+    /// What it was asked for.
+    pub act: &'static str,
+    /// What it said.
+    pub reason: String,
+}
+
+/// A codec's state over one stream.
+trait Codec: Send {
+    /// Takes in PCM16 and appends what is complete.
+    fn push(&mut self, pcm: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    /// Appends the rest.
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+}
+
+/// Turns an utterance's PCM into a file, from its first byte to its last.
+pub struct Encoder {
+    format: Format,
+    rate: u32,
+    /// `None` where the samples go out as they are.
+    codec: Option<Box<dyn Codec>>,
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoder")
+            .field("format", &self.format)
+            .field("rate", &self.rate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Encoder {
+    /// For mono PCM16 at a rate that [`Format::nearest_rate`] allows.
+    pub fn new(format: Format, rate: u32) -> Result<Self, EncodeError> {
+        let codec: Option<Box<dyn Codec>> = match format {
+            Format::Wav | Format::Pcm => None,
+            Format::Flac => Some(Box::new(flac::Flac::new(rate)?)),
+            Format::Opus => Some(Box::new(opus::Opus::new(rate)?)),
+            #[cfg(feature = "mp3")]
+            Format::Mp3 => Some(Box::new(mp3::Mp3::new(rate)?)),
+            #[cfg(feature = "aac")]
+            Format::Aac => Some(Box::new(aac::Aac::new(rate)?)),
+        };
+        Ok(Self { format, rate, codec })
+    }
+
+    /// What stands before the audio. `pcm_bytes` is the audio's exact length, or `None` while it is not known. A codec
+    /// writes its own header with its first audio.
+    pub fn header(&self, pcm_bytes: Option<usize>) -> Bytes {
+        match self.format {
+            Format::Wav => wav::header(self.rate, pcm_bytes.and_then(|bytes| u32::try_from(bytes).ok())),
+            _ => Bytes::new(),
+        }
+    }
+
+    /// Encodes a piece; samples that go out as they are are not copied. The result may be empty.
+    pub fn push(&mut self, pcm: Bytes) -> Result<Bytes, EncodeError> {
+        let Some(codec) = &mut self.codec else { return Ok(pcm) };
+        let mut out = Vec::new();
+        codec.push(&pcm, &mut out)?;
+        Ok(out.into())
+    }
+
+    /// Gives the rest.
+    pub fn finish(&mut self) -> Result<Bytes, EncodeError> {
+        let mut out = Vec::new();
+        if let Some(codec) = &mut self.codec {
+            codec.finish(&mut out)?;
+        }
+        Ok(out.into())
+    }
+}
+
+/// PCM16 as samples.
+fn samples(pcm: &[u8]) -> impl Iterator<Item = i16> {
+    pcm.chunks_exact(2).map(|pair| match pair {
+        [low, high] => i16::from_le_bytes([*low, *high]),
+        _ => 0,
+    })
+}
