@@ -152,9 +152,9 @@ impl Stream {
             while let Some(piece) = self.next().await {
                 let pcm = piece?;
                 pcm_bytes += pcm.len();
-                pieces.push(encoder.push(pcm)?);
+                pieces.push(encoder.push(pcm).await?);
             }
-            pieces.push(encoder.finish()?);
+            pieces.push(encoder.finish().await?);
             Ok(())
         };
         let read = match deadline {

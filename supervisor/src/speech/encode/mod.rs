@@ -80,20 +80,37 @@ impl Encoder {
     }
 
     /// Encodes a piece; samples that go out as they are are not copied. The result may be empty.
-    pub fn push(&mut self, pcm: Bytes) -> Result<Bytes, EncodeError> {
-        let Some(codec) = &mut self.codec else { return Ok(pcm) };
-        let mut out = Vec::new();
-        codec.push(&pcm, &mut out)?;
-        Ok(out.into())
+    pub async fn push(&mut self, pcm: Bytes) -> Result<Bytes, EncodeError> {
+        if self.codec.is_none() {
+            return Ok(pcm);
+        }
+        self.compute(move |codec, out| codec.push(&pcm, out)).await
     }
 
     /// Gives the rest.
-    pub fn finish(&mut self) -> Result<Bytes, EncodeError> {
-        let mut out = Vec::new();
-        if let Some(codec) = &mut self.codec {
-            codec.finish(&mut out)?;
-        }
-        Ok(out.into())
+    pub async fn finish(&mut self) -> Result<Bytes, EncodeError> {
+        self.compute(|codec, out| codec.finish(out)).await
+    }
+
+    /// Computes on a thread for such work: the one that serves everybody must not wait for a codec.
+    async fn compute<F>(&mut self, work: F) -> Result<Bytes, EncodeError>
+    where
+        F: FnOnce(&mut dyn Codec, &mut Vec<u8>) -> Result<(), EncodeError> + Send + 'static,
+    {
+        let Some(mut codec) = self.codec.take() else { return Ok(Bytes::new()) };
+        let work = tokio::task::spawn_blocking(move || {
+            let mut out = Vec::new();
+            let done = work(codec.as_mut(), &mut out);
+            (codec, done.map(|()| out))
+        });
+        let lost = |error: tokio::task::JoinError| EncodeError {
+            codec: self.format.name(),
+            act: "run",
+            reason: error.to_string(),
+        };
+        let (codec, out) = work.await.map_err(lost)?;
+        self.codec = Some(codec);
+        out.map(Bytes::from)
     }
 }
 

@@ -9,13 +9,14 @@ fn tone(rate: u32, milliseconds: u32) -> Vec<i16> {
 }
 
 fn encoded(format: Format, rate: u32, samples: &[i16], chunk: usize) -> Vec<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut encoder = Encoder::new(format, rate).unwrap();
     let mut file = encoder.header(None).to_vec();
     for part in samples.chunks(chunk) {
         let pcm: Bytes = part.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        file.extend_from_slice(&encoder.push(pcm).unwrap());
+        file.extend_from_slice(&runtime.block_on(encoder.push(pcm)).unwrap());
     }
-    file.extend_from_slice(&encoder.finish().unwrap());
+    file.extend_from_slice(&runtime.block_on(encoder.finish()).unwrap());
     file
 }
 

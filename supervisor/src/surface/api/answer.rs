@@ -66,8 +66,9 @@ impl Live {
         };
         loop {
             let bytes = match stream.next().await {
-                Some(pcm) => pcm.and_then(|pcm| Ok(encoder.push(pcm)?)),
-                None => match encoder.finish() {
+                Some(Ok(pcm)) => encoder.push(pcm).await.map_err(SpeechError::from),
+                Some(Err(error)) => Err(error),
+                None => match encoder.finish().await {
                     Ok(rest) if rest.is_empty() => return None,
                     rest => return Some((rest.map_err(SpeechError::from), Self::Over)),
                 },
