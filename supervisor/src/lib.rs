@@ -16,8 +16,11 @@
 //! - [`stream`]: one utterance's audio in order, measured;
 //! - [`surface`]: HTTP, a thin translator;
 //! - [`app`]: everything put together and taken apart again.
+//!
+//! [`mod@bench`] stands beside them: a client of any such server, which shares with ours how a player is counted.
 
 pub mod app;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod environments;

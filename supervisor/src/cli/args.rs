@@ -1,11 +1,18 @@
 //! Arguments, as `--help` shows them.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use ishowtts_workers::{ExecLimits, process::exec::ExecPlan};
+use reqwest::Url;
+use serde_json::{Map, Value};
 
-use crate::{VERSION, config::Overrides};
+use crate::{
+    VERSION,
+    bench::{Api, Assertion, Header, TextSet},
+    config::Overrides,
+    speech::Format,
+};
 
 /// Real-time text-to-speech server: warm Python engines under one supervisor.
 #[derive(Debug, Parser)]
@@ -65,6 +72,8 @@ pub(super) enum Task {
     },
     /// Look for what is missing, and tell the command that mends it
     Doctor,
+    /// Put load on a running server, ours or another, and measure what its clients hear
+    Bench(Box<Bench>),
     /// Check the configuration and show what is in force
     CheckConfig,
     /// Become a worker (used by the supervisor)
@@ -89,6 +98,107 @@ pub(super) struct Say {
     /// Use a running server, such as <http://127.0.0.1:27121>
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<String>,
+}
+
+/// Who asks for what, when and how often, and what has to come of it.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct Bench {
+    /// The server
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:27121", value_parser = server)]
+    pub(super) server: Url,
+    /// What the server speaks
+    #[arg(long, value_enum, default_value_t = Api::Tts)]
+    pub(super) api: Api,
+    /// Model to ask for, with `--api openai`
+    #[arg(long, default_value = "tts-1")]
+    pub(super) model: String,
+    /// Voice; else the server chooses (`alloy` with `--api openai`)
+    #[arg(long)]
+    pub(super) voice: Option<String>,
+    /// What the audio comes as: wav or pcm
+    #[arg(long, default_value = "wav", value_parser = format)]
+    pub(super) format: Format,
+    /// Samples per second to ask for; with `--api openai`, what bare samples have if the answer does not tell
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1..=768_000))]
+    pub(super) sample_rate: Option<u32>,
+    /// Ask for audio as it is made, and measure what a player would hear; else for whole files
+    #[arg(long)]
+    pub(super) stream: bool,
+    /// Closed loop: so many clients, each asking again when it has its answer
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(super) concurrency: NonZeroUsize,
+    /// Closed loop: each client hears its stream to the end before it asks again
+    #[arg(long, requires = "stream", conflicts_with = "rate")]
+    pub(super) play: bool,
+    /// Open loop: requests per second on average, at random moments, whatever became of those before
+    #[arg(long, value_name = "R", conflicts_with = "concurrency", value_parser = rate)]
+    pub(super) rate: Option<f64>,
+    /// Open loop: leave a request out while so many are under way
+    #[arg(long, value_name = "N", default_value = "500", requires = "rate")]
+    pub(super) max_in_flight: NonZeroUsize,
+    /// End after so many requests; 100 if neither this nor `--duration` is given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) requests: Option<u64>,
+    /// Begin no request after so many seconds; those under way are waited for
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(super) duration: Option<Duration>,
+    /// Longest time for one request, in seconds
+    #[arg(long, value_name = "S", default_value = "120", value_parser = seconds)]
+    pub(super) timeout: Duration,
+    /// Which of the built-in texts to ask for
+    #[arg(long, value_enum, default_value_t = TextSet::Mixed)]
+    pub(super) texts: TextSet,
+    /// A file of texts instead, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "texts")]
+    pub(super) text: Option<PathBuf>,
+    /// Decides the order of the texts and the moments of arrivals: the same seed, the same load
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// `engine_options` of each request, a JSON object; with `--api openai`, further fields of its body
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub(super) engine_options: Option<Map<String, Value>>,
+    /// A header of each request; repeatable
+    #[arg(long, value_name = "NAME:VALUE")]
+    pub(super) header: Vec<Header>,
+    /// Write everything as JSON; `-` is standard output, and the table goes to standard error then
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Fail, with exit code 1, unless this holds, such as `rtf_p50<0.5` or `c100>=100`; repeatable
+    #[arg(long, value_name = "FIGURE<NUMBER")]
+    pub(super) assert: Vec<Assertion>,
+}
+
+fn server(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|_| "write it like http://127.0.0.1:27121")?;
+    match (url.scheme(), url.host()) {
+        // Reports name the server.
+        _ if !url.username().is_empty() || url.password().is_some() => {
+            Err("keep secrets out of the address; --header sends them".into())
+        }
+        ("http", Some(_)) => Ok(url),
+        ("https", _) => Err("only plain http can be measured; ask the server itself, behind its TLS".into()),
+        _ => Err("write it like http://127.0.0.1:27121".into()),
+    }
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    // What has to be decoded to know how long it is would be measured with its decoder.
+    let plain = |format: &Format| matches!(format, Format::Wav | Format::Pcm);
+    Format::parse(name).filter(plain).ok_or_else(|| "it is wav or pcm".into())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (1e-3..=1e6).contains(rate));
+    rate.ok_or_else(|| "it must be a number from 0.001 to 1000000".into())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (1e-3..=1e7).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "it must be a number from 0.001 to 10000000".into())
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("it must be a JSON object: {error}"))
 }
 
 /// What `worker-exec` sets before it becomes the program behind `--`.
@@ -130,6 +240,28 @@ mod tests {
         let args = Args::parse_from(["ishowtts", "say", "Hi", "-o", "a.wav", "--log-level", "debug"]);
         assert!(matches!(args.task(), Task::Say(say) if say.text == "Hi"));
         assert!(matches!(Args::parse_from(["ishowtts"]).task(), Task::Serve));
+        let bench =
+            "ishowtts bench --stream --play --concurrency 3 --assert c100>=100 --header a:b --duration 0.5";
+        assert!(matches!(
+            Args::parse_from(bench.split(' ')).task(),
+            Task::Bench(bench) if bench.concurrency.get() == 3 && bench.server.port() == Some(27_121)
+        ));
+        for wrong in [
+            "bench https://host",
+            "bench nonsense",
+            "bench http://me:secret@host",
+            "bench --rate 0",
+            "bench --rate 5 --concurrency 2",
+            "bench --play",
+            "bench --max-in-flight 3",
+            "bench --requests 0",
+            "bench --duration -1",
+            "bench --engine-options [1]",
+            "bench --format mp3",
+            "bench --assert rtf<1",
+        ] {
+            assert!(Args::try_parse_from(format!("ishowtts {wrong}").split(' ')).is_err(), "{wrong}");
+        }
         let exec = Args::parse_from(["ishowtts", "worker-exec", "--parent", "7", "--", "py", "-m", "x"]);
         assert!(matches!(exec.task(), Task::WorkerExec(exec) if exec.args == ["-m", "x"]));
     }

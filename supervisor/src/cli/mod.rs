@@ -1,6 +1,7 @@
 //! The command line: what may be asked for, and the way to it.
 
 mod args;
+mod bench;
 mod check_config;
 mod doctor;
 mod progress;
@@ -9,6 +10,7 @@ mod setup;
 mod voices;
 
 use std::{
+    error::Error,
     io::{self, Write},
     process::ExitCode,
 };
@@ -45,6 +47,11 @@ fn run(args: &Args, task: Task) -> ExitCode {
         complain(&io::Error::other(message));
         return ExitCode::from(MISUSE);
     }
+    let task = match task {
+        // It asks a server, which has a configuration of its own.
+        Task::Bench(given) => return finish(bench::run(*given)),
+        task => task,
+    };
     let config = match config::load(&args.overrides()) {
         Ok(config) => config,
         Err(problems) => {
@@ -52,16 +59,7 @@ fn run(args: &Args, task: Task) -> ExitCode {
             return ExitCode::from(MISUSE);
         }
     };
-    // One thread moves bytes for everybody, and codecs have threads of their own: with several, tokio wakes a second
-    // one for each request, which costs more than all that there is to do for it.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&error);
-            return ExitCode::FAILURE;
-        }
-    };
-    let outcome = runtime.block_on(async {
+    finish(async {
         match task {
             Task::Serve => app::serve(config, level).await.map(|()| ExitCode::SUCCESS),
             Task::Say(say) => say::run(config, level, say).await.map(|()| ExitCode::SUCCESS),
@@ -71,9 +69,21 @@ fn run(args: &Args, task: Task) -> ExitCode {
             Task::Voices { server } => voices::run(&config, server).await.map(|()| ExitCode::SUCCESS),
             Task::Doctor => doctor::run(&config).await,
             Task::CheckConfig => check_config::run(&config).map(|()| ExitCode::SUCCESS),
-            Task::WorkerExec(_) => Ok(ExitCode::SUCCESS),
+            Task::Bench(_) | Task::WorkerExec(_) => Ok(ExitCode::SUCCESS),
         }
-    });
+    })
+}
+
+/// Does a task's work on a runtime of its own, and tells what went wrong.
+fn finish(work: impl Future<Output = Result<ExitCode, Box<dyn Error>>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(work);
     // Threads that wait for a file lock or a name look-up are not waited for.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| {
@@ -83,7 +93,7 @@ fn run(args: &Args, task: Task) -> ExitCode {
 }
 
 /// Tells an error and what caused it, in one line.
-fn complain(error: &(dyn std::error::Error + 'static)) {
+fn complain(error: &(dyn Error + 'static)) {
     let mut line = format!("ishowtts: {error}");
     let mut source = error.source();
     while let Some(cause) = source {

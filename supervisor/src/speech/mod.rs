@@ -6,6 +6,7 @@
 mod clean;
 mod encode;
 mod join;
+mod player;
 mod resample;
 mod segment;
 mod utterance;
@@ -14,6 +15,7 @@ mod writing;
 pub use clean::{Cleaned, clean, is_speakable};
 pub use encode::{EncodeError, Encoder, Format};
 pub use join::{Join, Pause};
+pub use player::{Player, play_time};
 pub use resample::Resampler;
 pub use segment::{Budget, cut, estimated_ms};
 pub use utterance::{Part, Priority, Utterance};

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Report;
+use crate::speech::{Player, play_time};
 
 /// Reading that found audio waiting is the reader's pace, not ours; below this a wait counts as none.
 const NO_WAIT: Duration = Duration::from_millis(1);
@@ -16,8 +17,7 @@ pub(super) struct Meter {
     queue_wait: Option<Duration>,
     synthesis_ms: f64,
     bytes: usize,
-    /// When a player that started at the first piece and never waited would have to have begun.
-    playing_since: Option<Instant>,
+    player: Player,
     /// `None` when the audio is not played while it is made.
     worst_underrun: Option<Duration>,
 }
@@ -31,7 +31,7 @@ impl Meter {
             queue_wait: None,
             synthesis_ms: 0.0,
             bytes: 0,
-            playing_since: None,
+            player: Player::default(),
             worst_underrun: Some(Duration::ZERO),
         }
     }
@@ -52,15 +52,10 @@ impl Meter {
     /// A piece was asked for at `asked` and handed out at `now`.
     pub(super) fn handed_out(&mut self, bytes: usize, rate: u32, asked: Instant, now: Instant) {
         self.first_audio.get_or_insert(now);
-        let since = *self.playing_since.get_or_insert(now);
-        let dry_at = since + duration(self.bytes, rate);
-        if now > dry_at {
-            let late = now - dry_at;
-            if now - asked > NO_WAIT {
-                self.worst_underrun = self.worst_underrun.map(|worst| worst.max(late));
-            }
-            // The player went on from here, whoever was late.
-            self.playing_since = Some(since + late);
+        // A player goes on from where it ran dry, whoever was late; only what we are late for counts.
+        let silent = self.player.receive(duration(bytes, rate), now);
+        if now - asked > NO_WAIT {
+            self.worst_underrun = self.worst_underrun.map(|worst| worst.max(silent));
         }
         self.bytes += bytes;
         self.last = now;
@@ -80,8 +75,7 @@ impl Meter {
 }
 
 fn duration(bytes: usize, rate: u32) -> Duration {
-    let samples = u64::try_from(bytes / 2).unwrap_or(u64::MAX);
-    Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(rate.max(1)))
+    play_time(u64::try_from(bytes).unwrap_or(u64::MAX), rate.saturating_mul(2))
 }
 
 #[cfg(test)]

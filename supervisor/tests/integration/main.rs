@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod bench;
 mod cancel;
 mod command_line;
 mod crash;
