@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from ishowtts_worker.channel import Channel
@@ -100,7 +99,7 @@ def worker(engine: str = "tone") -> Iterator[tuple[Supervisor, Ended]]:
     channel = Channel(theirs)
 
     def live() -> None:
-        ended.code = Runtime(channel, engine, leave=ended.forced.put).run()
+        ended.code = Runtime(channel, engine).run()
         channel.close()
 
     thread = threading.Thread(target=live, name="worker")
@@ -116,8 +115,6 @@ class Ended:
 
     def __init__(self) -> None:
         self.code: int | None = None
-        self.forced: SimpleQueue[int] = SimpleQueue()
-        """Codes with which the reader would have ended the process."""
         self.thread: threading.Thread | None = None
 
     def wait(self) -> int | None:

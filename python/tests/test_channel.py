@@ -13,7 +13,6 @@ from ishowtts_worker.protocol import MAX_LINE, CancelSynthesis, Paused, Ping
 def pair() -> Iterator[tuple[socket.socket, Channel]]:
     ours, theirs = socket.socketpair()
     ours.settimeout(30)
-    theirs.settimeout(30)
     channel = Channel(theirs)
     with ours:
         yield ours, channel
@@ -110,21 +109,44 @@ def test_what_is_larger_than_the_socket_holds_arrives_whole(pair: Pair) -> None:
     writer.join()
 
 
-def test_messages_of_several_threads_do_not_mix(pair: Pair) -> None:
+def test_a_look_takes_nothing_that_is_not_whole_and_does_not_wait(pair: Pair) -> None:
     ours, channel = pair
-    block = [b"a" * 5000, b"b" * 5000 + b"\n"]
+    assert not channel.arrived()
+    ours.sendall(b'{"type":"ping","non')
+    assert not channel.arrived() and not channel.arrived(0.001)
+    ours.sendall(b'ce":1}\n{"type":"cancel","id":2}\n{"type"')
+    assert channel.arrived() and channel.receive() == Ping(1)
+    assert channel.holds_line and channel.arrived() and channel.receive() == CancelSynthesis(2)
+    assert not channel.holds_line and not channel.arrived()
+    ours.sendall(b':"ping","nonce":3}\n')
+    assert channel.receive() == Ping(3)
 
-    def write() -> None:
-        for _ in range(50):
-            channel.write(block)
 
-    writers = [threading.Thread(target=write) for _ in range(3)]
-    for writer in writers:
-        writer.start()
-    other = Channel(ours)
-    assert {other.read_line() for _ in range(150)} == {b"".join(block)[:-1]}
-    for writer in writers:
-        writer.join()
+def test_a_look_that_waits_returns_as_soon_as_something_comes(pair: Pair) -> None:
+    ours, channel = pair
+    later = threading.Timer(0.02, ours.sendall, args=(b'{"type":"ping","nonce":1}\n',))
+    later.start()
+    assert channel.arrived(3600)
+    assert channel.receive() == Ping(1)
+    later.join()
+
+
+def test_a_look_sees_a_line_that_is_too_long(pair: Pair) -> None:
+    ours, channel = pair
+    writer = threading.Thread(target=ours.sendall, args=(b"x" * (MAX_LINE + 1),))
+    writer.start()
+    while not channel.arrived(30):
+        pass
+    with pytest.raises(ProtocolViolation, match="longer than"):
+        channel.receive()
+    writer.join()
+
+
+def test_a_look_sees_the_end(pair: Pair) -> None:
+    ours, channel = pair
+    ours.close()
+    assert channel.arrived() and channel.receive() is None
+    assert channel.arrived(1) and channel.receive() is None
 
 
 def test_writing_to_nobody_is_told(pair: Pair) -> None:

@@ -4,15 +4,17 @@ import sys
 from textwrap import dedent, indent
 
 from conftest import AddEngine
-from harness import PATIENCE, load, worker
+from harness import load, worker
 from ishowtts_worker.protocol import (
     Audio,
+    Bye,
     Cancelled,
     CancelSynthesis,
     Done,
     Failure,
     Hello,
     Ping,
+    Pong,
     Progress,
     Shutdown,
     Synthesize,
@@ -22,7 +24,6 @@ from ishowtts_worker.protocol import (
 def variant(methods: str) -> str:
     """An engine that is tone but for these methods."""
     head = """\
-        import threading
         from dataclasses import replace
         from ishowtts_worker.errors import DeviceFault, NothingToSpeak
         from ishowtts_worker.engines.tone import ToneEngine
@@ -126,23 +127,42 @@ def test_a_ping_that_the_engine_cannot_answer_ends_the_worker(add_engine: AddEng
         assert ended.wait() == 1
 
 
-def test_a_reader_ends_the_process_of_an_engine_that_hangs(add_engine: AddEngine) -> None:
-    hanging = """
-        hang = threading.Event()
+# It computes for ever between two chunks, and looks at its cancel meanwhile.
+COMPUTING = variant("""
+    def speak(self, plan, cancel):
+        yield from super().speak(plan, cancel)
+        while plan.samples == 1920 and not cancel.requested:
+            pass
+""")
 
-        def speak(self, plan, cancel):
-            yield from super().speak(plan, cancel)
-            if plan.samples == 1920:
-                self.hang.wait()
-    """
-    add_engine("hanging", variant(hanging))
-    with worker("hanging") as (supervisor, ended):
-        supervisor.get_ready("hanging")
+
+def test_an_engine_that_looks_at_its_cancel_hears_all_that_comes_while_it_computes(
+    add_engine: AddEngine,
+) -> None:
+    add_engine("computing", COMPUTING)
+    with worker("computing") as (supervisor, ended):
+        supervisor.get_ready("computing")
         supervisor.send(Synthesize(1, "x"))
         supervisor.expect(Audio)
-        supervisor.send(Shutdown(1))
-        assert ended.forced.get(timeout=PATIENCE) == 0
-        sys.modules["ishowtts_worker.engines.hanging"].ENGINE.hang.set()
+        supervisor.send(Ping(42))
+        assert supervisor.expect(Pong).nonce == 42
+        supervisor.send(Synthesize(2, "hello"), CancelSynthesis(2), CancelSynthesis(1))
+        assert [supervisor.expect(Cancelled).id for _ in range(2)] == [2, 1]
+        supervisor.send(Synthesize(3, "x"))
+        supervisor.expect(Audio)
+        supervisor.send(Shutdown(30_000))
+        supervisor.expect(Cancelled)
+        supervisor.expect(Bye)
+        assert ended.wait() == 0
+
+
+def test_an_engine_that_looks_at_its_cancel_ends_with_its_supervisor(add_engine: AddEngine) -> None:
+    add_engine("computing", COMPUTING)
+    with worker("computing") as (supervisor, ended):
+        supervisor.get_ready("computing")
+        supervisor.send(Synthesize(1, "x"))
+        supervisor.expect(Audio)
+        supervisor.socket.close()
         assert ended.wait() == 0
 
 

@@ -7,6 +7,7 @@ import pytest
 from ishowtts_worker import protocol
 from ishowtts_worker.errors import ProtocolViolation
 from ishowtts_worker.protocol import Audio, Done, FromWorker, Synthesize, Timings, ToWorker, encode
+from ishowtts_worker.records import Reader, reader_of
 
 GOLDEN = Path(__file__).resolve().parents[2] / "workers/tests/golden"
 
@@ -37,6 +38,34 @@ def test_the_quick_encoders_write_what_the_plain_one_writes() -> None:
     for milliseconds in (0.0, 12.5, 1e-3, 123456.789):
         done = Done(2**63, 4800, Timings(milliseconds, milliseconds), 2)
         assert protocol.encode_done(2**63, 4800, milliseconds, milliseconds, 2) == encode(done)
+
+
+VALUES: tuple[object, ...] = (0, -1, 2**70, True, 1.5, 1, 1e400, "text", "", None, [], ["x"], {}, {"rtf": 1})
+
+
+def read(reader: Reader, record: object) -> object:
+    try:
+        found = reader(record, "synthesize")
+    except ProtocolViolation as violation:
+        return str(violation)
+    # The types too: 1, 1.0 and True are equal.
+    return [(name, type(value), value) for name, value in vars(found).items()]
+
+
+def test_the_quick_reader_of_a_synthesis_reads_what_the_plain_one_reads() -> None:
+    plain, quick = reader_of(Synthesize), protocol._TO_WORKER["synthesize"]
+    whole = {
+        **{"type": "synthesize", "id": 1, "text": "a", "voice": "v", "language": "en", "speed": 1.5},
+        **{"seed": 3, "options": {"rtf": 1}, "more": True, "shape": "round"},
+    }
+    assert quick is not plain
+    assert read(quick, whole) == read(plain, whole)
+    for name in whole:
+        without = {key: value for key, value in whole.items() if key != name}
+        assert read(quick, without) == read(plain, without)
+        for value in VALUES:
+            changed = {**whole, name: value}
+            assert read(quick, changed) == read(plain, changed)
 
 
 def test_unknown_fields_are_ignored_and_absent_ones_have_defaults() -> None:

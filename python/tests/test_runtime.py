@@ -1,6 +1,7 @@
 """The runtime, seen from the supervisor, with the engine tone."""
 
 import socket
+import time
 
 import pytest
 
@@ -100,8 +101,9 @@ def test_a_cancel_reaches_a_synthesis_that_still_waits() -> None:
         supervisor.get_ready()
         supervisor.send(Synthesize(1, "hello", options=SLOW), Synthesize(2, "hello"))
         supervisor.send(CancelSynthesis(2), CancelSynthesis(1))
-        assert supervisor.speech(1)[1] == Cancelled(1)
+        # The one that waits has no chunk to finish: it ends first.
         assert supervisor.speech(2) == (b"", Cancelled(2))
+        assert supervisor.speech(1)[1] == Cancelled(1)
 
 
 def test_a_cancel_of_an_unknown_id_is_ignored() -> None:
@@ -114,9 +116,24 @@ def test_a_cancel_of_an_unknown_id_is_ignored() -> None:
 def test_a_ping_is_answered_while_a_synthesis_runs() -> None:
     with worker() as (supervisor, _):
         supervisor.get_ready()
-        supervisor.send(Synthesize(1, "hello", options=SLOW), Ping(42))
-        pong = supervisor.expect(Pong)
-        assert (pong.nonce, pong.device_bytes, pong.recompiles) == (42, 0, 0) and pong.rss_bytes > 0
+        supervisor.send(Synthesize(1, "hello", options=SLOW))
+        for nonce in (42, 43):
+            time.sleep(0.02)  # so that it waits for its chunk's time
+            supervisor.send(Ping(nonce))
+            pong = supervisor.expect(Pong)
+            assert (pong.nonce, pong.device_bytes, pong.recompiles) == (nonce, 0, 0) and pong.rss_bytes > 0
+
+
+def test_a_ping_is_answered_between_two_chunks() -> None:
+    with worker() as (supervisor, _):
+        supervisor.get_ready()
+        supervisor.send(Synthesize(1, "x" * 300, options={"chunk_ms": 1}))
+        supervisor.expect(Audio)
+        supervisor.send(Ping(42))
+        while isinstance(message := supervisor.receive(), Audio):
+            pass
+        assert isinstance(message, Pong)
+        assert isinstance(supervisor.speech(1)[1], Done)
 
 
 def test_a_pause_holds_a_running_synthesis_until_resume() -> None:
@@ -174,12 +191,40 @@ def test_a_cancel_is_answered_during_a_pause(running: bool) -> None:
 def test_a_shutdown_cancels_what_runs_and_waits_and_says_bye() -> None:
     with worker() as (supervisor, ended):
         supervisor.get_ready()
-        supervisor.send(Synthesize(1, "hello", options=SLOW), Synthesize(2, "hello"), Shutdown(30_000))
-        assert supervisor.speech(1)[1] == Cancelled(1)
-        assert supervisor.speech(2)[1] == Cancelled(2)
+        supervisor.send(Synthesize(1, "hello", options=SLOW), Ping(1))
+        supervisor.expect(Pong)
+        supervisor.send(Synthesize(2, "hello"), Synthesize(3, "hello", more=True), Shutdown(30_000))
+        endings = [supervisor.expect(Cancelled).id for _ in range(3)]
+        assert sorted(endings) == [1, 2, 3]
         assert supervisor.expect(Bye) == Bye("shutdown")
+        assert ended.wait() == 0
         assert supervisor.receive() is None
-        assert ended.wait() == 0 and ended.forced.empty()
+
+
+def test_a_shutdown_between_two_chunks_cancels_what_was_not_sent() -> None:
+    with worker() as (supervisor, ended):
+        supervisor.get_ready()
+        supervisor.send(Synthesize(1, "x" * 1000, options={"rtf": 0.001, "chunk_ms": 1}))
+        supervisor.expect(Audio)
+        supervisor.send(Shutdown(30_000))
+        assert supervisor.speech(1)[1] == Cancelled(1)
+        assert supervisor.expect(Bye) == Bye("shutdown")
+        assert ended.wait() == 0
+
+
+def test_a_shutdown_ends_a_pause() -> None:
+    with worker() as (supervisor, ended):
+        supervisor.get_ready()
+        supervisor.send(Synthesize(1, "x" * 1000, options={"rtf": 0.001, "chunk_ms": 1}))
+        supervisor.expect(Audio)
+        supervisor.send(Pause())
+        while isinstance(message := supervisor.receive(), Audio):
+            pass
+        assert message == Paused()
+        supervisor.send(Synthesize(2, "hello"), Shutdown(30_000))
+        assert sorted(supervisor.expect(Cancelled).id for _ in range(2)) == [1, 2]
+        assert supervisor.expect(Bye) == Bye("shutdown")
+        assert ended.wait() == 0
 
 
 @pytest.mark.parametrize("busy", [True, False], ids=["busy", "idle"])
@@ -192,11 +237,17 @@ def test_a_worker_leaves_when_its_supervisor_is_gone(busy: bool) -> None:
         assert ended.wait() == 0
 
 
-def test_a_worker_leaves_when_its_supervisor_is_gone_during_a_pause() -> None:
+@pytest.mark.parametrize("running", [True, False], ids=["running", "waiting"])
+def test_a_worker_leaves_when_its_supervisor_is_gone_during_a_pause(running: bool) -> None:
     with worker() as (supervisor, ended):
         supervisor.get_ready()
+        if running:
+            supervisor.send(Synthesize(2, "x" * 1000, options={"rtf": 0.001, "chunk_ms": 1}))
+            supervisor.expect(Audio)
         supervisor.send(Pause(), Synthesize(1, "hello"))
-        supervisor.expect(Paused)
+        while isinstance(message := supervisor.receive(), Audio):
+            pass
+        assert message == Paused()
         supervisor.socket.shutdown(socket.SHUT_WR)
         assert ended.wait() == 0
 
@@ -283,6 +334,32 @@ def test_a_violation_is_told_and_ends_the_worker(line: bytes) -> None:
         failure = supervisor.expect(Failure)
         assert (failure.id, failure.code, failure.fatal) == (None, "protocol", True)
         assert ended.wait() == 2
+
+
+@pytest.mark.parametrize("options", [SLOW, {"rtf": 0.001, "chunk_ms": 1}], ids=["waiting", "speaking"])
+def test_a_violation_midway_is_the_last_thing_that_is_told(options: dict[str, float]) -> None:
+    with worker() as (supervisor, ended):
+        supervisor.get_ready()
+        supervisor.send(Synthesize(1, "x" * 1000, options=options), Ping(1))
+        supervisor.expect(Pong)
+        supervisor.socket.sendall(b"garbage\n")
+        while isinstance(message := supervisor.receive(), Audio):
+            pass
+        assert isinstance(message, Failure) and (message.id, message.code) == (None, "protocol")
+        assert ended.wait() == 2
+        assert supervisor.receive() is None
+
+
+def test_what_waits_is_spoken_in_the_order_in_which_it_came() -> None:
+    with worker() as (supervisor, _):
+        supervisor.get_ready()
+        # The first one takes a while, so that the others come one by one while it runs.
+        supervisor.send(Synthesize(1, "hello", options={"fixed_ms": 200}))
+        for number in (2, 3, 4):
+            time.sleep(0.01)
+            supervisor.send(Synthesize(number, "x" * number))
+        for number in (1, 2, 3, 4):
+            assert isinstance(supervisor.speech(number)[1], Done)
 
 
 def test_the_same_id_twice_at_once_is_a_violation() -> None:

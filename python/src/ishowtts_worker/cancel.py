@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import threading
+import time
+from collections.abc import Callable
+
+Look = Callable[[float], object]
+"""Takes in what the supervisor says, waiting for it at most so many seconds; 0 is a quick look."""
 
 
 class Cancel:
     """The cancellation of one synthesis.
 
-    The engine's thread looks at `requested` between chunks, or sleeps in `wait`; another thread calls
-    `request`.
+    Nobody interrupts an engine: a cancel is noticed by looking. The runtime looks after each chunk; an engine
+    that computes for long between two chunks looks at `requested`, one that waits does so in `wait`.
     """
 
-    # A bare lock, held from the start and released by the request, costs a tenth of an Event; there is one
-    # per synthesis.
-    __slots__ = ("_gate", "requested")
+    __slots__ = ("_look", "seen")
 
-    def __init__(self) -> None:
-        self._gate = threading.Lock()
-        self._gate.acquire()
-        self.requested = False
+    def __init__(self, look: Look = time.sleep) -> None:
+        self._look = look
+        self.seen = False
+        """Whether it is known to be requested, without another look."""
 
-    def request(self) -> None:
-        """Ask for the end; once is enough, more does no harm. Called by one thread only, the reader."""
-        if not self.requested:
-            self.requested = True
-            self._gate.release()
+    @property
+    def requested(self) -> bool:
+        """Whether the synthesis is to end. Cheap enough for any loop: it rarely asks the kernel."""
+        if not self.seen:
+            self._look(0.0)
+        return self.seen
 
     def wait(self, seconds: float) -> bool:
-        """Sleep for `seconds`, or until the request comes. Returns whether it has come."""
-        if self._gate.acquire(timeout=seconds):
-            self._gate.release()
+        """Wait for `seconds`, or until it is requested. Returns whether it is."""
+        end = time.monotonic() + seconds
+        while not self.seen and (left := end - time.monotonic()) > 0:
+            self._look(left)
         return self.requested

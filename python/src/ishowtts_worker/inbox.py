@@ -1,24 +1,22 @@
-"""The reader: what the supervisor says, sorted into what is answered at once and what is to be computed.
+"""What the supervisor says, sorted into what is answered at once and what is to be computed.
 
-It has its own thread, so that a ping is answered and a cancel, a pause or the end is seen while the main
-thread computes. It also guards the end: a worker whose supervisor is gone, or whose grace is over, leaves
-even if the main thread never comes back.
+There is one thread. Idle, it waits in `next`; while a synthesis runs it comes by in `look`, at every chunk
+and wherever the engine looks at its cancel, and takes in what has come meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import SimpleQueue
 
 from .channel import Channel, Disconnected
 from .errors import ProtocolViolation, WorkerError
-from .pause import PauseGate
 from .protocol import (
+    Cancelled,
     CancelSynthesis,
     Failure,
     Load,
@@ -34,118 +32,127 @@ from .protocol import (
 from .synthesis import Synthesis
 
 _LOG = logging.getLogger(__name__)
-# Seconds that a main thread has to finish its chunk once there is nobody left to hear it.
-_PATIENCE_WITHOUT_SUPERVISOR = 0.5
+# Seconds between two quick looks: a burst of tiny chunks costs no system calls.
+_LOOK_EVERY = 0.002
 EXIT_FAILED = 1
 EXIT_VIOLATION = 2
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How the worker leaves: its exit code, and whether it says bye."""
+    """How the worker leaves: its exit code, and whether it is in order, with all ended and a bye."""
 
     code: int
-    patience: float = _PATIENCE_WITHOUT_SUPERVISOR
-    bye: bool = False
+    orderly: bool = False
 
 
 class Inbox:
-    """Reads a channel until its end.
+    """Takes messages from a channel until its end. `pong` makes the answer to a ping."""
 
-    `pong` makes the answer to a ping, on the reader's thread. `leave` ends the process from there, if it
-    must.
-    """
-
-    def __init__(
-        self, channel: Channel, pong: Callable[[int], Pong], leave: Callable[[int], object] = os._exit
-    ) -> None:
-        self.gate = PauseGate()
+    def __init__(self, channel: Channel, pong: Callable[[int], Pong]) -> None:
+        self.ending: Ending | None = None
+        """Set once the worker is to leave; every synthesis is cancelled then."""
+        self.paused = False
+        """Whether the supervisor wants the device for something else."""
         self._channel = channel
         self._pong = pong
-        self._leave = leave
-        self._tasks: SimpleQueue[Load | Synthesis | Ending | None] = SimpleQueue()
+        self._paused_told = False
+        self._tasks: deque[Load | Synthesis] = deque()
         self._wanted: dict[int, Synthesis] = {}
         self._load_came = False
-        self._finished = threading.Event()
-
-    def start(self) -> None:
-        """Begin to read."""
-        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        self._looked = 0.0
+        self._look = self.look
 
     def next(self) -> Load | Synthesis | Ending:
         """Wait for the next thing to do: the load first, then syntheses, in the end how to leave."""
-        while True:
-            task = self._tasks.get()
-            if self.gate.shut:
-                self.announce_pause()
-                if isinstance(task, Synthesis):
-                    self.gate.hold([task.cancel])
-            if task is not None:
-                return task
+        while self.ending is None:
+            if self.paused:
+                self.stay_paused()
+            elif self._tasks:
+                return self._tasks.popleft()
+            else:
+                self._take_in()
+        return self.ending
 
-    def announce_pause(self) -> None:
-        """Say that the device is free, once for each pause."""
-        self.gate.announce(lambda: self._channel.send(Paused()))
+    def look(self, seconds: float = 0.0) -> None:
+        """Take in what comes within `seconds`, and return once something has; 0 is a quick look.
+
+        Engines call it from anywhere within `speak`, so it raises nothing: whatever goes wrong is an ending.
+        """
+        if self.ending is None and (seconds > 0 or time.perf_counter() - self._looked >= _LOOK_EVERY):
+            self._take_in(seconds)
+
+    def stay_paused(self) -> None:
+        """Say that the device is free, once for each pause, and wait until something comes."""
+        if not self._paused_told:
+            self._paused_told = True
+            self._channel.send(Paused())
+        self._take_in()
 
     def forget(self, synthesis: Synthesis) -> None:
         """It ends now: a cancel that comes later finds nothing."""
         del self._wanted[synthesis.message.id]
 
-    def finish(self) -> None:
-        """The main thread is leaving by itself."""
-        self._finished.set()
-
-    def _read(self) -> None:
-        ending = self._until_the_end()
-        for synthesis in list(self._wanted.values()):
-            synthesis.cancel.request()
-        self.gate.open()
-        self._tasks.put(ending)
-        if not self._finished.wait(ending.patience):
-            _LOG.warning("Leaving without the engine, which did not come back in time")
-            self._leave(ending.code)
-
-    def _until_the_end(self) -> Ending:
+    def _take_in(self, seconds: float | None = None) -> None:
+        """Wait `seconds`, by default for ever, for a message; take it and those that came with it."""
+        channel = self._channel
         try:
-            while (message := self._channel.receive()) is not None:
-                if isinstance(message, Shutdown):
-                    return Ending(code=0, patience=message.grace_ms / 1000, bye=True)
-                self._take(message)
+            if seconds is None or channel.arrived(seconds):
+                self._take(channel.receive())
+                while self.ending is None and channel.holds_line:
+                    self._take(channel.receive())
         except ProtocolViolation as violation:
             _LOG.error("Protocol violation: %s", violation)
+            self._leave(Ending(EXIT_VIOLATION))
             with contextlib.suppress(Disconnected):
-                self._channel.send(failure(None, violation))
-            return Ending(code=EXIT_VIOLATION)
+                channel.send(failure(None, violation))
         except Disconnected as error:
             _LOG.warning("%s", error)
+            self._leave(Ending(0))
         except Exception:
-            # Without a reader nobody would notice the supervisor's end: better no worker than an orphan.
-            _LOG.exception("The reader failed")
-            return Ending(code=EXIT_FAILED)
-        return Ending(code=0)
+            _LOG.exception("A message of the supervisor could not be answered")
+            self._leave(Ending(EXIT_FAILED))
+        self._looked = time.perf_counter()
 
-    def _take(self, message: ToWorker) -> None:
+    def _take(self, message: ToWorker | None) -> None:
         if isinstance(message, Synthesize):
             if message.id in self._wanted:
                 raise ProtocolViolation(f"synthesis {message.id} is asked for while it runs")
-            self._wanted[message.id] = synthesis = Synthesis(message)
-            self._tasks.put(synthesis)
+            self._wanted[message.id] = synthesis = Synthesis(message, self._look)
+            self._tasks.append(synthesis)
         elif isinstance(message, Ping):
             self._channel.send(self._pong(message.nonce))
         elif isinstance(message, CancelSynthesis):
             if wanted := self._wanted.get(message.id):
-                wanted.cancel.request()
-                self.gate.nudge()
+                self._cancel(wanted)
         elif isinstance(message, Pause):
-            self.gate.shut_now()
-            self._tasks.put(None)
+            self.paused = True
+            self._paused_told = False
         elif isinstance(message, Resume):
-            self.gate.open()
+            self.paused = False
+        elif isinstance(message, Shutdown):
+            for synthesis in list(self._wanted.values()):
+                self._cancel(synthesis)
+            self._leave(Ending(0, orderly=True))
         elif isinstance(message, Load):
             if self._load_came:
                 raise ProtocolViolation("load came twice")
             self._load_came = True
-            self._tasks.put(message)
+            self._tasks.append(message)
+        else:
+            self._leave(Ending(0))
+
+    def _cancel(self, synthesis: Synthesis) -> None:
+        synthesis.cancel.seen = True
+        if not synthesis.started:
+            self.forget(synthesis)
+            self._channel.send(Cancelled(synthesis.message.id))
+
+    def _leave(self, ending: Ending) -> None:
+        self.ending = ending
+        self.paused = False
+        for synthesis in self._wanted.values():
+            synthesis.cancel.seen = True
 
 
 def failure(synthesis: int | None, error: WorkerError) -> Failure:

@@ -19,7 +19,7 @@ _SLOWEST, _FASTEST = 0.25, 4.0
 
 
 class Launcher:
-    """Runs syntheses on an engine and sends what comes of them. Used by the main thread only."""
+    """Runs syntheses on an engine and sends what comes of them."""
 
     def __init__(self, channel: Channel, engine: Engine[Any], level: Level, inbox: Inbox) -> None:
         self._channel = channel
@@ -32,10 +32,9 @@ class Launcher:
         running: dict[int, Synthesis] = {}
         plans: list[Plan] = []
         for synthesis in launch:
+            if synthesis.cancel.seen:
+                continue  # it ended while it waited
             synthesis.start()
-            if synthesis.cancel.requested:
-                self._end(synthesis)
-                continue
             try:
                 plan: Plan = self._engine.prepare(_checked(synthesis.message))
             except Exception as error:
@@ -56,33 +55,37 @@ class Launcher:
         return True
 
     def _speak(self, running: dict[int, Synthesis], plans: Sequence[Plan]) -> None:
-        gate = self._inbox.gate
+        inbox = self._inbox
         cancels = [synthesis.cancel for synthesis in running.values()]
         for position, chunk in self._engine.speak_together(plans, cancels):
-            synthesis = running.get(position)
-            if synthesis is None:
-                continue  # it was cancelled, and the engine has not noticed yet
-            if chunk is None or synthesis.cancel.requested:
-                self._end(running.pop(position))
-            else:
-                self._channel.write(synthesis.audio(self._level(chunk)))
-            if gate.shut:
+            inbox.look()
+            if inbox.ending:
+                break
+            # None was cancelled, and the engine has not noticed yet.
+            if synthesis := running.get(position):
+                if chunk is None or synthesis.cancel.seen:
+                    self._end(running.pop(position))
+                else:
+                    self._channel.write(synthesis.audio(self._level(chunk)))
+            if inbox.paused:
                 self._pause(running)
             if not running:
                 return
+        if inbox.ending and not inbox.ending.orderly:
+            return
         for position in list(running):
             self._end(running.pop(position))
 
     def _pause(self, running: dict[int, Synthesis]) -> None:
         """Stay here until the pause is over or nobody wants what runs."""
-        self._inbox.announce_pause()
-        while running and self._inbox.gate.hold([synthesis.cancel for synthesis in running.values()]):
+        while running and self._inbox.paused:
+            self._inbox.stay_paused()
             for position, synthesis in list(running.items()):
-                if synthesis.cancel.requested:
+                if synthesis.cancel.seen:
                     self._end(running.pop(position))
 
     def _end(self, synthesis: Synthesis) -> None:
-        if synthesis.cancel.requested:
+        if synthesis.cancel.seen:
             line = encode(Cancelled(synthesis.message.id))
         elif synthesis.audible:
             line = synthesis.done()

@@ -1,7 +1,7 @@
 """A worker's life: hello, load, warm up, ready, syntheses, bye.
 
-This is the main thread, where everything is computed, because models and devices like one thread best. The
-other one, the reader, is in `inbox.py`.
+One thread does it all: models and devices like that best, and no request is handed over. `inbox.py` tells how
+it hears the supervisor while an engine computes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import gc
 import logging
 import os
 import platform
-from collections.abc import Callable
 from typing import Any
 
 from . import __version__, engines
@@ -29,13 +28,13 @@ _LOG = logging.getLogger(__name__)
 
 
 class Runtime:
-    """One worker of engine `name` on a connected channel. `leave` ends the process when the engine hangs."""
+    """One worker of engine `name` on a connected channel."""
 
-    def __init__(self, channel: Channel, name: str, leave: Callable[[int], object] = os._exit) -> None:
+    def __init__(self, channel: Channel, name: str) -> None:
         self._channel = channel
         self._name = name
         self._engine: Engine[Any] | None = None
-        self._inbox = Inbox(channel, self._pong, leave)
+        self._inbox = Inbox(channel, self._pong)
 
     def run(self) -> int:
         """Live until the supervisor says so or is gone, or an error is fatal. Returns the exit code."""
@@ -48,26 +47,21 @@ class Runtime:
         except Disconnected as error:
             _LOG.warning("%s", error)
             return 0
-        finally:
-            self._inbox.finish()
 
     def _live(self) -> int:
         self._channel.send(
             Hello(PROTOCOL_VERSION, self._name, os.getpid(), __version__, platform.python_version())
         )
-        self._inbox.start()
         order = self._inbox.next()
         if isinstance(order, Ending):
             return self._leave(order)
         if not isinstance(order, Load):
             raise ProtocolViolation("the first message must be load")
         launcher = self._get_ready(order)
-        ending: Ending | None = None
-        while ending is None:
-            launch, ending = self._next_launch()
-            if launch and not launcher.run(launch):
+        while not isinstance(launch := self._next_launch(), Ending):
+            if not launcher.run(launch):
                 return EXIT_FAILED
-        return self._leave(ending)
+        return self._leave(launch)
 
     def _get_ready(self, order: Load) -> Launcher:
         if (order.protocol, order.engine) != (PROTOCOL_VERSION, self._name):
@@ -115,21 +109,21 @@ class Runtime:
         )
         return Launcher(self._channel, engine, warm.level, self._inbox)
 
-    def _next_launch(self) -> tuple[list[Synthesis], Ending | None]:
-        """The syntheses that the supervisor wants in one launch, and the end if it came."""
+    def _next_launch(self) -> list[Synthesis] | Ending:
+        """The syntheses that the supervisor wants in one launch, or the end."""
         assert self._engine is not None
         launch: list[Synthesis] = []
         while True:
             task = self._inbox.next()
             if isinstance(task, Ending):
-                return launch, task
+                return task  # none of the launch has started: it was cancelled
             assert isinstance(task, Synthesis)
             launch.append(task)
             if not task.message.more or len(launch) >= self._engine.info.max_batch:
-                return launch, None
+                return launch
 
     def _leave(self, ending: Ending) -> int:
-        if ending.bye:
+        if ending.orderly:
             self._channel.send(Bye("shutdown"))
         return ending.code
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .cancel import Cancel
+from .cancel import Cancel, Look
 from .channel import Buffer
 from .protocol import MAX_PAYLOAD, Synthesize, encode_audio, encode_done
 
@@ -12,19 +12,22 @@ from .protocol import MAX_PAYLOAD, Synthesize, encode_audio, encode_done
 class Synthesis:
     """What was asked, whether it is still wanted, and what was sent of it so far."""
 
-    __slots__ = ("_first_chunk", "_samples", "_started", "cancel", "message", "skipped")
+    __slots__ = ("_began", "_first_chunk", "_samples", "cancel", "message", "skipped", "started")
 
-    def __init__(self, message: Synthesize) -> None:
+    def __init__(self, message: Synthesize, look: Look) -> None:
         self.message = message
-        self.cancel = Cancel()
+        self.cancel = Cancel(look)
+        self.started = False
+        """Until then it waits, and a cancel ends it at once."""
         self.skipped = 0
-        self._started = 0.0
+        self._began = 0.0
         self._first_chunk: float | None = None
         self._samples = 0
 
     def start(self) -> None:
         """Its time begins now."""
-        self._started = time.perf_counter()
+        self.started = True
+        self._began = time.perf_counter()
 
     def audio(self, pcm: Buffer) -> list[Buffer]:
         """Count this PCM16 in and frame it: audio messages, each followed by its payload."""
@@ -50,7 +53,7 @@ class Synthesis:
         return encode_done(
             self.message.id,
             self._samples,
-            round(1000 * (first - self._started), 3),
-            round(1000 * (now - self._started), 3),
+            round(1000 * (first - self._began), 3),
+            round(1000 * (now - self._began), 3),
             self.skipped,
         )

@@ -1,6 +1,6 @@
 //! What is to be said, cut into segments, and their audio joined again. No HTTP here, and no worker.
 //!
-//! text → [`clean`] → [`runs`] of one writing each → (voices choose an engine for each) → [`cut`] into segments →
+//! text → [`clean()`] → [`runs`] of one writing each → (voices choose an engine for each) → [`cut`] into segments →
 //! … workers … → [`Resampler`] → [`Join`] → [`Encoder`] → bytes for a client.
 
 mod clean;

@@ -71,7 +71,11 @@ P = TypeVar("P", bound=Plan)
 
 
 class Engine(ABC, Generic[P]):
-    """A model, loaded. All its methods are called by one thread; `device_bytes` and `recompiles` by any."""
+    """A model, loaded. All its methods are called by one thread.
+
+    `device_bytes` and `recompiles` are also called while `speak` runs: between its chunks, and from within it
+    where it looks at its cancel.
+    """
 
     info: EngineInfo
 
@@ -95,8 +99,9 @@ class Engine(ABC, Generic[P]):
     def speak(self, plan: P, cancel: Cancel) -> Iterator[Chunk]:
         """The audio of a plan, chunk after chunk, each as soon as it is there.
 
-        The runtime looks at `cancel` after each chunk and may drop the iterator then. An engine that waits or
-        computes for long between two chunks looks too, and returns when it is requested.
+        The runtime hears the supervisor after each chunk and may drop the iterator then. An engine that
+        computes for long between two chunks looks at `cancel.requested`, one that waits does so in
+        `cancel.wait`, and both return when it is requested; pings are answered there too.
         """
 
     def speak_together(
