@@ -11,6 +11,7 @@ The last lines are the supervisor's memory after 10,000 requests and more.
 
 import argparse
 import json
+import os
 import re
 import signal
 import socket
@@ -79,6 +80,19 @@ def wrk(url: str, body: str, connections: int, seconds: int, script: Path) -> di
     return {"p50_ms": float(p50) / 1e3, "p99_ms": float(p99) / 1e3, "rps": float(rate), "errors": float(errors)}
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used, its threads included, its children not."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def controller(pid: int) -> int:
+    """The process that serves HTTP: mosec starts its own as a child."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    named = [int(child) for child in children if Path(f"/proc/{child}/comm").read_text().strip() == "mosec"]
+    return named[0] if named else pid
+
+
 def rss_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024
@@ -89,6 +103,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--mosec", help="a Python with mosec 0.9.8")
+    parser.add_argument("--binary", type=Path, default=ROOT / "target/release/ishowtts")
     options = parser.parse_args()
     body = json.dumps({"text": TEXT, "voice_id": "walter", "engine_options": {"chunk_ms": 5000}})
     started: list[subprocess.Popen] = []
@@ -97,8 +112,7 @@ def main() -> int:
         try:
             port = free_port()
             (folder / "ishowtts.toml").write_text(CONFIG.format(port=port, dir=folder))
-            binary = ROOT / "target/release/ishowtts"
-            command = [str(binary), "--config", str(folder / "ishowtts.toml"), "--log-level", "warn"]
+            command = [str(options.binary), "--config", str(folder / "ishowtts.toml"), "--log-level", "warn"]
             started.append(subprocess.Popen(command))
             sides = {"ishowtts": f"http://127.0.0.1:{port}/api/tts"}
             if options.mosec:
@@ -116,23 +130,30 @@ def main() -> int:
                         print(f"{url} does not answer", file=sys.stderr)
                         return 1
                     time.sleep(0.2)
+            pids = dict(zip(sides, (controller(process.pid) for process in started), strict=True))
             results: dict[tuple[str, int], list[dict[str, float]]] = {}
             for _ in range(options.rounds):
                 for connections in (1, 8, 64):
                     for side, url in sides.items():
+                        before = cpu_seconds(pids[side])
                         figures = wrk(url, body, connections, options.seconds, folder / "post.lua")
+                        used = cpu_seconds(pids[side]) - before
+                        figures["cpu_us"] = 1e6 * used / (figures["rps"] * options.seconds)
                         results.setdefault((side, connections), []).append(figures)
-            print(f"{'side':<10}{'clients':>8}{'p50 ms':>10}{'p99 ms':>10}{'requests/s':>12}   (min to max)  errors")
+            print(f"{'side':<10}{'clients':>8}{'p50 ms':>10}{'p99 ms':>10}{'cpu us':>8}{'requests/s':>12}   (min to max)  errors")
+            print("(cpu us: processor time of the process that serves HTTP, for each request)")
             for (side, connections), rounds in results.items():
                 median = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
                 rates = [one["rps"] for one in rounds]
-                print(f"{side:<10}{connections:>8}{median['p50_ms']:>10.3f}{median['p99_ms']:>10.2f}"
+                print(f"{side:<10}{connections:>8}{median['p50_ms']:>10.3f}{median['p99_ms']:>10.2f}{median['cpu_us']:>8.0f}"
                       f"{median['rps']:>12.0f}   ({min(rates):.0f} to {max(rates):.0f})  {median['errors']:.0f}")
             if options.mosec:
                 for connections in (1, 8, 64):
                     pairs = zip(results["ishowtts", connections], results["mosec", connections], strict=True)
                     ratio = statistics.median(ours["rps"] / theirs["rps"] for ours, theirs in pairs)
-                    print(f"requests/s, ours over mosec's, {connections} clients, median of the rounds: {ratio:.2f}")
+                    pairs = zip(results["ishowtts", connections], results["mosec", connections], strict=True)
+                    cost = statistics.median(ours["cpu_us"] / theirs["cpu_us"] for ours, theirs in pairs)
+                    print(f"ours over mosec's, {connections} clients, median of the rounds: requests/s {ratio:.2f}, cpu {cost:.2f}")
             total = sum(one["rps"] * options.seconds for (side, _), all_ in results.items()
                         for one in all_ if side == "ishowtts")
             print(f"supervisor's resident memory after {total:.0f} requests: {rss_mb(started[0].pid):.1f} MB")

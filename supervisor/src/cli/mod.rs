@@ -76,7 +76,9 @@ fn run(args: &Args, task: Task) -> ExitCode {
 
 /// Does a task's work on a runtime of its own, and tells what went wrong.
 fn finish(work: impl Future<Output = Result<ExitCode, Box<dyn Error>>>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // One thread moves bytes for everybody, and codecs have threads of their own: with several, tokio wakes a second
+    // one for each request, which costs more than all that there is to do for it.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(&error);
