@@ -21,6 +21,9 @@ pub use python::{Interpreter, find_program};
 
 use crate::package;
 
+/// Hexadecimal digits in the name of an environment, which tell its lock.
+const KEY_CHARS: usize = 12;
+
 /// Told what a long piece of work is at.
 pub trait Progress: Send + Sync {
     /// The engine's environment is at this step.
@@ -130,14 +133,13 @@ impl Environments {
         if python.exists() {
             return Ok(python);
         }
-        self.remove_all_but(name, &[".draft"]).map_err(io(&self.dir))?;
+        self.remove_drafts(name).map_err(io(&self.dir))?;
         let draft = tempfile::Builder::new().prefix(&format!(".draft-{name}-")).tempdir_in(&self.dir);
         let draft = draft.map_err(io(&self.dir))?;
         build::build(name, lock, &self.python, draft.path(), progress).await?;
         fs::rename(draft.path(), &home).map_err(io(&home))?;
         drop(draft.keep());
-        let key = home.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        self.remove_all_but(name, &["", &key]).map_err(io(&self.dir))?;
+        self.remove_outdated(name, &home).map_err(io(&self.dir))?;
         Ok(python)
     }
 
@@ -148,24 +150,36 @@ impl Environments {
             hash.update(field.len().to_le_bytes());
             hash.update(field);
         }
-        let key = hash.finalize().iter().take(6).fold(String::new(), |key, byte| format!("{key}{byte:02x}"));
+        let key = hash
+            .finalize()
+            .iter()
+            .take(KEY_CHARS / 2)
+            .fold(String::new(), |key, byte| format!("{key}{byte:02x}"));
         self.dir.join(format!("{name}-{key}"))
     }
 
-    /// Removes what earlier builds left: with `[".draft"]` unfinished drafts, with `["", current]` environments of
-    /// earlier locks.
-    fn remove_all_but(&self, engine: &str, what: &[&str]) -> io::Result<()> {
-        let unfinished = format!(".draft-{engine}-");
-        let finished = format!("{engine}-");
+    /// Removes what builds that were cut off left behind.
+    fn remove_drafts(&self, name: &str) -> io::Result<()> {
+        let draft = format!(".draft-{name}-");
+        self.remove(|found| found.starts_with(&draft))
+    }
+
+    /// Removes the environments of the same name that an earlier lock asked for.
+    fn remove_outdated(&self, name: &str, current: &Path) -> io::Result<()> {
+        let current = current.file_name().map(|file| file.to_string_lossy().into_owned());
+        self.remove(|found| {
+            let key = found.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+            let is_key = key.is_some_and(|key| {
+                key.len() == KEY_CHARS && key.bytes().all(|byte| byte.is_ascii_hexdigit())
+            });
+            is_key && current.as_deref() != Some(found)
+        })
+    }
+
+    fn remove(&self, unwanted: impl Fn(&str) -> bool) -> io::Result<()> {
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let remove = match what {
-                [".draft"] => name.starts_with(&unfinished),
-                [_, current] => name.starts_with(&finished) && name != *current,
-                _ => false,
-            };
-            if remove {
+            if unwanted(&entry.file_name().to_string_lossy()) {
                 fs::remove_dir_all(entry.path())?;
             }
         }

@@ -1,5 +1,8 @@
 //! One life of a worker, from launch until a fault: connection, child, and what is being spoken.
 
+mod clock;
+mod hear;
+
 use std::{collections::HashMap, process::ExitStatus, time::Duration};
 
 use interprocess::local_socket::tokio::Stream;
@@ -18,9 +21,9 @@ use crate::{
     error::WorkerError,
     pool::Lease,
     process::{self, Launch, StderrTail, WorkerSocket},
-    protocol::{Connection, ConnectionError, FromWorker, Hello, Memory, PROTOCOL_VERSION, Ready, ToWorker},
+    protocol::{Connection, ConnectionError, FromWorker, ToWorker},
     spec::{Patience, WorkerSpec},
-    synthesis::{Failure, SynthesisEvent, SynthesisId, SynthesisSummary},
+    synthesis::{Failure, SynthesisEvent, SynthesisId},
 };
 
 /// How long a process whose socket closed may take to tell the system how it ended.
@@ -273,162 +276,4 @@ impl Life {
             None => Err(Fault::Closed),
         }
     }
-
-    fn audio(&mut self, actor: &Actor, id: SynthesisId, payload: bytes::Bytes) -> Result<(), Fault> {
-        self.heard = Instant::now();
-        let Some(running) = self.running.get_mut(&id) else { return Err(unknown("audio", id)) };
-        running.bytes += payload.len();
-        if running.bytes > actor.spec.max_audio_bytes {
-            let most = actor.spec.max_audio_bytes;
-            return Err(Fault::Violation(format!("synthesis {id} gave more than {most} bytes of audio")));
-        }
-        let listened = running.events.send(SynthesisEvent::Audio(payload)).is_ok();
-        if listened { Ok(()) } else { self.cancel(id) }
-    }
-
-    fn hear(&mut self, actor: &mut Actor, message: FromWorker) -> Result<(), Fault> {
-        if !matches!(message, FromWorker::Pong { .. }) {
-            self.heard = Instant::now();
-        }
-        match (self.phase, message) {
-            (Phase::Hello, FromWorker::Hello(hello)) => self.greet(actor, &hello),
-            (Phase::Loading, FromWorker::Progress { stage, fraction }) => {
-                actor.note(|status| status.progress = Some((stage, fraction)));
-                Ok(())
-            }
-            (Phase::Loading, FromWorker::Ready(ready)) => self.serve(actor, ready),
-            (_, FromWorker::Error { id: None, code, message, fatal: true, .. }) => {
-                Err(Fault::Fatal { code, message })
-            }
-            (_, FromWorker::Error { id: None, code, message, .. }) => {
-                tracing::warn!(worker = actor.name, code, "{message}");
-                Ok(())
-            }
-            (Phase::Serving, FromWorker::Done { id, samples, timings, skipped }) => {
-                actor.finished();
-                let summary = SynthesisSummary { samples, timings, skipped };
-                self.ended(actor, id, SynthesisEvent::Done(summary))
-            }
-            (Phase::Serving, FromWorker::Cancelled { id }) => {
-                self.ended(actor, id, SynthesisEvent::Failed(Failure::Cancelled))
-            }
-            (Phase::Serving, FromWorker::Error { id: Some(id), code, message, param, fatal }) => {
-                let last_words = message.clone();
-                let failure = Failure::Engine { code: code.clone(), message, param };
-                self.ended(actor, id, SynthesisEvent::Failed(failure))?;
-                if fatal { Err(Fault::Fatal { code, message: last_words }) } else { Ok(()) }
-            }
-            (Phase::Serving, FromWorker::Pong { nonce, rss_bytes, device_bytes, recompiles }) => {
-                if nonce == self.nonce {
-                    self.pinged = None;
-                    self.heard = if self.running.is_empty() { Instant::now() } else { self.heard };
-                }
-                actor.measured(Memory { rss_bytes, device_bytes }, recompiles);
-                Ok(())
-            }
-            (Phase::Serving, FromWorker::Paused) => Ok(()),
-            (_, FromWorker::Bye { reason }) => {
-                tracing::debug!(worker = actor.name, reason, "The worker says goodbye");
-                Ok(())
-            }
-            (_, message) => Err(Fault::Violation(format!("this was not its turn: {message:?}"))),
-        }
-    }
-
-    fn greet(&mut self, actor: &Actor, hello: &Hello) -> Result<(), Fault> {
-        let spec = &actor.spec;
-        if hello.protocol != PROTOCOL_VERSION {
-            let theirs = hello.protocol;
-            return Err(Fault::Violation(format!("it speaks version {theirs}, not {PROTOCOL_VERSION}")));
-        }
-        if hello.engine != spec.engine || hello.pid != self.pid {
-            return Err(Fault::Violation(format!("it says it is {} with pid {}", hello.engine, hello.pid)));
-        }
-        self.phase = Phase::Loading;
-        self.say(&ToWorker::Load {
-            protocol: PROTOCOL_VERSION,
-            engine: spec.engine.clone(),
-            replica: spec.replica,
-            device: spec.device.clone(),
-            threads: spec.threads,
-            settings: spec.settings.clone(),
-            voices: spec.voices.clone(),
-        })
-    }
-
-    fn serve(&mut self, actor: &mut Actor, ready: Ready) -> Result<(), Fault> {
-        if !(4_000..=192_000).contains(&ready.sample_rate) || ready.max_batch == 0 || ready.voices.is_empty()
-        {
-            let why = "its ready line names no voice, no batch or an impossible sample rate";
-            return Err(Fault::Violation(why.into()));
-        }
-        tracing::info!(
-            worker = actor.name,
-            sample_rate = ready.sample_rate,
-            tier = ready.tier,
-            warmup_ms = ready.warmup.elapsed_ms,
-            rss_mb = ready.memory.rss_bytes / (1024 * 1024),
-            "The worker is ready"
-        );
-        self.phase = Phase::Serving;
-        actor.became_ready(ready);
-        Ok(())
-    }
-
-    fn ended(&mut self, actor: &mut Actor, id: SynthesisId, event: SynthesisEvent) -> Result<(), Fault> {
-        let running = self.running.remove(&id).ok_or_else(|| unknown("the end", id))?;
-        if self.running.is_empty() {
-            actor.idle();
-        }
-        running.end(event);
-        Ok(())
-    }
-
-    /// When the silence has lasted long enough to do something about it.
-    fn due(&self, patience: &Patience) -> Instant {
-        match self.phase {
-            Phase::Hello => self.heard + patience.hello,
-            Phase::Loading => self.heard + patience.startup_silence,
-            Phase::Serving if self.running.is_empty() => {
-                self.pinged.unwrap_or(self.heard).max(self.heard) + patience.ping
-            }
-            Phase::Serving => (self.heard + patience.stall).min(Instant::now() + patience.ping),
-        }
-    }
-
-    /// Looks at the clock; it may ring early, since what is heard meanwhile does not wind it back.
-    fn alarm(&mut self, patience: &Patience) -> Result<(), Fault> {
-        if let Some(status) = self.exited {
-            return Err(Fault::Exited(status));
-        }
-        let now = Instant::now();
-        let silence = now.saturating_duration_since(self.heard);
-        match self.phase {
-            Phase::Hello if silence >= patience.hello => Err(Fault::SlowStart(patience.hello)),
-            Phase::Loading if silence >= patience.startup_silence => {
-                Err(Fault::SlowStart(patience.startup_silence))
-            }
-            Phase::Serving if !self.running.is_empty() && silence >= patience.stall => {
-                Err(Fault::Stalled(patience.stall))
-            }
-            Phase::Serving => {
-                let unanswered =
-                    self.pinged.is_some_and(|at| now.saturating_duration_since(at) >= patience.ping);
-                if self.running.is_empty() && unanswered && silence >= patience.ping {
-                    return Err(Fault::Unanswered(patience.ping));
-                }
-                if self.pinged.is_none() {
-                    self.nonce += 1;
-                    self.pinged = Some(now);
-                    return self.say(&ToWorker::Ping { nonce: self.nonce });
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn unknown(what: &str, id: SynthesisId) -> Fault {
-    Fault::Violation(format!("it sent {what} of synthesis {id}, which it does not have"))
 }

@@ -1,0 +1,52 @@
+//! How long a worker may be silent, and what is done when it was silent for longer.
+
+use tokio::time::Instant;
+
+use super::{Life, Phase};
+use crate::{lifecycle::fault::Fault, protocol::ToWorker, spec::Patience};
+
+impl Life {
+    /// When the silence has lasted long enough to do something about it.
+    pub(super) fn due(&self, patience: &Patience) -> Instant {
+        match self.phase {
+            Phase::Hello => self.heard + patience.hello,
+            Phase::Loading => self.heard + patience.startup_silence,
+            Phase::Serving if self.running.is_empty() => {
+                self.pinged.unwrap_or(self.heard).max(self.heard) + patience.ping
+            }
+            Phase::Serving => (self.heard + patience.stall).min(Instant::now() + patience.ping),
+        }
+    }
+
+    /// Looks at the clock; it may ring early, since what is heard meanwhile does not wind it back.
+    pub(super) fn alarm(&mut self, patience: &Patience) -> Result<(), Fault> {
+        if let Some(status) = self.exited {
+            return Err(Fault::Exited(status));
+        }
+        let now = Instant::now();
+        let silence = now.saturating_duration_since(self.heard);
+        match self.phase {
+            Phase::Hello if silence >= patience.hello => Err(Fault::SlowStart(patience.hello)),
+            Phase::Loading if silence >= patience.startup_silence => {
+                Err(Fault::SlowStart(patience.startup_silence))
+            }
+            Phase::Serving if !self.running.is_empty() && silence >= patience.stall => {
+                Err(Fault::Stalled(patience.stall))
+            }
+            Phase::Serving => {
+                let unanswered =
+                    self.pinged.is_some_and(|at| now.saturating_duration_since(at) >= patience.ping);
+                if self.running.is_empty() && unanswered && silence >= patience.ping {
+                    return Err(Fault::Unanswered(patience.ping));
+                }
+                if self.pinged.is_none() {
+                    self.nonce += 1;
+                    self.pinged = Some(now);
+                    return self.say(&ToWorker::Ping { nonce: self.nonce });
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
