@@ -43,6 +43,21 @@ def test_a_sentence_has_the_length_and_the_level_of_speech(voice: Speaker) -> No
     assert np.abs(samples).max() <= audio.CEILING + 1e-4
 
 
+@pytest.mark.parametrize("text", ["再见", "请联系。", "公园！", "中国", "你好", SENTENCE])
+def test_no_text_ends_in_the_middle_of_a_sound(voice: Speaker, text: str) -> None:
+    samples = voice.speak(text)
+    assert np.abs(samples[-120:]).max() < 0.02
+    assert np.abs(samples[: -24000 // 10]).max() > 0.1, "only its end is quiet"
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.5, 2, 3, 4])
+def test_the_level_holds_and_no_silence_grows_at_the_ends_at_any_speed(voice: Speaker, speed: float) -> None:
+    samples = voice.speak(SENTENCE, speed=speed)
+    assert audio.active_level_db(samples, 24000) == pytest.approx(audio.HOUSE_LEVEL_DB, abs=3.5)
+    loud = np.flatnonzero(np.abs(samples) > 0.01)
+    assert loud[0] < 0.4 * 24000 and samples.size - loud[-1] < 0.6 * 24000
+
+
 def test_the_same_text_gives_the_same_samples(voice: Speaker) -> None:
     first = voice.speak(SENTENCE)
     voice.speak("别的话。")

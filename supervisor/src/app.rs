@@ -81,7 +81,12 @@ impl Running {
         }
         let runtime = runtime_dir()?;
         let places = Places {
-            code: package::unpack(&config.server.state_dir.join("worker-code"))?,
+            code: package::unpack(&config.server.state_dir.join("worker-code")).map_err(|error| {
+                let dir = config.server.state_dir.display();
+                format!(
+                    "could not write to the state directory {dir}: {error}; choose another with --state-dir"
+                )
+            })?,
             runtime: runtime.path().to_owned(),
             interpreters,
             // Holds even when the file on disk is replaced by an upgrade: it names the program that runs.
@@ -194,8 +199,10 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         }
         signal = signals.next() => tracing::warn!(signal, "Told again: not waiting any longer"),
     }
-    http.close().await;
+    // Whoever is still waiting or being spoken for is told, before the connections close.
+    running.scheduler.turn_away();
     running.stop().await;
+    http.close().await;
     tracing::info!("Stopped");
     Ok(())
 }

@@ -97,8 +97,8 @@ impl Default for Patience {
         Self {
             // Python and its heavier packages come up in 1 to 5 s, tens of seconds on a busy board.
             hello: Duration::from_mins(1),
-            // A compiler may work for minutes without a word on a first start.
-            startup_silence: Duration::from_mins(10),
+            // Loading a large model from a slow disk takes a minute or two.
+            startup_silence: Duration::from_mins(3),
             stall: Duration::from_secs(30),
             ping: Duration::from_secs(10),
             stop: Duration::from_secs(3),

@@ -1,6 +1,6 @@
 //! `ishowtts doctor`: what is missing, and the command that mends it.
 
-use std::{error::Error, fs, net::TcpListener, path::Path, process::ExitCode};
+use std::{error::Error, net::TcpListener, path::Path, process::ExitCode};
 
 use super::say_line;
 use crate::{
@@ -58,9 +58,11 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Box<dyn Error>> {
 
 fn state_dir(config: &Config, report: &mut Report) {
     let dir = &config.server.state_dir;
-    let writable = fs::create_dir_all(dir).and_then(|()| tempfile::tempfile_in(dir).map(drop));
+    // A look does not make anything: what is not there yet is made by whoever may write to what is.
+    let existing = dir.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(dir);
+    let writable = tempfile::tempfile_in(existing).map(drop);
     match writable {
-        Ok(()) => report.tell(Finding::Good, "state directory", &free(dir)),
+        Ok(()) => report.tell(Finding::Good, "state directory", &free(dir, existing)),
         Err(error) => {
             let mend =
                 format!("{}: {error}; choose another with --state-dir or [server] state_dir", dir.display());
@@ -69,8 +71,9 @@ fn state_dir(config: &Config, report: &mut Report) {
     }
 }
 
-fn free(dir: &Path) -> String {
-    let free = nix::sys::statvfs::statvfs(dir).map(|stat| stat.blocks_available() * stat.fragment_size());
+fn free(dir: &Path, existing: &Path) -> String {
+    let free =
+        nix::sys::statvfs::statvfs(existing).map(|stat| stat.blocks_available() * stat.fragment_size());
     let free = free.map_or("unknown".into(), |bytes| format!("{:.1} GiB", bytes / (1 << 20) / 1024));
     format!("{} ({free} free)", dir.display())
 }
@@ -107,6 +110,8 @@ async fn engines(config: &Config, environments: &Environments, report: &mut Repo
             report.tell(Finding::Bad, "installer", mend);
         }
     }
+    // The command is to work on the same state directory, whatever named it.
+    let place = format!("--state-dir {} ", config.server.state_dir.display());
     for (name, _) in config.enabled_engines() {
         let what = format!("engine {name}");
         match environments.interpreter(name) {
@@ -118,7 +123,7 @@ async fn engines(config: &Config, environments: &Environments, report: &mut Repo
             }
             None => {
                 let mend = format!(
-                    "its environment is missing or outdated; mend it with: ishowtts setup --engine {name}"
+                    "its environment is missing or outdated; mend it with: ishowtts {place}setup --engine {name}"
                 );
                 report.tell(Finding::Bad, &what, &mend);
             }

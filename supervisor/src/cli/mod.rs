@@ -114,3 +114,11 @@ fn say_line(line: &str) {
 fn complain_line(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));
 }
+
+/// The address of a route on a server that `--server` names.
+fn server_url(server: &str, route: &str) -> Result<String, String> {
+    if !server.starts_with("http://") {
+        return Err(format!("--server {server}: write it as http://HOST:PORT"));
+    }
+    Ok(format!("{}{route}", server.trim_end_matches('/')))
+}

@@ -29,16 +29,23 @@ pub(super) async fn run(config: Config, level: &str, say: Say) -> Result<(), Box
     let mut text = say.text.clone();
     if text == "-" {
         text.clear();
-        io::stdin().read_to_string(&mut text)?;
+        let read = io::stdin().read_to_string(&mut text);
+        read.map_err(|error| format!("could not read the text from standard input: {error}"))?;
     }
     if !(0.25..=4.0).contains(&say.speed) {
         return Err(format!("--speed must be from 0.25 to 4, not {}", say.speed).into());
     }
     let target = target(&say);
     let extension = target.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());
-    // `.ogg` is what players call Opus in Ogg; a name that tells nothing gets WAVE.
-    let format = extension.and_then(|name| Format::parse(if name == "ogg" { "opus" } else { name }));
-    let format = format.unwrap_or(Format::Wav);
+    let format = match extension.map(str::to_lowercase).as_deref() {
+        None => Format::Wav,
+        // What players call Opus in Ogg.
+        Some("ogg") => Format::Opus,
+        Some(name) => Format::parse(name).ok_or_else(|| {
+            let known: Vec<&str> = Format::NAMES.iter().map(|(name, _)| *name).collect();
+            format!("there is no format .{name}; there are {}", known.join(", "))
+        })?,
+    };
     let spinner = Spinner::start();
     let (pieces, told) = match &say.server {
         Some(url) => from_server(url, &text, &say, format, &spinner).await?,
@@ -64,8 +71,12 @@ fn target(say: &Say) -> Option<PathBuf> {
 fn write(target: Option<&Path>, pieces: &[Bytes]) -> io::Result<()> {
     let Some(path) = target else {
         let mut out = io::stdout().lock();
-        pieces.iter().try_for_each(|piece| out.write_all(piece))?;
-        return out.flush();
+        let written = pieces.iter().try_for_each(|piece| out.write_all(piece)).and_then(|()| out.flush());
+        // A reader that has heard enough is no failure.
+        return match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        };
     };
     // Whole or not at all: a reader of the file never sees half a sentence.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -102,7 +113,7 @@ async fn from_server(
 ) -> Result<(Vec<Bytes>, String), Box<dyn Error>> {
     spinner.say("speaking");
     let body = json!({ "text": text, "voice_id": say.voice, "speed": say.speed, "format": format.name() });
-    let url = format!("{}/api/tts", url.trim_end_matches('/'));
+    let url = super::server_url(url, "/api/tts")?;
     let answer = reqwest::Client::new().post(url).json(&body).send().await?;
     if !answer.status().is_success() {
         let status = answer.status();

@@ -12,7 +12,7 @@ pub(super) async fn run(config: &Config, server: Option<String>) -> Result<(), B
     let voices = match server {
         None => serde_json::to_value(VoiceBook::new(config).list(&|_| None))?,
         Some(url) => {
-            let url = format!("{}/api/voices", url.trim_end_matches('/'));
+            let url = super::server_url(&url, "/api/voices")?;
             let mut answer: Value = reqwest::get(url).await?.error_for_status()?.json().await?;
             answer["voices"].take()
         }

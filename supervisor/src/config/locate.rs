@@ -36,7 +36,10 @@ pub fn load(overrides: &Overrides) -> Result<Config, Problems> {
 }
 
 fn locate(overrides: &Overrides) -> Option<PathBuf> {
-    let named = overrides.config.clone().or_else(|| env::var_os("ISHOWTTS_CONFIG").map(PathBuf::from));
+    let named = overrides
+        .config
+        .clone()
+        .or_else(|| env::var_os("ISHOWTTS_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from));
     let usual = ["config/ishowtts.toml", "/etc/ishowtts/ishowtts.toml"];
     named.or_else(|| usual.iter().map(PathBuf::from).find(|path| path.is_file()))
 }

@@ -49,7 +49,7 @@ voices = { en = "nobody", zh = "joe" }
         "line 3: server.colour: is not a key here;",
         "line 6: engines.piper.enabled: must be true or false, not \"yes\"",
         "line 7: engines.piper.device: must be cpu, cuda:N or none, not \"cuda\"",
-        "line 9: engines.espeak: there is no such engine; there are ",
+        "line 9: engines.espeak: this version has no such engine; it has ",
         "line 13: voices.joe.engines.en: there is no engine \"pipr\" in this file",
         "line 16: defaults.voices.en: there is no voice \"nobody\" in this file",
         "line 16: defaults.voices.zh: the voice \"joe\" does not speak zh",

@@ -47,7 +47,7 @@ fn read(
     for (name, table) in root.table("engines").tables() {
         let known = package::engines();
         if !known.contains(&name.value) && table.boolean("enabled", false) {
-            name.problem(notes, format!("there is no such engine; there are {}", known.join(", ")));
+            name.problem(notes, format!("this version has no such engine; it has {}", known.join(", ")));
         }
         engines.insert(name.value.clone(), engine(&name.value, &table, notes, base));
     }

@@ -155,6 +155,11 @@ impl Scheduler {
         self.metrics.up.set(0.0);
     }
 
+    /// Turns everybody away who still waits for a worker.
+    pub fn turn_away(&self) {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).refuse_all(&Refusal::Draining);
+    }
+
     /// Whether [`drain`](Self::drain) was called.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)

@@ -56,6 +56,13 @@ impl Queues {
         }
     }
 
+    /// Turns everybody away who waits.
+    pub(super) fn refuse_all(&mut self, refusal: &Refusal) {
+        for waiting in self.0.values_mut().flat_map(|queue| queue.drain(..)) {
+            drop(waiting.grant.send(Err(refusal.clone())));
+        }
+    }
+
     /// Gives every free worker its next segment.
     pub(super) fn dispatch(&mut self, pools: &Pools) {
         for (engine, queue) in &mut self.0 {

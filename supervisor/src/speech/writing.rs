@@ -65,8 +65,11 @@ pub struct Run<'t> {
 
 /// Cuts a text where its writing changes. Digits, signs and punctuation go with the letters before them; what
 /// follows white space or opens a quotation goes with the letters after it. Nothing is lost: the runs are the text.
-pub fn runs(text: &str) -> Vec<Run<'_>> {
-    let japanese = text.chars().any(|c| matches!(c.script(), Script::Hiragana | Script::Katakana));
+///
+/// `reads_japanese`: somebody does, so that Han characters beside kana are Japanese; else they are Chinese.
+pub fn runs(text: &str, reads_japanese: bool) -> Vec<Run<'_>> {
+    let japanese =
+        reads_japanese && text.chars().any(|c| matches!(c.script(), Script::Hiragana | Script::Katakana));
     let mut runs = Vec::new();
     let (mut start, mut writing) = (0, None);
     // Where a run that begins with the next letter would begin: behind the last white space, or at an opening mark.
@@ -99,7 +102,7 @@ mod tests {
     use super::{Writing::*, *};
 
     fn cut(text: &str) -> Vec<(Option<Writing>, &str)> {
-        runs(text).into_iter().map(|run| (run.writing, run.text)).collect()
+        runs(text, true).into_iter().map(|run| (run.writing, run.text)).collect()
     }
 
     #[test]
@@ -123,13 +126,16 @@ mod tests {
         assert_eq!(cut("2020年3月"), [(Some(Chinese), "2020年3月")]);
         assert_eq!(cut("12345"), [(None, "12345")]);
         assert_eq!(cut("東京へ行く"), [(Some(Japanese), "東京へ行く")]);
+        let chinese = runs("你好の世界", false);
+        assert_eq!(chinese[0], Run { writing: Some(Chinese), text: "你好" });
+        assert_eq!(chinese[2], Run { writing: Some(Chinese), text: "世界" });
         assert_eq!(cut(""), []);
     }
 
     proptest! {
         #[test]
         fn the_runs_are_the_text(text in any::<String>()) {
-            let whole: String = runs(&text).into_iter().map(|run| run.text).collect();
+            let whole: String = runs(&text, true).into_iter().map(|run| run.text).collect();
             prop_assert_eq!(whole, text);
         }
     }

@@ -176,6 +176,15 @@ fn speech(error: &SpeechError) -> Row {
     }
 }
 
+/// What a client sent may stand in a message; not all of it, if it is long.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 500;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let row = self.row();
@@ -186,8 +195,8 @@ impl IntoResponse for ApiError {
             "error": {
                 "type": row.kind,
                 "code": row.code,
-                "message": self.to_string(),
-                "param": row.param,
+                "message": shortened(&self.to_string()),
+                "param": row.param.as_deref().map(shortened),
             }
         });
         let mut response = (row.status, Json(body)).into_response();

@@ -89,7 +89,9 @@ impl VoiceBook {
         }
         let mut parts: Vec<Part> = Vec::new();
         let mut spoken_by = resolved.as_ref().map(|voice| voice.name.clone());
-        for run in runs(&cleaned.text) {
+        let languages = resolved.iter().flat_map(|voice| voice.routes.keys()).chain(self.defaults.keys());
+        let reads_japanese = languages.into_iter().any(|tag| Writing::of_language(tag) == Writing::Japanese);
+        for run in runs(&cleaned.text, reads_japanese) {
             let (name, language, route) = self.route(resolved.as_ref(), run.writing, facts)?;
             spoken_by.get_or_insert(name);
             match parts.last_mut() {
@@ -249,6 +251,14 @@ mod tests {
     #[test]
     fn a_writing_that_nobody_reads_stays_with_the_voice() {
         assert_eq!(cast(Some("hans"), "привет 42"), [spoken("f5", "de", "привет 42")]);
+        assert_eq!(
+            cast(None, "你好の世界"),
+            [
+                spoken("fastspeech2", "zh", "你好"),
+                spoken("piper", "en", "の"),
+                spoken("fastspeech2", "zh", "世界")
+            ]
+        );
         assert_eq!(cast(None, "123"), [spoken("piper", "en", "123")]);
     }
 

@@ -103,7 +103,7 @@ async fn doctor_names_the_command_that_mends_a_missing_environment() {
     let dir = home("[engines.piper]\nenabled = true\n");
     let doctor = run(&dir, &["--listen", "127.0.0.1:0", "doctor"]).await;
     assert_eq!(doctor.status.code(), Some(1));
-    assert!(text(&doctor.stdout).contains("ishowtts setup --engine piper"), "{}", text(&doctor.stdout));
+    assert!(text(&doctor.stdout).contains("setup --engine piper"), "{}", text(&doctor.stdout));
 }
 
 #[tokio::test]

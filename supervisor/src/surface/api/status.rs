@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::StatusCode,
 };
 use ishowtts_workers::WorkerStatus;
@@ -67,8 +67,9 @@ fn worker((name, status): (&str, WorkerStatus)) -> Value {
 /// Replaces an engine's workers one by one; each finishes first what it is speaking.
 pub(in crate::surface) async fn restart(
     State(state): State<AppState>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let Ok(Path(name)) = name else { return Err(ApiError::NoSuchRoute) };
     let pools = std::sync::Arc::clone(state.scheduler.pools());
     if !pools.engines().contains(&name) {
         return Err(ApiError::UnknownEngine(name.chars().take(80).collect()));

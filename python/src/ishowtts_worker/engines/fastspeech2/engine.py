@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import BadSettings, MissingModel, NothingToSpeak, UnknownVoice
+from ...stretch import stretch
 from ...table import Between, override, read_settings
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request, VoiceInfo
+from .edges import faded_out, trimmed
 from .frontend import FrontEnd, Piece, package_folder
 from .graph import without_dropout
 from .reading import read
-from .vocoder import SAMPLE_RATE, Acoustic, Vocoder
+from .vocoder import HOP, SAMPLE_RATE, Acoustic, Vocoder
 
 _VOICE = VoiceInfo(id="baker", language="zh", name="Baker")
 
@@ -29,6 +31,9 @@ class FastSpeech2Settings:
 
 
 _OPTIONS = ("pitch", "energy")
+# Duration ratios that the model speaks well at: beyond them it fades (at half the duration it is 5 dB quieter) or
+# stretches its silences, so the rest is done on the samples.
+_SHORTEST, _LONGEST = 0.6, 1.5
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,14 @@ class FastSpeech2Engine(Engine[FastSpeech2Plan]):
         """Chunks of at most 2.7 s, the first one of 0.3 s, the pauses between clauses included."""
         settings = plan.settings
         for number, piece in enumerate(plan.pieces):
-            mel = self._acoustic.mel(piece.ids, 1 / plan.speed, settings.pitch, settings.energy)
-            yield from self._vocoder.stream(mel, first=number == 0)
+            duration = min(max(1 / plan.speed, _SHORTEST), _LONGEST)
+            mel = trimmed(self._acoustic.mel(piece.ids, duration, settings.pitch, settings.energy))
+            chunks = faded_out(self._vocoder.stream(mel, first=number == 0), len(mel) * HOP)
+            rest = 1 / plan.speed / duration
+            if rest == 1:
+                yield from chunks
+            else:
+                yield stretch(np.concatenate(list(chunks)), rest, SAMPLE_RATE)
             if number + 1 < len(plan.pieces):
                 yield np.zeros(round(piece.pause / plan.speed * SAMPLE_RATE), np.float32)
 
