@@ -1,4 +1,4 @@
-"""How a piece of speech begins and ends: the model sometimes waits, or stops in the middle of its last sound."""
+"""How a piece of speech begins and ends: the model may wait, or stop in the middle of its last sound."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class FastSpeech2Settings:
 
 
 _OPTIONS = ("pitch", "energy")
-# Duration ratios that the model speaks well at: beyond them it fades (at half the duration it is 5 dB quieter) or
+# Duration ratios that the model speaks well at: beyond them it fades (by 5 dB at half the duration) or
 # stretches its silences, so the rest is done on the samples.
 _SHORTEST, _LONGEST = 0.6, 1.5
 
