@@ -2,8 +2,10 @@
 //!
 //! text → [`clean()`] → [`runs`] of one writing each → (voices choose an engine for each) → [`cut`] into segments →
 //! … workers … → [`Resampler`] → [`Join`] → [`Encoder`] → bytes for a client.
+//! A [`ClientId`] tells one client from another.
 
 mod clean;
+mod client;
 mod encode;
 mod join;
 mod player;
@@ -13,6 +15,7 @@ mod utterance;
 mod writing;
 
 pub use clean::{Cleaned, clean, is_speakable};
+pub use client::ClientId;
 pub use encode::{EncodeError, Encoder, Format};
 pub use join::{Join, Pause};
 pub use player::{Player, play_time};
