@@ -5,6 +5,7 @@ use std::{
     env,
     error::Error,
     fs, io,
+    net::SocketAddr,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -225,7 +226,7 @@ impl Http {
         let (close, closed) = oneshot::channel::<()>();
         // Headers and audio leave as they come, in as few packets as hyper can make of them.
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = axum::serve(listener, router);
+        let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
         // A closed channel is as good as a word.
         let serving = serving.with_graceful_shutdown(async move { drop(closed.await) });
         Self { task: tokio::spawn(serving.into_future()), close }

@@ -124,6 +124,19 @@ impl<'t> Table<'t> {
         self.typed(key, "a list of whole numbers", read).map_or(Vec::new(), |found| found.value)
     }
 
+    /// A list of strings, each with its own place.
+    pub(super) fn list(&self, key: &str) -> Vec<Found<String>> {
+        let name = self.full_name(key);
+        let read = |value: &DeValue<'_>| {
+            let items = value.as_array()?.iter().map(|item| {
+                let value = item.get_ref().as_str()?.to_owned();
+                Some(Found { value, key: name.clone(), at: item.span() })
+            });
+            items.collect::<Option<Vec<_>>>()
+        };
+        self.typed(key, "a list of strings", read).map_or(Vec::new(), |found| found.value)
+    }
+
     pub(super) fn table(&self, key: &str) -> Table<'t> {
         let found = self.typed(key, "a table", DeValue::as_table);
         Table {
@@ -184,7 +197,6 @@ impl<'t> Table<'t> {
 fn describe(value: &DeValue<'_>) -> String {
     match value {
         DeValue::Table(_) => "a table".into(),
-        DeValue::Array(_) => "a list".into(),
         other => json(other).to_string(),
     }
 }

@@ -1,10 +1,12 @@
 //! `[server]` and `[limits]`.
 
 use std::{
-    net::{SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
     time::Duration,
 };
+
+use ipnet::IpNet;
 
 use super::{
     locate::{self, Overrides},
@@ -18,6 +20,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Where environments and voices live.
     pub state_dir: PathBuf,
+    /// Proxies that are believed when they tell for whom they ask.
+    pub trusted_proxies: Vec<IpNet>,
     /// The Python interpreter that environments are made of, if it is named.
     pub python: Option<String>,
     /// How long running requests may take to end once the server was told to.
@@ -65,11 +69,28 @@ pub(super) fn server(table: &Table<'_>, notes: &Notes<'_>, overrides: &Overrides
     let server = Server {
         listen: address.unwrap_or_else(|| ([127, 0, 0, 1], 0).into()),
         state_dir: absolute(state_dir.unwrap_or_default()),
+        trusted_proxies: trusted_proxies(table, notes),
         python: table.string("python").map(|found| program(&found.value, base)),
         grace: Duration::from_secs(table.count("grace_s", 0, 3600, 20).into()),
     };
     table.finish();
     server
+}
+
+fn trusted_proxies(table: &Table<'_>, notes: &Notes<'_>) -> Vec<IpNet> {
+    let proxies = table.list("trusted_proxies").into_iter().filter_map(|found| {
+        let address = || found.value.parse().ok().map(|address: IpAddr| address.to_canonical().into());
+        let network = found.value.parse().ok().or_else(address);
+        if network.is_none() {
+            let message = format!(
+                "must be addresses and networks, such as \"127.0.0.1\" and \"10.0.0.0/8\", not {:?}",
+                found.value
+            );
+            found.problem(notes, message);
+        }
+        network
+    });
+    proxies.collect()
 }
 
 pub(super) fn limits(table: &Table<'_>) -> Limits {

@@ -76,6 +76,28 @@ fn a_public_address_must_be_asked_for_in_words() {
 }
 
 #[test]
+fn proxies_are_addresses_and_networks_and_by_default_nobody() {
+    let engine = "[engines.tone]\nenabled = true\n";
+    assert_eq!(read(engine).unwrap().server.trusted_proxies, []);
+    let config = read(&format!(
+        "[server]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\", \"::1\", \"::ffff:192.0.2.1\"]\n{engine}"
+    ));
+    let trusted: Vec<_> = config.unwrap().server.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(trusted, ["127.0.0.1/32", "10.0.0.0/8", "::1/128", "192.0.2.1/32"]);
+
+    let told = problems(&format!(
+        "[server]\ntrusted_proxies = [\n  \"127.0.0.1\",\n  \"localhost\",\n  \"10.0.0.0/33\",\n]\n{engine}"
+    ));
+    assert!(
+        told[0].starts_with("line 4: server.trusted_proxies: must be addresses and networks"),
+        "{told:?}"
+    );
+    assert!(told[1].starts_with("line 5: ") && told[1].ends_with("not \"10.0.0.0/33\""), "{told:?}");
+    let told = problems(&format!("[server]\ntrusted_proxies = [5]\n{engine}"));
+    assert_eq!(told, ["line 2: server.trusted_proxies: must be a list of strings, not [5]"]);
+}
+
+#[test]
 fn an_engines_own_keys_travel_with_their_paths_made_whole() {
     let config = read(
         "[engines.tone]\nenabled = true\nrtf = 0.5\nmodel = \"./m.bin\"\nnote = \"m.bin\"\nenv = { A = \"b\" }\n",

@@ -2,11 +2,15 @@
 
 mod api;
 mod body;
+mod client;
 mod error;
+mod forwarded;
 mod health;
 mod metrics;
 mod request;
 mod state;
+
+use std::sync::Arc;
 
 use axum::{
     Router, middleware,
@@ -26,8 +30,9 @@ pub fn starting() -> Router {
         .layer(middleware::from_fn(request::identify))
 }
 
-/// The route table.
+/// The route table. It must be served with the peers' addresses (`ConnectInfo`), since every request has a client.
 pub fn router(state: AppState) -> Router {
+    let trusted: Arc<[_]> = state.server.trusted_proxies.as_slice().into();
     Router::new()
         .route("/api/tts", post(api::synthesize))
         .route("/api/voices", get(api::voices))
@@ -38,6 +43,7 @@ pub fn router(state: AppState) -> Router {
         .route("/metrics", get(metrics::metrics))
         .fallback(|| async { ApiError::NoSuchRoute.into_response() })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed.into_response() })
+        .layer(middleware::from_fn_with_state(trusted, client::recognise))
         .layer(middleware::from_fn(request::identify))
         .with_state(state)
 }
