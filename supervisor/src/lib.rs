@@ -29,6 +29,7 @@ pub mod package;
 pub mod pools;
 pub mod schedule;
 pub mod shutdown;
+pub mod simulate;
 pub mod speech;
 pub mod stream;
 pub mod surface;

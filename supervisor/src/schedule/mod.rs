@@ -6,6 +6,7 @@
 //! freeing a worker, gives the free workers out there and then: a task of its own for that would add a switch of
 //! threads to every segment.
 
+pub mod plan;
 mod queue;
 mod ticket;
 

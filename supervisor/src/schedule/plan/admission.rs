@@ -1,0 +1,358 @@
+//! Letting a newcomer in, or telling it when to come back.
+
+use super::{
+    Board, ClientIndex, Micros, StreamId,
+    board::Presence,
+    forward::{Guest, Met, Miss, Play, Weights},
+    stream::{Kind, Lane, Listener, Piece, Rank, Stream},
+};
+use crate::speech::Priority;
+
+/// How much earlier than needed a stream is begun that its engine cannot keep up with: its length is an estimate.
+const LEAD_MARGIN: f64 = 1.25;
+/// Most of all capacity that may be promised to batch work beyond its share: who listens finds the rest.
+const MOST_BATCH: f64 = 0.6;
+/// A look into the future has at most so many steps; each halves what is still in question.
+const STEPS: u32 = 9;
+/// No step is finer than this.
+const FINEST: Micros = Micros::ms(5);
+const SECOND: Micros = Micros::s(1);
+
+/// How the audio is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// As it is made, to be played at once.
+    Live,
+    /// All of it at the end.
+    Whole,
+}
+
+/// What somebody asks for.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Who asks.
+    pub client: ClientIndex,
+    /// Whether somebody listens.
+    pub class: Priority,
+    /// How the audio is wanted.
+    pub delivery: Delivery,
+    /// When it is no longer wanted, from now: its first audio if it is live, else all of it.
+    pub deadline: Option<Micros>,
+    /// What is to be spoken, in order.
+    pub pieces: Vec<Piece>,
+    /// More text may come; this is what a segment of it is expected to be like.
+    pub open: Option<Piece>,
+    /// Most audio that is held for it at any time, in bytes.
+    pub bytes: u64,
+}
+
+/// A newcomer that was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// Its stream.
+    pub id: StreamId,
+    /// Its listener.
+    pub listener: u32,
+    /// When its audio is promised: the first of it if it is live, else all of it.
+    pub promised: Micros,
+    /// Its audio is held back until then, since its engine is slower than speech.
+    pub starts: Option<Micros>,
+}
+
+/// Why a newcomer was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// It could not be served in time beside those who are there.
+    Capacity {
+        /// When it can, from now.
+        retry: Micros,
+    },
+    /// It could be served, but then somebody could not who was told to come back now.
+    Fairness {
+        /// When it can, from now.
+        retry: Micros,
+    },
+    /// Too much audio is held already.
+    Memory {
+        /// An estimate of when there is less, from now.
+        retry: Micros,
+    },
+    /// Its deadline is earlier than even an idle machine could meet.
+    DeadlineTooShort {
+        /// What an idle machine needs.
+        needs: Micros,
+    },
+    /// Its engine is slower than speech, and what would have to be made before it begins is more than may be held, or
+    /// takes longer than its deadline allows.
+    TooSlow {
+        /// What has to pass before it could begin.
+        lead: Micros,
+    },
+}
+
+/// What an idle machine would make of an offer.
+struct Idle {
+    first: Micros,
+    all: Micros,
+    /// When it has to begin so that nothing of it is late.
+    lead: Micros,
+    met: Vec<Met>,
+}
+
+impl Board {
+    /// Lets a newcomer in if everybody, itself included, has their audio in time then.
+    pub fn admit(&mut self, offer: &Offer, now: Micros) -> Result<Admitted, Rejection> {
+        self.holds.expire(now);
+        let (stream, listener, starts) = self.stream_of(offer, now)?;
+        if self.bytes + stream.bytes > self.rules.most_bytes && self.streams > 0 {
+            return Err(Rejection::Memory { retry: self.first_end(now).max(FINEST) });
+        }
+        let (fits, fair) = self.has_place(&stream, Micros::ZERO, now);
+        if fits && fair && self.streams < self.rules.most_streams {
+            self.holds.release(offer.client);
+            let promised = stream.deadline(Micros::ZERO);
+            if stream.class == Priority::Batch && stream.rank == Rank::Interactive {
+                self.batch_until = self.share_due(stream.left, now);
+            }
+            let id = self.insert(stream, now);
+            return Ok(Admitted { id, listener, promised, starts });
+        }
+        let full = self.streams >= self.rules.most_streams;
+        let retry = if full { self.first_end(now).max(FINEST) } else { self.first_place(&stream, now) };
+        self.holds.keep(stream, retry, whole_seconds(retry), now);
+        Err(if fits && !full { Rejection::Fairness { retry } } else { Rejection::Capacity { retry } })
+    }
+
+    /// Lets another listener join a stream, if everybody is still in time then.
+    pub fn join(
+        &mut self,
+        id: StreamId,
+        class: Priority,
+        delivery: Delivery,
+        deadline: Option<Micros>,
+        now: Micros,
+    ) -> Result<Admitted, Rejection> {
+        let listener = self.listener_id();
+        let patience = self.rules.patience;
+        let Some(stream) = self.stream_mut(id) else {
+            return Err(Rejection::Capacity { retry: FINEST });
+        };
+        let before = (stream.listeners.clone(), stream.class, stream.rank);
+        let target = if class == Priority::Interactive { stream.target } else { patience };
+        let wanted = deadline.unwrap_or(Micros::NEVER);
+        let kind = match delivery {
+            Delivery::Live => Kind::Live { base: now + target.min(wanted), plays: false },
+            Delivery::Whole => Kind::Whole { due: now + patience.max(stream.left * 2).min(wanted) },
+        };
+        stream.listeners.push(Listener { id: listener, kind, read: Micros::ZERO });
+        if class == Priority::Interactive && stream.class == Priority::Batch {
+            (stream.class, stream.rank) = (class, Rank::Interactive);
+        }
+        let promised = stream.deadline(Micros::ZERO);
+        self.expose(id.slot, now);
+        if self.fits(now, Self::weights(class), || [].iter()) {
+            return Ok(Admitted { id, listener, promised, starts: None });
+        }
+        if let Some(stream) = self.stream_mut(id) {
+            (stream.listeners, stream.class, stream.rank) = before;
+        }
+        self.expose(id.slot, now);
+        Err(Rejection::Capacity { retry: self.first_end(now).max(FINEST) })
+    }
+
+    /// The offer as a stream with its promises; its listener; and when its audio begins, if that is not at once.
+    fn stream_of(&mut self, offer: &Offer, now: Micros) -> Result<(Stream, u32, Option<Micros>), Rejection> {
+        let listener = self.listener_id();
+        let mut stream = Stream {
+            seq: self.next_seq,
+            client: offer.client,
+            class: offer.class,
+            rank: if offer.class == Priority::Batch { Rank::Batch } else { Rank::Interactive },
+            listeners: vec![Listener {
+                id: listener,
+                kind: Kind::Live { base: Micros::NEVER, plays: false },
+                read: Micros::ZERO,
+            }],
+            segments: Vec::with_capacity(offer.pieces.len()),
+            lanes: Vec::<Lane>::new(),
+            open: offer.open.map(|piece| Piece {
+                total: piece.total.max(Micros(1)),
+                audio: piece.audio.max(Micros::ms(100)),
+                ..piece
+            }),
+            bytes: offer.bytes,
+            target: Micros::ZERO,
+            left: Micros::ZERO,
+        };
+        stream.append(&offer.pieces);
+        let idle = self.idle(&stream, now);
+        let wanted = offer.deadline.unwrap_or(Micros::NEVER);
+        let needs = if offer.delivery == Delivery::Live { idle.first } else { idle.all };
+        if wanted < needs {
+            return Err(Rejection::DeadlineTooShort { needs });
+        }
+        // While an engine is coming up, time counts from when it is expected.
+        let from = now + self.until_staffed(&stream, now);
+        let class =
+            if offer.class == Priority::Interactive { self.rules.target } else { self.rules.patience };
+        stream.target = class.max(idle.first * 2);
+        let latest = now + wanted;
+        let mut starts = None;
+        let kind = match offer.delivery {
+            Delivery::Whole => {
+                Kind::Whole { due: (from + self.rules.patience.max(idle.all * 2)).min(latest) }
+            }
+            Delivery::Live if idle.lead <= idle.first => {
+                Kind::Live { base: (from + stream.target).min(latest), plays: false }
+            }
+            Delivery::Live => {
+                let lead = idle.lead.times(LEAD_MARGIN);
+                let held: Micros = idle.met.iter().filter(|met| met.first <= lead).map(|met| met.audio).sum();
+                if from + lead > latest || held > self.rules.buffer {
+                    return Err(Rejection::TooSlow { lead });
+                }
+                starts = Some(from + lead);
+                Kind::Live { base: from + lead, plays: true }
+            }
+        };
+        let kind = if offer.class == Priority::Batch {
+            self.with_share(&mut stream, kind, idle.first, now)
+        } else {
+            kind
+        };
+        stream.listeners.iter_mut().for_each(|only| only.kind = kind);
+        Ok((stream, listener, starts))
+    }
+
+    /// Batch work that its share has room for competes like anybody else; what is beyond it is behind everybody.
+    fn with_share(&self, stream: &mut Stream, kind: Kind, first: Micros, now: Micros) -> Kind {
+        // Whoever is running is waited for, as by everybody.
+        let due = self.share_due(stream.left, now) + self.rules.target.max(first * 2);
+        match kind {
+            Kind::Whole { due: latest } if due <= latest => {
+                stream.rank = Rank::Interactive;
+                Kind::Whole { due }
+            }
+            Kind::Live { base, plays: false } if due <= base => {
+                stream.rank = Rank::Interactive;
+                Kind::Live { base: due, plays: false }
+            }
+            beyond => beyond,
+        }
+    }
+
+    fn idle(&self, stream: &Stream, now: Micros) -> Idle {
+        let mut play = Play::idle(self, now).watch(Guest { stream, arrives: now, shift: Micros::ZERO });
+        // Nobody is there who could be late.
+        let all = play.run().map_or(Micros::ZERO, |end| end - now);
+        let first = play.met.iter().find(|met| met.before == Micros::ZERO);
+        let first = first.map_or(Micros::ZERO, |met| met.first - now);
+        let lead = play.met.iter().map(|met| met.needs() - now).max().unwrap_or_default();
+        let met = play.met.iter().map(|met| Met { first: met.first - now, ..*met }).collect();
+        Idle { first, all, lead, met }
+    }
+
+    /// How long until each engine of a stream has a worker.
+    fn until_staffed(&self, stream: &Stream, now: Micros) -> Micros {
+        let of_pool = |pool: usize| {
+            let workers =
+                self.workers.iter().enumerate().filter(|(worker, _)| self.floor.pool_of(*worker) == pool);
+            let waits = workers.filter_map(|(_, presence)| match presence {
+                Presence::Free | Presence::Busy { .. } => Some(Micros::ZERO),
+                Presence::Away { back } => back.map(|back| (back - now).max(Micros::ZERO)),
+            });
+            waits.min().unwrap_or_default()
+        };
+        stream.lanes.iter().map(|lane| of_pool(lane.pool)).max().unwrap_or_default()
+    }
+
+    /// Batch work leaves what it may not be promised.
+    fn weights(class: Priority) -> Weights {
+        match class {
+            Priority::Interactive => Weights::default(),
+            Priority::Batch => Weights { batch: 1.0 / MOST_BATCH },
+        }
+    }
+
+    /// When batch work of this cost is done if it has its share of all workers, and nothing else of the share has to
+    /// be done before: the deadlines of a server of that bandwidth, after Spuri and Buttazzo, "Scheduling aperiodic
+    /// tasks in dynamic priority systems" (1996). Competing with them like anybody else, it gets its share exactly.
+    fn share_due(&self, cost: Micros, now: Micros) -> Micros {
+        let workers =
+            self.workers.iter().filter(|presence| !matches!(presence, Presence::Away { .. })).count();
+        let share = self.rules.batch_share * f64::from(u32::try_from(workers).unwrap_or(u32::MAX));
+        if share > 0.0 { self.batch_until.max(now) + cost.times(1.0 / share) } else { Micros::NEVER }
+    }
+
+    /// Whether everybody on the board, and these guests, are in time. Where it makes a difference how fast readers
+    /// read, they are in time both if all read as they play and if all read at once.
+    fn fits<'g, G>(&self, now: Micros, weights: Weights, guests: impl Fn() -> G) -> bool
+    where
+        G: Iterator<Item = &'g Guest<'g>>,
+    {
+        let play = |play: Play<'_>| -> (bool, bool) {
+            let mut play = guests().fold(play.weigh(weights), |play, guest| play.invite(*guest));
+            (play.run().is_ok(), play.was_full)
+        };
+        match play(Play::of(self, now)) {
+            (true, true) => play(Play::of(self, now).eager()).0,
+            (fits, _) => fits,
+        }
+    }
+
+    /// Whether a newcomer would be served in time if it came so much later; and whether it would be even if those
+    /// came too who were told to, in case it has more than its share.
+    fn has_place(&self, stream: &Stream, shift: Micros, now: Micros) -> (bool, bool) {
+        let newcomer = Guest { stream, arrives: now + shift, shift };
+        let weights = Self::weights(stream.class);
+        let play =
+            |guests: &[Guest<'_>]| self.fits(now, weights, || std::iter::once(&newcomer).chain(guests));
+        if !play(&[]) {
+            return (false, false);
+        }
+        if !self.is_above_its_share(stream.client, stream.left, now) {
+            return (true, true);
+        }
+        let [early, late] = self.holds.guests(stream.client, now);
+        (true, early.is_empty() || (play(&early) && play(&late)))
+    }
+
+    /// How long from now a newcomer has to wait until there is a place for it: then, and at the next whole second,
+    /// which is what most clients are told.
+    fn first_place(&self, stream: &Stream, now: Micros) -> Micros {
+        let fits = |shift: Micros| self.has_place(stream, shift, now) == (true, true);
+        let end = Play::of(self, now).run().unwrap_or_else(|Miss| now + self.rules.patience);
+        // At the latest when all that is known of is over.
+        let over = (end - now).max(self.rules.target) + SECOND;
+        let (mut earliest, mut latest) = (Micros::ZERO, over);
+        let finest = FINEST.max(latest / (1 << STEPS));
+        while latest - earliest > finest {
+            let middle = earliest + (latest - earliest) / 2;
+            if fits(middle) {
+                latest = middle;
+            } else {
+                earliest = middle;
+            }
+        }
+        let rounded = whole_seconds(latest);
+        if fits(rounded) {
+            return latest;
+        }
+        let later = (0..6).map(|step| rounded + SECOND * (1 << step)).take_while(|moment| *moment < over);
+        later.into_iter().find(|moment| fits(*moment)).unwrap_or(whole_seconds(over))
+    }
+
+    /// How long until the first of the workers that speak is done.
+    fn first_end(&self, now: Micros) -> Micros {
+        let ends = self.workers.iter().filter_map(|presence| match presence {
+            Presence::Busy { until, .. } => Some((*until - now).max(Micros::ZERO)),
+            _ => None,
+        });
+        ends.min().unwrap_or(SECOND)
+    }
+}
+
+/// A wait as most clients are told it: in whole seconds, at least one.
+fn whole_seconds(wait: Micros) -> Micros {
+    Micros((wait.0 + SECOND.0 - 1) / SECOND.0 * SECOND.0).max(SECOND)
+}

@@ -1,0 +1,337 @@
+//! The state of the plan, and what each fact does to it.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Micros, WorkerIndex,
+    fairness::Holds,
+    floor::{Floor, Layout},
+    stream::{Key, Kind, Piece, Rank, Stage, Stream},
+};
+use crate::speech::Priority;
+
+/// What the plan promises, and within which bounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    /// Longest time to first audio for whoever listens, where the engine is fast enough for it.
+    pub target: Micros,
+    /// How long a whole answer may take, and how long anybody waits for an engine that is coming up.
+    pub patience: Micros,
+    /// Most audio that is made ahead of a reader.
+    pub buffer: Micros,
+    /// Share of all capacity that interactive work leaves to batch work, from 0 to below 1.
+    pub batch_share: f64,
+    /// Most streams at once.
+    pub most_streams: usize,
+    /// Most audio that may be held for all of them, in bytes.
+    pub most_bytes: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            target: Micros::ms(300),
+            patience: Micros::s(30),
+            buffer: Micros::s(20),
+            batch_share: 0.0,
+            most_streams: 256,
+            most_bytes: 256 << 20,
+        }
+    }
+}
+
+/// Names a stream on the board, and never another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId {
+    pub(super) slot: usize,
+    pub(super) seq: u64,
+}
+
+impl StreamId {
+    /// For streams that are on no board.
+    pub(crate) fn numbered(seq: u64) -> Self {
+        Self { slot: 0, seq }
+    }
+}
+
+/// How a segment came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All of its audio, this long.
+    Spoken(Micros),
+    /// Not at all, and it will not be tried again.
+    Failed,
+}
+
+/// What a worker was speaking when it was lost.
+pub type Lost = Vec<(StreamId, usize)>;
+
+/// What a worker does.
+#[derive(Clone, Debug)]
+pub(super) enum Presence {
+    /// Waiting for work.
+    Free,
+    /// Speaking until about this moment.
+    Busy { until: Micros, members: Vec<(StreamId, usize)> },
+    /// Not there; expected back at this moment, if at all.
+    Away { back: Option<Micros> },
+}
+
+/// Segments that wait, by class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Somebody listens.
+    pub interactive: usize,
+    /// Nobody does.
+    pub batch: usize,
+}
+
+/// Every stream and every worker.
+#[derive(Clone, Debug)]
+pub struct Board {
+    pub(super) rules: Rules,
+    pub(super) floor: Floor,
+    pub(super) workers: Vec<Presence>,
+    /// Most syntheses in one launch, by pool.
+    pub(super) batch: Vec<usize>,
+    pub(super) slots: Vec<Option<Stream>>,
+    vacant: Vec<usize>,
+    pub(super) streams: usize,
+    pub(super) next_seq: u64,
+    /// What could be given to a worker now, by pool.
+    pub(super) waiting: Vec<BTreeSet<Key>>,
+    pub(super) holds: Holds,
+    pub(super) bytes: u64,
+    /// Until when the share of batch work is given away.
+    pub(super) batch_until: Micros,
+    next_listener: u32,
+}
+
+impl Board {
+    /// A board on which every worker has yet to appear.
+    pub fn new(layout: &Layout, rules: Rules) -> Self {
+        let floor = Floor::new(layout);
+        Self {
+            rules,
+            workers: vec![Presence::Away { back: None }; floor.workers()],
+            batch: vec![1; floor.pools()],
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            streams: 0,
+            next_seq: 0,
+            waiting: vec![BTreeSet::new(); floor.pools()],
+            holds: Holds::default(),
+            bytes: 0,
+            batch_until: Micros::ZERO,
+            next_listener: 0,
+            floor,
+        }
+    }
+
+    /// Streams on the board.
+    pub fn streams(&self) -> usize {
+        self.streams
+    }
+
+    /// Bytes of audio that are promised to streams.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Segments that wait, for a worker or for room in their stream's buffer.
+    pub fn waiting(&self) -> Waiting {
+        let mut waiting = Waiting::default();
+        for stream in self.slots.iter().flatten() {
+            let count = stream.lanes.iter().map(|lane| lane.segments.len() - lane.next).sum::<usize>();
+            match stream.class {
+                Priority::Interactive => waiting.interactive += count,
+                Priority::Batch => waiting.batch += count,
+            }
+        }
+        waiting
+    }
+
+    /// How long all workers of a pool together are busy with what is admitted for them.
+    pub fn demand(&self, pool: usize) -> Micros {
+        let streams = self.slots.iter().flatten();
+        let segments = streams.flat_map(|stream| &stream.segments);
+        let left = segments.filter(|segment| segment.piece.pool == pool && segment.stage != Stage::Done);
+        left.map(|segment| segment.piece.total).sum()
+    }
+
+    /// A worker is ready, and takes so many syntheses in one launch.
+    pub fn worker_ready(&mut self, worker: WorkerIndex, batch: usize, now: Micros) {
+        let pool = self.floor.pool_of(worker);
+        if let Some(most) = self.batch.get_mut(pool) {
+            *most = batch.max(1);
+        }
+        let Some(presence) = self.workers.get_mut(worker) else { return };
+        if matches!(presence, Presence::Away { .. }) {
+            *presence = Presence::Free;
+            self.floor.add(worker);
+            self.reconsider(now);
+        }
+    }
+
+    /// A worker is gone; `back` tells when it is expected again, if it is. Tells what it was speaking.
+    pub fn worker_lost(&mut self, worker: WorkerIndex, back: Option<Micros>, now: Micros) -> Lost {
+        let Some(presence) = self.workers.get_mut(worker) else { return Lost::new() };
+        let before = std::mem::replace(presence, Presence::Away { back });
+        let lost = match before {
+            Presence::Free => {
+                self.floor.remove(worker);
+                Lost::new()
+            }
+            Presence::Busy { members, .. } => {
+                self.floor.vacate(worker);
+                members
+            }
+            Presence::Away { .. } => return Lost::new(),
+        };
+        self.reconsider(now);
+        lost
+    }
+
+    /// Whether any worker of a pool is there or expected.
+    pub fn is_staffed(&self, pool: usize) -> bool {
+        self.workers.iter().enumerate().any(|(worker, presence)| {
+            self.floor.pool_of(worker) == pool && !matches!(presence, Presence::Away { back: None })
+        })
+    }
+
+    /// A segment came to its end on a worker, which is free again once that was its last.
+    pub fn ended(&mut self, worker: WorkerIndex, id: StreamId, segment: usize, ended: Ended, now: Micros) {
+        if let Some(Presence::Busy { members, .. }) = self.workers.get_mut(worker) {
+            members.retain(|member| *member != (id, segment));
+            if members.is_empty() {
+                self.floor.vacate(worker);
+                self.floor.add(worker);
+                if let Some(presence) = self.workers.get_mut(worker) {
+                    *presence = Presence::Free;
+                }
+            }
+        }
+        if let Some(stream) = self.stream_mut(id) {
+            stream.done(segment, if let Ended::Spoken(audio) = ended { audio } else { Micros::ZERO });
+            self.expose(id.slot, now);
+        }
+    }
+
+    /// A listener took audio of this length; `waited`: it was there before the audio was.
+    pub fn read(&mut self, id: StreamId, listener: u32, audio: Micros, waited: bool, now: Micros) {
+        if let Some(stream) = self.stream_mut(id) {
+            stream.read(listener, audio, waited, now);
+            self.expose(id.slot, now);
+        }
+    }
+
+    /// More text has come for a stream whose text is still arriving. One that had run dry begins anew.
+    pub fn append(&mut self, id: StreamId, pieces: &[Piece], now: Micros) {
+        let Some(stream) = self.stream_mut(id) else { return };
+        let end = stream.audio();
+        let idle = stream.segments.iter().all(|segment| segment.stage == Stage::Done);
+        let latest = now + stream.target - end;
+        for listener in &mut stream.listeners {
+            if let Kind::Live { base, plays } = &mut listener.kind
+                && idle
+                && *base + end < now
+            {
+                (*base, *plays) = (latest, false);
+            }
+        }
+        stream.append(pieces);
+        self.expose(id.slot, now);
+    }
+
+    /// No more text will come.
+    pub fn close(&mut self, id: StreamId) {
+        if let Some(stream) = self.stream_mut(id) {
+            stream.open = None;
+        }
+    }
+
+    /// A listener goes away. With the last one its stream goes too, and true is told: whatever of it is running is to
+    /// be cancelled.
+    pub fn leave(&mut self, id: StreamId, listener: u32, now: Micros) -> bool {
+        let Some(stream) = self.stream_mut(id) else { return false };
+        stream.listeners.retain(|other| other.id != listener);
+        if stream.listeners.is_empty() {
+            self.remove(id, now);
+            return true;
+        }
+        self.expose(id.slot, now);
+        false
+    }
+
+    /// A stream is over, whoever listens.
+    pub fn remove(&mut self, id: StreamId, now: Micros) {
+        if self.stream_mut(id).is_none() {
+            return;
+        }
+        if let Some(stream) = self.slots.get_mut(id.slot).and_then(Option::take) {
+            for key in stream.lanes.iter().filter_map(|lane| lane.key.map(|key| (lane.pool, key))) {
+                self.waiting.get_mut(key.0).map(|waiting| waiting.remove(&key.1));
+            }
+            self.vacant.push(id.slot);
+            self.streams -= 1;
+            self.bytes -= stream.bytes;
+            if self.slots.iter().flatten().any(|stream| stream.rank == Rank::Behind) {
+                self.reconsider(now);
+            }
+        }
+    }
+
+    pub(super) fn stream_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
+        self.slots.get_mut(id.slot)?.as_mut().filter(|stream| stream.seq == id.seq)
+    }
+
+    pub(super) fn insert(&mut self, stream: Stream, now: Micros) -> StreamId {
+        let seq = stream.seq;
+        self.next_seq = self.next_seq.max(seq + 1);
+        self.streams += 1;
+        self.bytes += stream.bytes;
+        let slot = self.vacant.pop().unwrap_or(self.slots.len());
+        if slot == self.slots.len() {
+            self.slots.push(Some(stream));
+        } else if let Some(place) = self.slots.get_mut(slot) {
+            *place = Some(stream);
+        }
+        self.expose(slot, now);
+        StreamId { slot, seq }
+    }
+
+    pub(super) fn listener_id(&mut self) -> u32 {
+        self.next_listener = self.next_listener.wrapping_add(1);
+        self.next_listener
+    }
+
+    /// Brings a stream's waiting segments to where they belong now: by their deadlines, and out of the way while
+    /// there is no room in its buffer.
+    pub(super) fn expose(&mut self, slot: usize, now: Micros) {
+        let buffer = self.rules.buffer;
+        let Some(Some(stream)) = self.slots.get_mut(slot) else { return };
+        stream.notice_pause(now);
+        let (base, due, seq, rank) = (stream.base(), stream.due(), stream.seq, stream.rank);
+        let keys: Vec<Option<Key>> = stream
+            .lanes
+            .iter()
+            .enumerate()
+            .map(|(lane, held)| {
+                let segment = stream.segments.get(held.head()?)?;
+                let deadline = super::stream::deadline(base, due, segment.before);
+                stream.has_room(segment, buffer).then_some(Key { rank, deadline, seq, slot, lane })
+            })
+            .collect();
+        for (lane, key) in stream.lanes.iter_mut().zip(keys) {
+            if lane.key == key {
+                continue;
+            }
+            let Some(waiting) = self.waiting.get_mut(lane.pool) else { continue };
+            if let Some(old) = lane.key.take() {
+                waiting.remove(&old);
+            }
+            waiting.extend(key);
+            lane.key = key;
+        }
+    }
+}

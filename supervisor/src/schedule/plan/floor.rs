@@ -1,0 +1,204 @@
+//! Workers and the devices that they compute on: who is free, and which free worker has room on its device.
+
+use std::sync::Arc;
+
+/// What there is to schedule on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Room on each device: a GPU has one slot, the CPU one for each core. More than anybody takes where engines
+    /// may overlap.
+    pub devices: Vec<u32>,
+    /// The workers of each pool.
+    pub pools: Vec<Vec<Seat>>,
+}
+
+/// One worker's place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seat {
+    /// Index of the device that it computes on; `None` if it takes no share of any.
+    pub device: Option<usize>,
+    /// Slots of the device that it takes while it speaks.
+    pub slots: u32,
+}
+
+/// Number of a worker, counted through all pools.
+pub type WorkerIndex = usize;
+
+/// Who is free, and how much room the devices have. Cheap to copy, so that a schedule can be played forward.
+#[derive(Clone, Debug)]
+pub(super) struct Floor {
+    seats: Arc<[(usize, Seat)]>,
+    /// Free workers by pool.
+    free: Vec<Vec<WorkerIndex>>,
+    room: Vec<u32>,
+}
+
+/// A set of small numbers. What lies beyond shares its last place with others, which makes them wait for each other.
+#[derive(Clone, Copy, Default)]
+struct Marks(u128);
+
+impl Marks {
+    fn bit(index: usize) -> u128 {
+        1 << index.min(127)
+    }
+
+    fn set(&mut self, index: usize) {
+        self.0 |= Self::bit(index);
+    }
+
+    fn has(self, index: usize) -> bool {
+        self.0 & Self::bit(index) != 0
+    }
+}
+
+impl Floor {
+    /// Nobody is there yet.
+    pub(super) fn new(layout: &Layout) -> Self {
+        let seats = layout.pools.iter().enumerate();
+        let seats = seats.flat_map(|(pool, seats)| {
+            seats.iter().map(move |seat| {
+                // Who needs more than the device has takes all of it.
+                let all = seat.device.and_then(|device| layout.devices.get(device)).copied();
+                (pool, Seat { slots: seat.slots.min(all.unwrap_or(seat.slots)), ..*seat })
+            })
+        });
+        Self {
+            seats: seats.collect(),
+            free: vec![Vec::new(); layout.pools.len()],
+            room: layout.devices.clone(),
+        }
+    }
+
+    pub(super) fn workers(&self) -> usize {
+        self.seats.len()
+    }
+
+    pub(super) fn pools(&self) -> usize {
+        self.free.len()
+    }
+
+    pub(super) fn pool_of(&self, worker: WorkerIndex) -> usize {
+        self.seats.get(worker).map_or(0, |(pool, _)| *pool)
+    }
+
+    pub(super) fn device_of(&self, worker: WorkerIndex) -> Option<usize> {
+        self.seats.get(worker)?.1.device
+    }
+
+    /// A worker comes to the floor, or has finished: it is free from now on.
+    pub(super) fn add(&mut self, worker: WorkerIndex) {
+        let pool = self.pool_of(worker);
+        if let Some(free) = self.free.get_mut(pool) {
+            free.push(worker);
+        }
+    }
+
+    /// A free worker leaves the floor.
+    pub(super) fn remove(&mut self, worker: WorkerIndex) {
+        let pool = self.pool_of(worker);
+        if let Some(free) = self.free.get_mut(pool) {
+            // Who is picked stands at the front, mostly.
+            if let Some(at) = free.iter().position(|other| *other == worker) {
+                free.swap_remove(at);
+            }
+        }
+    }
+
+    /// A free worker begins to speak.
+    pub(super) fn take(&mut self, worker: WorkerIndex) {
+        self.remove(worker);
+        self.give(worker, u32::saturating_sub);
+    }
+
+    /// It speaks no longer, and its device has its room back.
+    pub(super) fn vacate(&mut self, worker: WorkerIndex) {
+        self.give(worker, u32::saturating_add);
+    }
+
+    fn give(&mut self, worker: WorkerIndex, change: impl Fn(u32, u32) -> u32) {
+        let Some(&(_, Seat { device: Some(device), slots })) = self.seats.get(worker) else { return };
+        if let Some(room) = self.room.get_mut(device) {
+            *room = change(*room, slots);
+        }
+    }
+
+    /// The pool whose most urgent segment comes next, and the worker for it. `head` tells the most urgent segment of
+    /// a pool. A segment whose worker is free but whose device is full claims the room there as it comes free:
+    /// nothing overtakes it on that device.
+    pub(super) fn pick<K: Ord>(&self, head: impl Fn(usize) -> Option<K>) -> Option<(usize, WorkerIndex)> {
+        let (mut claimed, mut passed) = (Marks::default(), Marks::default());
+        loop {
+            let waiting = self.free.iter().enumerate();
+            let waiting = waiting.filter(|(pool, free)| !free.is_empty() && !passed.has(*pool));
+            let (_, pool) = waiting.filter_map(|(pool, _)| Some((head(pool)?, pool))).min()?;
+            let free = self.free.get(pool)?;
+            let has_room = |worker: &&WorkerIndex| match self.seats.get(**worker) {
+                Some((_, Seat { device: Some(device), slots })) => {
+                    !claimed.has(*device) && self.room.get(*device).is_some_and(|room| room >= slots)
+                }
+                _ => true,
+            };
+            if let Some(worker) = free.iter().find(has_room) {
+                return Some((pool, *worker));
+            }
+            passed.set(pool);
+            free.iter().filter_map(|worker| self.device_of(*worker)).for_each(|device| claimed.set(device));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn floor(devices: &[u32], pools: &[&[Seat]]) -> Floor {
+        let pools = pools.iter().map(|pool| pool.to_vec()).collect();
+        let mut floor = Floor::new(&Layout { devices: devices.to_vec(), pools });
+        (0..floor.workers()).for_each(|worker| floor.add(worker));
+        floor
+    }
+
+    fn on(device: usize, slots: u32) -> Seat {
+        Seat { device: Some(device), slots }
+    }
+
+    #[test]
+    fn the_most_urgent_segment_with_a_free_worker_comes_first() {
+        let mut floor = floor(&[], &[&[Seat::default()], &[Seat::default()]]);
+        let head = |pool| Some([5, 3][pool]);
+        assert_eq!(floor.pick(head), Some((1, 1)));
+        floor.take(1);
+        assert_eq!(floor.pick(head), Some((0, 0)), "the other pool's worker is not kept waiting");
+        floor.take(0);
+        assert_eq!(floor.pick(head), None);
+        floor.vacate(1);
+        floor.add(1);
+        assert_eq!(floor.pick(head), Some((1, 1)));
+    }
+
+    #[test]
+    fn nothing_overtakes_a_segment_that_waits_for_room_on_its_device() {
+        // Pool 0 needs two slots of the CPU, pool 1 has two workers that need one each, pool 2 needs none.
+        let mut floor = floor(&[2], &[&[on(0, 2)], &[on(0, 1), on(0, 1)], &[Seat::default()]]);
+        floor.take(1);
+        let head = |pool| Some([1, 2, 3][pool]);
+        assert_eq!(floor.pick(head), Some((2, 3)), "who takes no share of the device is not held up");
+        floor.take(3);
+        assert_eq!(floor.pick(head), None, "one slot is free, and it is claimed");
+        floor.vacate(1);
+        assert_eq!(floor.pick(head), Some((0, 0)));
+    }
+
+    #[test]
+    fn who_needs_more_than_there_is_takes_all() {
+        let floor = floor(&[2], &[&[on(0, 8)]]);
+        assert_eq!(floor.pick(|_| Some(0)), Some((0, 0)));
+    }
+
+    #[test]
+    fn one_of_two_devices_is_enough() {
+        let mut floor = floor(&[1, 1], &[&[on(0, 1), on(1, 1)]]);
+        floor.take(0);
+        assert_eq!(floor.pick(|_| Some(0)), Some((0, 1)));
+    }
+}

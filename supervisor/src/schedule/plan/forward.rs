@@ -1,0 +1,427 @@
+//! Playing the schedule forward: what will happen from now on if every cost is as expected and nobody else comes.
+//!
+//! It follows the same rule as the real thing ([`Floor::pick`], the same keys, the same launches), so under exact
+//! costs it *is* what will happen. What it cannot know is how fast readers read, which decides when their buffers have
+//! room: all of them play in real time, or all of them take at once whatever is there.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use super::{
+    Board, Micros, WorkerIndex,
+    board::Presence,
+    floor::Floor,
+    launch::Batch,
+    stream::{Kind, Piece, Rank, Stage, Stream, deadline},
+};
+
+/// A stream that is not on the board, and when it would come.
+#[derive(Clone, Copy)]
+pub(super) struct Guest<'s> {
+    pub(super) stream: &'s Stream,
+    pub(super) arrives: Micros,
+    /// How much later than it was written down for.
+    pub(super) shift: Micros,
+}
+
+/// What is to be played.
+pub(super) struct Play<'s> {
+    floor: Floor,
+    batch: &'s [usize],
+    buffer: Micros,
+    longest_launch: Micros,
+    now: Micros,
+    weights: Weights,
+    runs: Vec<Run<'s>>,
+    lanes: Vec<LaneRun>,
+    ready: Vec<BinaryHeap<Reverse<u128>>>,
+    /// Lanes that wait for room in a buffer, or for their stream to come.
+    later: BinaryHeap<Reverse<(Micros, u32)>>,
+    busy: BinaryHeap<Reverse<(Micros, WorkerIndex)>>,
+    /// Segments that are known and not yet begun.
+    left: usize,
+    /// Streams whose text is still arriving are followed at least until then.
+    horizon: Micros,
+    /// The stream whose segments are written down, and when each is met.
+    watched: Option<usize>,
+    /// Readers take at once what is there.
+    is_eager: bool,
+    /// Somebody's buffer was full.
+    pub(super) was_full: bool,
+    pub(super) met: Vec<Met>,
+}
+
+/// What work takes of a worker's time, in relation to its cost: more than 1 leaves something to others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Weights {
+    pub(super) batch: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { batch: 1.0 }
+    }
+}
+
+impl Weights {
+    fn of(self, rank: Rank, cost: Micros) -> Micros {
+        if rank == Rank::Batch && self.batch > 1.0 { cost.times(self.batch) } else { cost }
+    }
+}
+
+/// When a segment can first be heard, and when all of it is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Met {
+    pub(super) before: Micros,
+    pub(super) audio: Micros,
+    pub(super) first: Micros,
+    pub(super) end: Micros,
+}
+
+/// A stream in this play.
+struct Run<'s> {
+    stream: &'s Stream,
+    rank: Rank,
+    base: Micros,
+    due: Micros,
+    read: Micros,
+    begun: bool,
+    /// Whether a miss of it counts.
+    checked: bool,
+    /// Segments that began before the stream did need it to begin no earlier than this.
+    need: Micros,
+}
+
+/// A lane in this play. Behind the known segments of a stream whose text is still arriving, it goes on without end.
+struct LaneRun {
+    run: u32,
+    lane: u32,
+    next: u32,
+    key: u128,
+}
+
+/// Lane of the text that has yet to arrive.
+const TAIL: u32 = u32::MAX;
+
+/// The first stream that would wait for audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Miss;
+
+impl<'s> Play<'s> {
+    /// From the board as it is now.
+    pub(super) fn of(board: &'s Board, now: Micros) -> Self {
+        Self::ranked(board, now, |stream| Some(stream.rank))
+    }
+
+    /// The same, with those streams alone that `rank` gives a rank.
+    pub(super) fn ranked(board: &'s Board, now: Micros, rank: impl Fn(&Stream) -> Option<Rank>) -> Self {
+        let mut play = Self::empty(board, now);
+        for (worker, presence) in board.workers.iter().enumerate() {
+            match presence {
+                Presence::Busy { until, .. } => play.busy.push(Reverse(((*until).max(now), worker))),
+                // Numbers beyond the last worker's: who comes back has no room to give back.
+                Presence::Away { back: Some(back) } => {
+                    play.busy.push(Reverse(((*back).max(now), worker + board.workers.len())));
+                }
+                Presence::Free | Presence::Away { back: None } => {}
+            }
+        }
+        for stream in board.slots.iter().flatten() {
+            if let Some(rank) = rank(stream) {
+                play.add(stream, rank, Micros::ZERO, now);
+            }
+        }
+        play
+    }
+
+    /// On a machine with nothing else to do, every worker being there.
+    pub(super) fn idle(board: &'s Board, now: Micros) -> Self {
+        let mut play = Self::empty(board, now);
+        for (worker, presence) in board.workers.iter().enumerate() {
+            match presence {
+                Presence::Free => {}
+                Presence::Busy { .. } => {
+                    play.floor.vacate(worker);
+                    play.floor.add(worker);
+                }
+                Presence::Away { .. } => play.floor.add(worker),
+            }
+        }
+        play
+    }
+
+    fn empty(board: &'s Board, now: Micros) -> Self {
+        Self {
+            floor: board.floor.clone(),
+            batch: &board.batch,
+            buffer: board.rules.buffer,
+            longest_launch: board.rules.target / 2,
+            now,
+            weights: Weights::default(),
+            runs: Vec::with_capacity(board.streams + 1),
+            lanes: Vec::with_capacity(board.streams + 1),
+            ready: (0..board.floor.pools()).map(|_| BinaryHeap::new()).collect(),
+            later: BinaryHeap::new(),
+            busy: BinaryHeap::new(),
+            left: 0,
+            horizon: now,
+            watched: None,
+            is_eager: false,
+            was_full: false,
+            met: Vec::new(),
+        }
+    }
+
+    /// Readers take at once what is there.
+    pub(super) fn eager(mut self) -> Self {
+        self.is_eager = true;
+        self.runs.iter_mut().for_each(|run| run.read = Micros::NEVER);
+        self.later.clear();
+        self.ready.iter_mut().for_each(BinaryHeap::clear);
+        for lane in 0..self.lanes.len() {
+            self.expose(u32::try_from(lane).unwrap_or(u32::MAX), self.now);
+        }
+        self
+    }
+
+    /// Work counts for so many times its cost.
+    pub(super) fn weigh(mut self, weights: Weights) -> Self {
+        self.weights = weights;
+        self
+    }
+
+    /// Adds a stream that is not on the board.
+    pub(super) fn invite(mut self, guest: Guest<'s>) -> Self {
+        self.add(guest.stream, guest.stream.rank, guest.shift, guest.arrives);
+        self
+    }
+
+    /// Adds a stream that is not on the board, to write down when its segments are met, be it in time or not.
+    pub(super) fn watch(mut self, guest: Guest<'s>) -> Self {
+        self.watched = Some(self.runs.len());
+        self.add(guest.stream, Rank::Behind, guest.shift, guest.arrives);
+        self
+    }
+
+    /// Plays to the end, unless somebody would wait for audio. Tells when the last segment has ended.
+    pub(super) fn run(&mut self) -> Result<Micros, Miss> {
+        let (mut time, mut end) = (self.now, self.now);
+        loop {
+            while let Some((pool, worker)) = self.floor.pick(|pool| Some(self.ready.get(pool)?.peek()?.0)) {
+                let until = self.launch(pool, time)?;
+                if until > time {
+                    self.floor.take(worker);
+                    self.busy.push(Reverse((until, worker)));
+                    end = end.max(until);
+                }
+            }
+            if self.left == 0 && time >= self.horizon {
+                return Ok(end);
+            }
+            let next = [self.busy.peek().map(|next| next.0.0), self.later.peek().map(|next| next.0.0)];
+            let Some(next) = next.into_iter().flatten().min() else { return Ok(end) };
+            time = next;
+            while let Some(&Reverse((when, worker))) = self.busy.peek().filter(|next| next.0.0 <= time) {
+                debug_assert!(when <= time);
+                self.busy.pop();
+                self.free(worker);
+            }
+            while let Some(Reverse((_, lane))) = self.later.peek().filter(|next| next.0.0 <= time).copied() {
+                self.later.pop();
+                self.expose(lane, time);
+            }
+        }
+    }
+
+    fn free(&mut self, worker: WorkerIndex) {
+        let workers = self.floor.workers();
+        if worker < workers {
+            self.floor.vacate(worker);
+            self.floor.add(worker);
+        } else {
+            self.floor.add(worker - workers);
+        }
+    }
+
+    fn add(&mut self, stream: &'s Stream, rank: Rank, shift: Micros, arrives: Micros) {
+        let waits =
+            |listener: &&super::stream::Listener| matches!(listener.kind, Kind::Live { plays: false, .. });
+        let begun = !stream.listeners.iter().any(|listener| waits(&listener));
+        let index = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
+        let later = |moment: Micros| if moment == Micros::NEVER { moment } else { moment + shift };
+        let run = Run {
+            stream,
+            rank,
+            base: later(stream.base()),
+            due: later(stream.due()),
+            read: if self.is_eager { Micros::NEVER } else { stream.read_to() },
+            begun,
+            checked: rank != Rank::Behind,
+            need: Micros::ZERO - Micros::NEVER,
+        };
+        let hopeless = |run: &Run<'_>, piece: &Piece, before: Micros| {
+            arrives + piece.first > deadline(run.base, run.due, before)
+        };
+        let (mut run, first_lane) = (run, self.lanes.len());
+        for (number, lane) in stream.lanes.iter().enumerate() {
+            let Some(segment) = lane.head().and_then(|head| stream.segments.get(head)) else { continue };
+            run.checked &= !hopeless(&run, &segment.piece, segment.before);
+            self.left += lane.segments.len() - lane.next;
+            let (number, next) =
+                (u32::try_from(number).unwrap_or(TAIL), u32::try_from(lane.next).unwrap_or(0));
+            self.lanes.push(LaneRun { run: index, lane: number, next, key: 0 });
+        }
+        if stream.open.is_some() {
+            self.horizon = self.horizon.max(arrives + self.buffer);
+            if first_lane == self.lanes.len() {
+                // It has run dry: what comes next begins anew.
+                run.base = run.base.max(arrives + stream.target - stream.audio());
+            }
+            self.lanes.push(LaneRun { run: index, lane: TAIL, next: 0, key: 0 });
+        }
+        self.runs.push(run);
+        for lane in first_lane..self.lanes.len() {
+            let lane = u32::try_from(lane).unwrap_or(u32::MAX);
+            if arrives > self.now {
+                self.later.push(Reverse((arrives, lane)));
+            } else {
+                self.expose(lane, self.now);
+            }
+        }
+    }
+
+    /// The lane's next segment: what it is, and where it stands.
+    fn head(&self, lane: u32) -> Option<(&Run<'s>, Piece, Micros)> {
+        let lane = self.lanes.get(index(lane))?;
+        let run = self.runs.get(index(lane.run))?;
+        if lane.lane == TAIL {
+            let piece = run.stream.open?;
+            let begins = run.stream.audio() + piece.audio * i64::from(lane.next);
+            return Some((run, piece, begins));
+        }
+        let of_stream = run.stream.lanes.get(index(lane.lane))?;
+        let segment = run.stream.segments.get(*of_stream.segments.get(index(lane.next))?)?;
+        debug_assert!(segment.stage == Stage::Waiting);
+        Some((run, segment.piece, segment.before))
+    }
+
+    /// Puts a lane's next segment among those that wait, or aside until there is room in its buffer.
+    fn expose(&mut self, lane: u32, time: Micros) {
+        let Some((run, piece, before)) = self.head(lane) else { return };
+        let room = run.base + before + piece.audio - self.buffer;
+        let is_full = before > run.read && before + piece.audio > run.read + self.buffer;
+        if is_full && room > time && run.base < Micros::NEVER {
+            self.was_full = true;
+            self.later.push(Reverse((room, lane)));
+            return;
+        }
+        let key = self.key(run, deadline(run.base, run.due, before), lane);
+        if let Some(held) = self.lanes.get_mut(index(lane)) {
+            held.key = key;
+        }
+        if let Some(ready) = self.ready.get_mut(piece.pool) {
+            ready.push(Reverse(key));
+        }
+    }
+
+    /// Rank, deadline, age and lane in one number, the more urgent the smaller.
+    fn key(&self, run: &Run<'_>, deadline: Micros, lane: u32) -> u128 {
+        // Two million seconds around now, to the microsecond; what is further away is as good as never.
+        let span = 1_i64 << 41;
+        let relative = (deadline - self.now).0.clamp(-span, span - 1) + span;
+        let relative = u128::try_from(relative).unwrap_or(0);
+        let seq = u128::from(run.stream.seq & 0xffff_ffff);
+        let rank = match run.rank {
+            Rank::Interactive => 0,
+            Rank::Behind => 1,
+            Rank::Batch => 2,
+        };
+        rank << 120 | relative << 72 | seq << 32 | u128::from(lane)
+    }
+
+    /// The most urgent segments of a pool begin at `time`; tells until when their worker is busy.
+    fn launch(&mut self, pool: usize, time: Micros) -> Result<Micros, Miss> {
+        let most = self.batch.get(pool).copied().unwrap_or(1);
+        let mut batch = Batch::new(self.longest_launch);
+        let mut members = 0;
+        while members < most {
+            let Some(&Reverse(key)) = self.ready.get(pool).and_then(BinaryHeap::peek) else { break };
+            let lane = u32::try_from(key & 0xffff_ffff).unwrap_or(u32::MAX);
+            if self.lanes.get(index(lane)).is_none_or(|held| held.key != key) {
+                self.pop(pool);
+                continue;
+            }
+            let Some((run, piece, before)) = self.head(lane) else { break };
+            let due = deadline(run.base, run.due, before);
+            let weighed = self.weights.of(run.rank, piece.total);
+            let began = time + batch.cost;
+            if !batch.joins(weighed, due, time) {
+                break;
+            }
+            self.pop(pool);
+            self.begin(lane, piece, before, began)?;
+            members += 1;
+        }
+        Ok(time + batch.cost)
+    }
+
+    fn pop(&mut self, pool: usize) {
+        self.ready.get_mut(pool).map(BinaryHeap::pop);
+    }
+
+    /// A segment begins; fails if somebody would wait for it.
+    fn begin(&mut self, lane: u32, piece: Piece, before: Micros, time: Micros) -> Result<(), Miss> {
+        let Some(held) = self.lanes.get_mut(index(lane)) else { return Ok(()) };
+        (held.next, held.key) = (held.next + 1, 0);
+        let (number, is_tail) = (index(held.run), held.lane == TAIL);
+        let Some(run) = self.runs.get_mut(number) else { return Ok(()) };
+        self.left -= usize::from(!is_tail);
+        let met = Met { before, audio: piece.audio, first: time + piece.first, end: time + piece.total };
+        let mut missed = run.checked && met.is_late(run.base + before, run.due);
+        let begins = !run.begun && run.stream.listeners.iter().any(|listener| before <= listener.read);
+        if begins {
+            run.begun = true;
+            run.base = run.base.min(met.first - before);
+            missed |= run.checked && run.need > run.base;
+        } else if !run.begun {
+            run.need = run.need.max(met.needs());
+        }
+        if self.watched == Some(number) {
+            self.met.push(met);
+        }
+        if missed {
+            return Err(Miss);
+        }
+        if begins {
+            self.expose_again(number, lane, time);
+        }
+        self.expose(lane, time);
+        Ok(())
+    }
+
+    /// The other lanes of a stream whose clock was set.
+    fn expose_again(&mut self, run: usize, except: u32, time: Micros) {
+        let lanes = self.lanes.iter().enumerate();
+        let others = lanes
+            .filter(|(number, lane)| index(lane.run) == run && *number != index(except) && lane.key != 0);
+        let others: Vec<u32> = others.filter_map(|(number, _)| u32::try_from(number).ok()).collect();
+        for lane in others {
+            self.expose(lane, time);
+        }
+    }
+}
+
+impl Met {
+    /// Whether somebody waits for it who comes to it at `position` and plays it, or wants all of it by `due`.
+    fn is_late(&self, position: Micros, due: Micros) -> bool {
+        self.first > position || self.end > position + self.audio || self.end > due
+    }
+
+    /// The earliest moment at which a stream may begin that has this in it.
+    pub(super) fn needs(&self) -> Micros {
+        self.first.max(self.end - self.audio) - self.before
+    }
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,109 @@
+//! Giving free workers their next segments.
+
+use super::{
+    Board, Micros, StreamId, WorkerIndex,
+    board::Presence,
+    stream::{Key, Stage},
+};
+
+/// A worker is to speak these, in one launch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// Who.
+    pub worker: WorkerIndex,
+    /// What: a stream and its segment's index; at least one.
+    pub members: Vec<(StreamId, usize)>,
+}
+
+impl Board {
+    /// The next launch, if a free worker has something to speak. From then on it counts as running.
+    pub fn next_launch(&mut self, now: Micros) -> Option<Launch> {
+        loop {
+            let (pool, worker) = self.floor.pick(|pool| self.waiting.get(pool)?.first().copied())?;
+            let head = self.waiting.get(pool)?.first().copied()?;
+            self.expose(head.slot, now);
+            // A reader that pauses has made its segment less urgent: then another may be the most urgent one.
+            if self.waiting.get(pool)?.first() != Some(&head) {
+                continue;
+            }
+            return Some(self.launch(pool, worker, now));
+        }
+    }
+
+    fn launch(&mut self, pool: usize, worker: WorkerIndex, now: Micros) -> Launch {
+        let most = self.batch.get(pool).copied().unwrap_or(1);
+        let mut batch = Batch::new(self.rules.target / 2);
+        let mut members = Vec::new();
+        while members.len() < most {
+            let Some(head) = self.waiting.get(pool).and_then(|waiting| waiting.first().copied()) else {
+                break;
+            };
+            let Some((id, index)) = self.begin(head, pool, now, &mut batch) else { break };
+            members.push((id, index));
+        }
+        self.floor.take(worker);
+        if let Some(presence) = self.workers.get_mut(worker) {
+            *presence = Presence::Busy { until: now + batch.cost, members: members.clone() };
+        }
+        Launch { worker, members }
+    }
+
+    /// Takes a waiting segment into a launch, if it fits there.
+    fn begin(&mut self, head: Key, pool: usize, now: Micros, batch: &mut Batch) -> Option<(StreamId, usize)> {
+        let stream = self.slots.get_mut(head.slot)?.as_mut()?;
+        let lane = stream.lanes.get_mut(head.lane)?;
+        let index = lane.head()?;
+        let segment = stream.segments.get_mut(index)?;
+        let begins = now + batch.cost;
+        if !batch.joins(segment.piece.total, head.deadline, now) {
+            return None;
+        }
+        segment.stage = Stage::Running;
+        lane.next += 1;
+        lane.key = None;
+        stream.begin(index, begins);
+        self.waiting.get_mut(pool)?.remove(&head);
+        self.expose(head.slot, now);
+        Some((StreamId { slot: head.slot, seq: head.seq }, index))
+    }
+
+    /// A launch could not be given to its worker: its segments wait again.
+    pub fn take_back(&mut self, members: &[(StreamId, usize)], now: Micros) {
+        for &(id, index) in members.iter().rev() {
+            let Some(stream) = self.stream_mut(id) else { continue };
+            if let Some(segment) = stream.segments.get_mut(index) {
+                segment.stage = Stage::Waiting;
+            }
+            for lane in &mut stream.lanes {
+                if let Some(at) = lane.segments.iter().position(|segment| *segment == index) {
+                    lane.next = lane.next.min(at);
+                }
+            }
+            self.expose(id.slot, now);
+        }
+    }
+}
+
+/// Syntheses that go to a worker together. The most urgent one always goes; others join it if all of them are still in
+/// time then, and if the launch does not keep everybody else waiting for longer than one segment may.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch {
+    pub(super) cost: Micros,
+    earliest: Micros,
+    longest: Micros,
+}
+
+impl Batch {
+    pub(super) fn new(longest: Micros) -> Self {
+        Self { cost: Micros::ZERO, earliest: Micros::NEVER, longest }
+    }
+
+    pub(super) fn joins(&mut self, cost: Micros, deadline: Micros, now: Micros) -> bool {
+        let (together, earliest) = (self.cost + cost, self.earliest.min(deadline));
+        if self.cost > Micros::ZERO && (together > self.longest || now + together > earliest) {
+            return false;
+        }
+        (self.cost, self.earliest) = (together, earliest);
+        true
+    }
+}

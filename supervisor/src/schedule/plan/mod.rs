@@ -1,0 +1,30 @@
+//! The plan: who speaks what next, who is let in, and what happens when things turn out otherwise. Pure: no clock, no
+//! task and no worker, only facts that are handed in with their moments.
+//!
+//! A [`Board`] holds every admitted stream as a list of segments with costs, and every worker with what it does. Its
+//! one rule ([`floor`]) gives a free worker the waiting segment with the earliest deadline. A deadline is the moment
+//! at which a listener would run out of audio ([`stream`]). Because the rule is known, the future is too: [`forward`]
+//! plays it from the present state, as far as costs are right. [`admission`] lets a newcomer in if that future, with
+//! the newcomer in it, has nobody waiting for audio, and else tells the first moment at which it would. [`fairness`]
+//! keeps that moment free for whoever was sent away. [`loss`] decides who stays in time when a worker is lost.
+
+mod admission;
+mod board;
+mod fairness;
+mod floor;
+mod forward;
+mod launch;
+mod loss;
+mod stream;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+pub use admission::{Admitted, Delivery, Offer, Rejection};
+pub use board::{Board, Ended, Lost, Rules, StreamId, Waiting};
+pub use fairness::ClientIndex;
+pub use floor::{Layout, Seat, WorkerIndex};
+pub use launch::Launch;
+pub use stream::Piece;
+pub use time::Micros;

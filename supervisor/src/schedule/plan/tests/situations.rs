@@ -1,0 +1,182 @@
+//! What happens in one situation each.
+
+use super::{
+    super::{ClientIndex, Delivery, Ended, Layout, Micros, Offer, Piece, Rejection, Rules, Seat},
+    board, layout, piece, staffed, text,
+};
+use crate::{
+    simulate::{Fate, Reader, Request, World},
+    speech::Priority,
+};
+
+fn offer(pieces: Vec<Piece>) -> Offer {
+    Request::live(Micros::ZERO, 1, pieces).offer
+}
+
+#[test]
+fn an_idle_machine_begins_at_once() {
+    let mut board = board(2);
+    let admitted = board.admit(&offer(text(0, 4000, 0.1)), Micros::ZERO).unwrap();
+    assert_eq!(admitted.promised, Micros::ms(320), "twice the idle cost of the first segment");
+    let launch = board.next_launch(Micros::ZERO).unwrap();
+    assert_eq!(launch.members, [(admitted.id, 0)]);
+    assert_eq!(board.next_launch(Micros::ZERO).unwrap().members, [(admitted.id, 1)], "no worker stays idle");
+    assert_eq!(board.next_launch(Micros::ZERO), None);
+}
+
+#[test]
+fn an_urgent_newcomer_waits_for_at_most_one_running_segment() {
+    let mut world = World::new(board(1), vec![Request::live(Micros::ZERO, 1, text(0, 30_000, 0.1))]);
+    world.run(Micros::ms(700));
+    let newcomer = world.ask(Request::live(Micros::ms(700), 2, text(0, 1000, 0.1)));
+    world.run(Micros::NEVER);
+    let Some(Fate::Served { first, underrun, .. }) = world.fates[newcomer] else {
+        panic!("{:?}", world.fates)
+    };
+    assert!(first <= Micros::ms(320 + 100), "{first:?}");
+    assert_eq!(underrun, Micros::ZERO);
+}
+
+#[test]
+fn an_engine_slower_than_speech_begins_late_and_goes_on_without_a_gap() {
+    let mut world = World::new(board(1), vec![Request::live(Micros::ZERO, 1, text(0, 12_000, 1.5))]);
+    world.run(Micros::NEVER);
+    let Some(Fate::Served { first, underrun, .. }) = world.fates[0] else { panic!("{:?}", world.fates) };
+    assert_eq!(underrun, Micros::ZERO);
+    assert!(first > Micros::s(7) && first < Micros::s(12), "{first:?}");
+    // With two workers the same engine keeps up.
+    let mut world = World::new(board(2), vec![Request::live(Micros::ZERO, 1, text(0, 12_000, 0.9))]);
+    world.run(Micros::NEVER);
+    let Some(Fate::Served { first, .. }) = world.fates[0] else { panic!("{:?}", world.fates) };
+    assert_eq!(first, Micros::ms(1440));
+}
+
+#[test]
+fn what_can_never_be_in_time_is_told_at_once() {
+    let mut board = board(1);
+    let slow = offer(text(0, 120_000, 5.3));
+    assert!(matches!(board.admit(&slow, Micros::ZERO), Err(Rejection::TooSlow { .. })), "too much to hold");
+    let hasty = Offer { deadline: Some(Micros::ms(100)), ..offer(text(0, 3000, 0.1)) };
+    let needs = Micros::ms(160);
+    assert_eq!(board.admit(&hasty, Micros::ZERO), Err(Rejection::DeadlineTooShort { needs }));
+    let whole =
+        Offer { delivery: Delivery::Whole, deadline: Some(Micros::ms(250)), ..offer(text(0, 3000, 0.1)) };
+    let needs = Micros::ms(300);
+    assert_eq!(board.admit(&whole, Micros::ZERO), Err(Rejection::DeadlineTooShort { needs }));
+    assert_eq!(board.streams(), 0);
+}
+
+#[test]
+fn memory_is_bounded() {
+    let rules = Rules { most_bytes: 1000, ..Rules::default() };
+    let mut board = staffed(&layout(1), rules);
+    let heavy = Offer { bytes: 600, ..offer(text(0, 1000, 0.01)) };
+    let first = board.admit(&heavy, Micros::ZERO).unwrap();
+    assert!(matches!(board.admit(&heavy, Micros::ZERO), Err(Rejection::Memory { .. })));
+    board.leave(first.id, first.listener, Micros::ZERO);
+    assert!(board.admit(&heavy, Micros::ZERO).is_ok());
+}
+
+#[test]
+fn a_full_buffer_stops_production_and_a_reader_starts_it_again() {
+    let rules = Rules { buffer: Micros::ms(6500), ..Rules::default() };
+    let mut board = staffed(&layout(1), rules);
+    let admitted = board.admit(&offer(text(0, 20_000, 0.1)), Micros::ZERO).unwrap();
+    let mut now = Micros::ZERO;
+    let mut made = 0;
+    while let Some(launch) = board.next_launch(now) {
+        let (id, segment) = launch.members[0];
+        now += Micros::ms(320);
+        let audio = if segment == 0 { 1600 } else { 3200 };
+        board.ended(launch.worker, id, segment, Ended::Spoken(Micros::ms(audio)), now);
+        made += audio;
+    }
+    assert_eq!(made, 4800, "a third segment would not fit whole");
+    board.read(admitted.id, admitted.listener, Micros::ms(1600), true, now);
+    assert!(board.next_launch(now).is_some());
+}
+
+#[test]
+fn a_join_is_one_more_listener_and_the_last_one_to_leave_ends_it() {
+    let mut board = board(1);
+    let first = board.admit(&offer(text(0, 9000, 0.1)), Micros::ZERO).unwrap();
+    let second = board.join(first.id, Priority::Interactive, Delivery::Live, None, Micros::ms(500)).unwrap();
+    assert_eq!(board.streams(), 1);
+    assert!(!board.leave(first.id, first.listener, Micros::ms(600)));
+    assert!(board.leave(second.id, second.listener, Micros::ms(700)));
+    assert_eq!(board.streams(), 0);
+}
+
+#[test]
+fn when_a_worker_is_lost_the_newest_wait_and_the_others_hear_nothing_of_it() {
+    // One worker carries four listeners in real time; two carry eight, who read as they play.
+    let rules = Rules { buffer: Micros::s(2), ..Rules::default() };
+    let listener = |n: i64| Request {
+        reader: Reader::Paced { ahead: Micros::s(1), pause: None },
+        ..Request::live(Micros::ms(n * 700), 1, vec![piece(0, 640, 0.23); 40])
+    };
+    let mut world = World::new(staffed(&layout(2), rules), (0..8).map(listener).collect());
+    world.run(Micros::s(6));
+    assert_eq!(world.streams(), 8);
+    world.lose(0, Micros::s(6), Micros::s(14));
+    world.run(Micros::NEVER);
+    let gaps: Vec<_> = world
+        .fates
+        .iter()
+        .flatten()
+        .filter_map(|fate| match fate {
+            Fate::Served { underrun, .. } => Some(underrun.to_ms() > 0.0),
+            _ => None,
+        })
+        .collect();
+    // One was on the lost worker.
+    assert_eq!(gaps.len(), 7);
+    let kept = gaps.iter().take_while(|gap| !**gap).count();
+    assert!((3..7).contains(&kept), "the oldest are kept in time, and not all can be: {gaps:?}");
+}
+
+#[test]
+fn text_that_is_still_arriving_keeps_its_place() {
+    let mut board = board(1);
+    let tail = piece(0, 2000, 0.6);
+    let talker = Offer { open: Some(tail), ..offer(vec![tail]) };
+    let admitted = board.admit(&talker, Micros::ZERO).unwrap();
+    assert!(board.admit(&Offer { client: ClientIndex(2), ..talker.clone() }, Micros::ZERO).is_err());
+    // It runs dry: the worker has nothing to do, and still nobody takes its place for long.
+    let launch = board.next_launch(Micros::ZERO).unwrap();
+    board.ended(launch.worker, admitted.id, 0, Ended::Spoken(tail.audio), Micros::s(1));
+    board.read(admitted.id, admitted.listener, tail.audio, true, Micros::s(1));
+    assert!(board.admit(&Offer { client: ClientIndex(2), ..talker.clone() }, Micros::s(9)).is_err());
+    board.append(admitted.id, &[tail], Micros::s(10));
+    assert!(board.next_launch(Micros::s(10)).is_some());
+    board.close(admitted.id);
+    assert!(board.admit(&Offer { client: ClientIndex(2), ..talker }, Micros::s(11)).is_ok());
+}
+
+#[test]
+fn who_waits_for_an_engine_that_comes_up_is_promised_from_then() {
+    let mut board = super::super::Board::new(&layout(1), Rules::default());
+    board.worker_ready(0, 1, Micros::ZERO);
+    board.worker_lost(0, Some(Micros::s(5)), Micros::ZERO);
+    let admitted = board.admit(&offer(text(0, 1000, 0.1)), Micros::ZERO).unwrap();
+    assert_eq!(admitted.promised, Micros::ms(5300));
+}
+
+#[test]
+fn batches_hold_what_is_due_and_no_more_than_keeps_everybody_in_time() {
+    let layout = Layout { devices: vec![1], pools: vec![vec![Seat { device: Some(0), slots: 1 }]] };
+    let mut board = staffed(&layout, Rules::default());
+    board.worker_lost(0, None, Micros::ZERO);
+    board.worker_ready(0, 4, Micros::ZERO);
+    let blocker = board.admit(&offer(vec![piece(0, 2000, 0.02)]), Micros::ZERO).unwrap();
+    let launch = board.next_launch(Micros::ZERO).unwrap();
+    assert_eq!(launch.members.len(), 1);
+    for client in 0..6 {
+        board
+            .admit(&Offer { client: ClientIndex(client), ..offer(vec![piece(0, 2000, 0.02)]) }, Micros(1))
+            .unwrap();
+    }
+    board.ended(0, blocker.id, 0, Ended::Spoken(Micros::ms(2000)), Micros::ms(40));
+    // Three of 40 ms are what half the time to first audio has room for.
+    assert_eq!(board.next_launch(Micros::ms(40)).unwrap().members.len(), 3);
+}
