@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 /// Vowels of a voice: 25 harmonics of a pitch that glides and trembles, in syllables with pauses between them.
 /// The same sound at every rate, for nothing in it is above 3.5 kHz.
-pub(crate) fn speech(rate: u32, seconds: f64) -> Vec<i16> {
+pub(crate) fn speech(rate: u32, milliseconds: u32) -> Vec<i16> {
     let sample = |n: u32| {
         let time = f64::from(n) / f64::from(rate);
         let pitch = TAU * (110.0 * time + 10.0 * time * time) + (TAU * 5.0 * time).sin();
@@ -12,8 +12,7 @@ pub(crate) fn speech(rate: u32, seconds: f64) -> Vec<i16> {
         let syllable = (TAU * 2.2 * time + 0.3).sin().max(0.0).sqrt();
         (6000.0 * syllable * (1..=25).map(harmonic).sum::<f64>()).round() as i16
     };
-    let length = (f64::from(rate) * seconds).round();
-    (0..).take_while(|&n| f64::from(n) < length).map(sample).collect()
+    (0..rate * milliseconds / 1000).map(sample).collect()
 }
 
 /// A decoded sound beside its original.
