@@ -270,7 +270,7 @@ impl Stream {
             self.pass_on(resampler.finish());
         }
         if let (Some(join), Some(part)) = (&mut self.join, self.utterance.parts.get(self.part)) {
-            join.end_segment(part.pause());
+            join.end_segment(part.pause().at_speed(self.utterance.speed));
         }
         self.part += 1;
     }

@@ -14,6 +14,7 @@
 #[path = "../integration/harness/mod.rs"]
 #[expect(dead_code, reason = "each test binary uses a part of it")]
 mod harness;
+mod joins;
 mod sound;
 
 use std::path::{Path, PathBuf};

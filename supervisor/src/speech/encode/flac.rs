@@ -32,6 +32,8 @@ impl Flac {
         let number = usize::try_from(rate).unwrap_or_default();
         let mut info = StreamInfo::new(number, 1, 16).map_err(|told| error("be set up", &told))?;
         info.set_block_sizes(BLOCK, BLOCK).map_err(|told| error("be set up", &told))?;
+        // Zero is "unknown"; flacenc starts with a least that is above the most.
+        info.set_frame_sizes(0, 0).map_err(|told| error("be set up", &told))?;
         let mut sink = ByteSink::new();
         info.write(&mut sink).map_err(|told| error("be set up", &told))?;
         let block = sink.into_inner();

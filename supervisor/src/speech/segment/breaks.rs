@@ -36,6 +36,37 @@ const TITLES: [&str; 21] = [
 /// The same where a number follows; otherwise they are words like any other.
 const NUMBERED: [&str; 8] = ["no", "nos", "vol", "fig", "eq", "sec", "ch", "pp"];
 
+/// What a text ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::speech) enum Rest {
+    /// A word, and the sentence may go on.
+    None,
+    /// One thing of several.
+    Item,
+    /// A clause, a bracket, or a line without a mark: a heading, or a line of a text that was wrapped by hand.
+    Clause,
+    /// A sentence.
+    Sentence,
+}
+
+/// The rest that a text's last marks ask for, quotation marks and brackets around them left aside.
+pub(in crate::speech) fn rest_after(text: &str) -> Rest {
+    let mut rest = Rest::None;
+    for (at, c) in text.char_indices().rev() {
+        let asked = match mark(c) {
+            Some(_) if c == '.' && belongs_together(text, at, c, None) => Rest::None,
+            Some(Strength::Sentence) => Rest::Sentence,
+            Some(_) if c == '、' => Rest::Item,
+            Some(_) => Rest::Clause,
+            None if matches!(c, '\n' | ')' | '）' | ']' | '】') => Rest::Clause,
+            None if c.is_whitespace() || closes(c) => Rest::None,
+            None => break,
+        };
+        rest = rest.max(asked);
+    }
+    rest
+}
+
 /// Every place but those within words, in order. A quotation that takes longer than `most_ms` may be cut like any
 /// other text.
 pub(super) fn find(text: &str, most_ms: u32) -> Vec<Break> {
@@ -203,7 +234,39 @@ fn words_without_spaces(text: &str, marks: &[Break]) -> Vec<Break> {
         letter(before) && letter(behind) && ours
     };
     let known = |at: &usize| marks.binary_search_by_key(at, |place| place.at).is_err();
-    borders.filter(between_letters).filter(known).map(|at| Break { at, strength: Strength::Word }).collect()
+    let graded = |at| {
+        let (before, behind) = text.split_at_checked(at).unwrap_or_default();
+        // The dictionary knows few numbers: 九百九十九 is one, and so is 三点五.
+        let number =
+            before.chars().next_back().is_some_and(counts) && behind.chars().next().is_some_and(counts);
+        Break { at, strength: if number { Strength::Quoted } else { Strength::Word } }
+    };
+    borders.filter(between_letters).filter(known).map(graded).collect()
+}
+
+/// Whether numbers are written with it.
+fn counts(c: char) -> bool {
+    c.is_numeric()
+        || matches!(
+            c,
+            '零' | '〇'
+                | '一'
+                | '二'
+                | '两'
+                | '三'
+                | '四'
+                | '五'
+                | '六'
+                | '七'
+                | '八'
+                | '九'
+                | '十'
+                | '百'
+                | '千'
+                | '万'
+                | '亿'
+                | '点'
+        )
 }
 
 fn has_no_spaces(c: char) -> bool {

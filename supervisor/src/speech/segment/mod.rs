@@ -13,6 +13,7 @@ mod tests;
 
 use breaks::{Break, Strength};
 
+pub(super) use breaks::{Rest, rest_after};
 pub use length::estimated_ms;
 
 /// How long segments may be, in milliseconds of speech at the usual rate.

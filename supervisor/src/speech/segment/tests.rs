@@ -59,6 +59,7 @@ fn nothing_that_belongs_together_is_torn_apart() {
         ("“Stop! Now!”", "Then somebody behind us shouted “Stop! Now!” and we all stood still at once."),
         ("99.5", "这件衣服的价格现在是99.5元左右，比上个星期又贵了一点，不过还是值得买。"),
         ("《三国演义》", "我小时候最喜欢看的一本书就是《三国演义》，后来又看了很多别的书。"),
+        ("九百九十九", "这台电脑的价格是九百九十九美元，比上个月便宜多了，不过还是不值得现在就买。"),
         ("100 000", "The whole town has some 100 000 people in it now, and more are coming every year."),
     ] {
         let pieces = pieces(text);

@@ -28,8 +28,8 @@ _FIRST_HAN, _LAST_HAN = "\u4e00", "\u9fa5"
 _WIDE = str.maketrans("０１２３４５６７８９％＋－＝．／＄～〜−〇", "0123456789%+-=./$~~-零")
 
 # A clause as the model speaks it has about 0.05 s of silence before it and 0.1 s behind it; these come on
-# top.
-_ENUMERATION, _COMMA, _FULL_STOP = 0.05, 0.15, 0.3
+# top. A full stop comes to 0.3 to 0.4 s with them, as long as the supervisor rests between two segments.
+_ENUMERATION, _COMMA, _FULL_STOP = 0.05, 0.15, 0.2
 _PAUSES = {
     "、": _ENUMERATION,
     **dict.fromkeys("，,；;：:—（）()…", _COMMA),
