@@ -3,7 +3,7 @@
 //! Knowledge flows one way; a module uses only those to its left:
 //!
 //! ```text
-//! package, config ← voices, speech, environments, metrics ← pools ← schedule ← stream ← surface ← app ← main
+//! package, config ← voices, speech, environments, metrics ← cache, pools ← schedule ← stream ← surface ← app ← main
 //! ```
 //!
 //! - [`config`]: the file, typed, or every problem in it;
@@ -11,6 +11,7 @@
 //! - [`environments`]: each engine's Python environment, built when its lock changes;
 //! - [`speech`]: text → segments, audio → stream, no HTTP and no worker;
 //! - [`voices`]: which engine speaks which stretch of a text;
+//! - [`cache`]: finished audio, kept to answer the same request again;
 //! - [`pools`]: configuration → workers;
 //! - [`schedule`]: who may speak next;
 //! - [`stream`]: one utterance's audio in order, measured;
@@ -21,6 +22,7 @@
 
 pub mod app;
 pub mod bench;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod environments;

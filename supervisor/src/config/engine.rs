@@ -32,6 +32,9 @@ pub struct Engine {
     pub memory_mb: Option<u64>,
     /// How long a worker may make no progress on a segment, in seconds.
     pub stall_s: u32,
+    /// Whether its audio may be kept to answer the same request again. Unset: only if the engine says that it
+    /// gives the same samples each time; true: even though they differ from run to run; false: never.
+    pub cache: Option<bool>,
     /// What the engine adds of its own.
     pub settings: Map<String, Value>,
 }
@@ -59,6 +62,7 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
         nice: table.integer("nice", -20..20).and_then(|nice| nice.try_into().ok()).unwrap_or(0),
         memory_mb: table.integer("memory_mb", 64..1 << 30).and_then(|mb| mb.try_into().ok()),
         stall_s: table.count("stall_s", 1, 3600, 30),
+        cache: table.choice("cache"),
         settings: Map::new(),
     };
     Engine {

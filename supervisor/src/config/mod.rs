@@ -1,6 +1,7 @@
 //! The configuration: the file as written ([`raw`]) becomes typed values ([`Config`]), or every problem in it
 //! is told at once, with its file, line and key, before anything is bound.
 
+mod cache;
 mod engine;
 mod locate;
 mod raw;
@@ -10,6 +11,7 @@ mod voice;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
+pub use cache::Cache;
 pub use engine::Engine;
 pub use locate::{Overrides, load};
 pub use server::{Limits, Server};
@@ -27,6 +29,8 @@ pub struct Config {
     pub server: Server,
     /// What a request may ask for.
     pub limits: Limits,
+    /// Finished audio that is kept.
+    pub cache: Cache,
     /// The voice for each language that is used when a request names none.
     pub default_voices: BTreeMap<String, String>,
     /// Every engine in the file, by name.

@@ -100,7 +100,12 @@ impl<'t> Table<'t> {
     }
 
     pub(super) fn boolean(&self, key: &str, default: bool) -> bool {
-        self.typed(key, "true or false", DeValue::as_bool).map_or(default, |found| found.value)
+        self.choice(key).unwrap_or(default)
+    }
+
+    /// Yes, no, or left open.
+    pub(super) fn choice(&self, key: &str) -> Option<bool> {
+        self.typed(key, "true or false", DeValue::as_bool).map(|found| found.value)
     }
 
     pub(super) fn integer(&self, key: &str, range: Range<i64>) -> Option<i64> {

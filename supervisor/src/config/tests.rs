@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::{Config, DEFAULT, Overrides, Problems, validate};
+use super::{Cache, Config, DEFAULT, Overrides, Problems, validate};
 
 fn read(source: &str) -> Result<Config, Problems> {
     let overrides = Overrides { state_dir: Some("/state".into()), ..Overrides::default() };
@@ -127,4 +127,38 @@ fn numbers_out_of_range_are_refused() {
     let told = problems("[engines.tone]\nenabled = true\nreplicas = 0\n[limits]\npatience_s = 1e3\n");
     assert!(told[0].contains("from 1 to 256, not 0"), "{told:?}");
     assert!(told[1].contains("limits.patience_s: must be a whole number"), "{told:?}");
+}
+
+#[test]
+fn the_cache_is_on_in_memory_and_off_on_the_disk_unless_said_otherwise() {
+    let engine = "[engines.tone]\nenabled = true\n";
+    let cache = read(engine).unwrap().cache;
+    assert_eq!(cache, Cache { memory_mb: 64, disk_mb: 0, directory: None });
+    let written = "[cache]\nmemory_mb = 0\ndisk_mb = 500\ndirectory = \"kept\"\n";
+    let cache = read(&format!("{written}{engine}")).unwrap().cache;
+    assert_eq!(cache, Cache { memory_mb: 0, disk_mb: 500, directory: Some("/etc/here/kept".into()) });
+}
+
+#[test]
+fn mistakes_about_the_cache_are_told() {
+    let told = problems(
+        "[cache]\nmemory_mb = -1\ndisk_gb = 5\ndirectory = 5\n[engines.tone]\nenabled = true\ncache = \"yes\"\n",
+    );
+    let expected = [
+        "line 2: cache.memory_mb: must be a whole number from 0 to 1048576, not -1",
+        "line 3: cache.disk_gb: is not a key here; known are directory, disk_mb, memory_mb",
+        "line 4: cache.directory: must be a string, not 5",
+        "line 7: engines.tone.cache: must be true or false, not \"yes\"",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn an_engine_may_leave_open_whether_its_audio_is_kept() {
+    for (written, expected) in [("", None), ("cache = true\n", Some(true)), ("cache = false\n", Some(false))]
+    {
+        let config = read(&format!("[engines.tone]\nenabled = true\n{written}")).unwrap();
+        assert_eq!(config.engines["tone"].cache, expected);
+        assert!(config.engines["tone"].settings.is_empty(), "{written}");
+    }
 }

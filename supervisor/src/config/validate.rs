@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::{
     Config, Problems, Route,
+    cache::cache,
     engine::engine,
     locate::Overrides,
     raw::{Notes, Table},
@@ -42,6 +43,7 @@ fn read(
     let root = Table::root(document.get_ref(), notes);
     let server = server(&root.table("server"), notes, overrides, base);
     let limits = limits(&root.table("limits"));
+    let cache = cache(&root.table("cache"), base);
 
     let mut engines = BTreeMap::new();
     for (name, table) in root.table("engines").tables() {
@@ -78,5 +80,5 @@ fn read(
     }
     defaults.finish();
     root.finish();
-    Config { file: None, server, limits, default_voices, engines, voices }
+    Config { file: None, server, limits, cache, default_voices, engines, voices }
 }

@@ -77,3 +77,25 @@ impl RejectReason {
         }
     }
 }
+
+/// Where finished audio is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheTier {
+    /// In memory.
+    Memory,
+    /// On the disk.
+    Disk,
+}
+
+impl CacheTier {
+    /// Every tier.
+    pub const ALL: [Self; 2] = [Self::Memory, Self::Disk];
+
+    /// As in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+        }
+    }
+}

@@ -5,11 +5,11 @@ mod labels;
 mod observe;
 
 use prometheus::{
-    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
-    Registry, TextEncoder, core::Collector,
+    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-pub use labels::{Outcome, RejectReason, Surface};
+pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 
 use crate::speech::Priority;
 pub use observe::worker as observe_worker;
@@ -46,6 +46,16 @@ pub struct Metrics {
     pub worker_device_memory: IntGaugeVec,
     /// Compilations and captures of a worker after it was ready.
     pub worker_recompiles: IntCounterVec,
+    /// Recordings found, by tier.
+    pub cache_hits: IntCounterVec,
+    /// Recordings asked for and found in no tier.
+    pub cache_misses: IntCounter,
+    /// Room that recordings take, by tier.
+    pub cache_bytes: IntGaugeVec,
+    /// Recordings kept, by tier.
+    pub cache_entries: IntGaugeVec,
+    /// Recordings that had to make room for others, by tier.
+    pub cache_evictions: IntCounterVec,
     /// Whether the server answers new requests.
     pub up: Gauge,
 }
@@ -81,6 +91,8 @@ impl Metrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
         let accepting = "1 while new requests are accepted, 0 during a drain";
         let up = register(&registry, Gauge::new("ishowtts_accepting", accepting)?)?;
+        let asked = "Recordings asked of the cache and found in no tier";
+        let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", asked)?)?;
         let worker = ["engine", "replica"];
         let metrics = Self {
             elapsed_ms: histogram(
@@ -137,17 +149,37 @@ impl Metrics {
                 "Compilations and captures of a worker after it was ready",
                 &worker,
             )?,
+            cache_hits: counter("ishowtts_cache_hits_total", "Recordings found in the cache", &["tier"])?,
+            cache_misses,
+            cache_bytes: gauge("ishowtts_cache_bytes", "Room that cached recordings take", &["tier"])?,
+            cache_entries: gauge("ishowtts_cache_entries", "Recordings in the cache", &["tier"])?,
+            cache_evictions: counter(
+                "ishowtts_cache_evictions_total",
+                "Cached recordings that had to make room for others",
+                &["tier"],
+            )?,
             up,
             registry,
         };
-        // A series that is there from the start can be alerted on before its first event.
+        metrics.begin();
+        Ok(metrics)
+    }
+
+    /// A series that is there from the start can be alerted on before its first event.
+    fn begin(&self) {
         for class in Priority::ALL {
-            metrics.queue_segments.with_label_values(&[class.label()]).set(0);
+            self.queue_segments.with_label_values(&[class.label()]).set(0);
         }
         for reason in RejectReason::ALL {
-            metrics.rejected.with_label_values(&[reason.label()]);
+            self.rejected.with_label_values(&[reason.label()]);
         }
-        Ok(metrics)
+        for tier in CacheTier::ALL {
+            let tier = [tier.label()];
+            self.cache_hits.with_label_values(&tier);
+            self.cache_bytes.with_label_values(&tier).set(0);
+            self.cache_entries.with_label_values(&tier).set(0);
+            self.cache_evictions.with_label_values(&tier);
+        }
     }
 
     /// The text that Prometheus scrapes, and its media type.
