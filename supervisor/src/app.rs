@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use crate::{
+    cache::Cache,
     config::Config,
     environments::{Environments, Progress},
     metrics::Metrics,
@@ -33,6 +34,7 @@ use crate::{
     pools::{Places, Pools},
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
+    stream::Studio,
     surface::{self, AppState, Shared},
     systemd,
     voices::VoiceBook,
@@ -48,8 +50,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Workers, and the way to them.
 #[derive(Debug)]
 pub struct Running {
-    /// Who may speak next.
-    pub scheduler: Arc<Scheduler>,
+    /// Where utterances become streams.
+    pub studio: Arc<Studio>,
     /// All families.
     pub metrics: Arc<Metrics>,
     pools: Arc<Pools>,
@@ -98,9 +100,9 @@ impl Running {
         let pools = Arc::new(Pools::start(config, &places, &launcher, unavailable));
         let metrics = Arc::new(Metrics::new()?);
         metrics.up.set(1.0);
-        let limit = config.limits.max_requests;
-        let scheduler = Scheduler::start(Arc::clone(&pools), limit, Arc::clone(&metrics));
-        Ok(Self { scheduler, metrics, pools, _runtime: runtime })
+        let cache = Cache::open(&config.cache, &config.server.state_dir, Arc::clone(&metrics)).await;
+        let studio = Studio::new(Scheduler::start(Arc::clone(&pools), config), cache, config);
+        Ok(Self { studio, metrics, pools, _runtime: runtime })
     }
 
     /// Ends the workers and waits until they are gone.
@@ -156,7 +158,7 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         .map(|(name, _)| name.clone())
         .collect();
     let state = AppState::new(Shared {
-        scheduler: Arc::clone(&running.scheduler),
+        studio: Arc::clone(&running.studio),
         voices: VoiceBook::new(&config),
         metrics: Arc::clone(&running.metrics),
         limits: config.limits.clone(),
@@ -190,20 +192,24 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         }
     };
 
-    tracing::info!(signal, in_flight = running.scheduler.in_flight(), "Draining");
+    let scheduler = running.studio.scheduler();
+    tracing::info!(signal, in_flight = scheduler.in_flight(), "Draining");
     systemd::stopping();
-    running.scheduler.drain();
+    scheduler.drain();
+    running.metrics.up.set(0.0);
     tokio::select! {
-        () = running.scheduler.drained() => tracing::info!("Drained: every request was answered"),
+        () = scheduler.drained() => tracing::info!("Drained: every request was answered"),
         () = sleep(config.server.grace) => {
-            tracing::warn!(in_flight = running.scheduler.in_flight(), "The grace time is over");
+            tracing::warn!(in_flight = scheduler.in_flight(), "The grace time is over");
         }
         signal = signals.next() => tracing::warn!(signal, "Told again: not waiting any longer"),
     }
     // Whoever is still waiting or being spoken for is told, before the connections close.
-    running.scheduler.turn_away();
+    scheduler.turn_away();
     running.stop().await;
     http.close().await;
+    // What is not on the disk by then is made again some day.
+    drop(timeout(GOODBYE, running.studio.cache().written()).await);
     tracing::info!("Stopped");
     Ok(())
 }

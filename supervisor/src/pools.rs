@@ -2,14 +2,18 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use ishowtts_workers::{
-    ChangeHook, ExecLimits, Patience, Pool, VoiceSample, WorkerSpec, process::Launch, protocol::Ready,
+    Change, ChangeHook, ExecLimits, Patience, Pool, VoiceSample, WorkerSpec, process::Launch, protocol::Ready,
 };
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Engine};
 
@@ -40,6 +44,7 @@ pub struct Pools {
     unavailable: BTreeMap<String, String>,
     /// Every engine that the configuration names.
     engines: Vec<String>,
+    identities: BTreeMap<String, String>,
     changed: ChangeHook,
 }
 
@@ -60,7 +65,15 @@ impl Pools {
             Some((name.clone(), pool))
         });
         let by_engine = enabled.collect();
-        Self { by_engine, unavailable, engines: config.engines.keys().cloned().collect(), changed }
+        let engines = config.engines.iter();
+        let identities = engines.map(|(name, engine)| (name.clone(), identity(config, name, engine, places)));
+        Self {
+            identities: identities.collect(),
+            by_engine,
+            unavailable,
+            engines: config.engines.keys().cloned().collect(),
+            changed,
+        }
     }
 
     /// The pool of an engine, if it is enabled.
@@ -71,6 +84,12 @@ impl Pools {
     /// Names of all engines in the configuration.
     pub fn engines(&self) -> &[String] {
         &self.engines
+    }
+
+    /// Everything about an engine that decides how it speaks, besides what a request asks for: code, packages,
+    /// settings and recordings to imitate.
+    pub fn identity(&self, engine: &str) -> Option<&str> {
+        self.identities.get(engine).map(String::as_str)
     }
 
     /// Every pool.
@@ -101,8 +120,8 @@ impl Pools {
         Some(last.unwrap_or_else(|| "its workers do not start".into()))
     }
 
-    /// Has `callback` called whenever a worker becomes free or its life changes.
-    pub fn on_change(&self, callback: impl Fn() + Send + Sync + 'static) {
+    /// Has `callback` called whenever a worker begins or ceases to take orders.
+    pub fn on_change(&self, callback: impl Fn(Change<'_>) + Send + Sync + 'static) {
         self.changed.set(callback);
     }
 
@@ -115,6 +134,25 @@ impl Pools {
     pub async fn stop(&self) {
         futures_util::future::join_all(self.by_engine.values().map(Pool::stop)).await;
     }
+}
+
+fn identity(config: &Config, name: &str, engine: &Engine, places: &Places) -> String {
+    // Both are named after what they hold.
+    let code = places.code.file_name().unwrap_or_default().to_string_lossy();
+    let packages = places.interpreters.get(name).map(|python| python.to_string_lossy()).unwrap_or_default();
+    let mut hash = Sha256::new();
+    for voice in
+        config.voices.values().filter(|voice| voice.routes.values().any(|route| route.engine == name))
+    {
+        if let Some(clone) = &voice.clone {
+            hash.update(&clone.transcript);
+            // A recording that cannot be read fails its worker, which says so.
+            hash.update(fs::read(&clone.reference).unwrap_or_default());
+        }
+    }
+    let settings = Value::Object(engine.settings.clone());
+    let voices = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("{code} {packages} {settings} {} {} {voices}", engine.device, engine.threads)
 }
 
 fn spec(

@@ -1,25 +1,37 @@
-//! A call-back for whoever waits for workers, set once.
+//! A call-back for whoever schedules over workers, set once.
 
 use std::{
     fmt,
     sync::{Arc, OnceLock},
 };
 
-type Callback = Box<dyn Fn() + Send + Sync>;
+/// What has changed about a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change<'c> {
+    /// Its engine.
+    pub engine: &'c str,
+    /// Which of the engine's workers it is.
+    pub worker: usize,
+    /// Whether it takes orders now.
+    pub is_ready: bool,
+}
 
-/// Called whenever a worker becomes free or its life changes, on the task where that happens: it must be quick.
+type Callback = Box<dyn Fn(Change<'_>) + Send + Sync>;
+
+/// Called whenever a worker begins or ceases to take orders, and when a life of it has ended, on the task where that
+/// happens: it must be quick.
 #[derive(Clone, Default)]
 pub struct ChangeHook(Arc<OnceLock<Callback>>);
 
 impl ChangeHook {
     /// Sets what is called from now on; a second time changes nothing.
-    pub fn set(&self, callback: impl Fn() + Send + Sync + 'static) {
+    pub fn set(&self, callback: impl Fn(Change<'_>) + Send + Sync + 'static) {
         self.0.get_or_init(|| Box::new(callback));
     }
 
-    pub(crate) fn call(&self) {
+    pub(crate) fn call(&self, change: Change<'_>) {
         if let Some(callback) = self.0.get() {
-            callback();
+            callback(change);
         }
     }
 }

@@ -20,8 +20,8 @@ mod synthesis;
 mod worker;
 
 pub use error::WorkerError;
-pub use hook::ChangeHook;
-pub use pool::{Lease, Pool};
+pub use hook::{Change, ChangeHook};
+pub use pool::{Lease, OnEnd, Pool, Task};
 pub use spec::{ExecLimits, Patience, VoiceSample, WorkerSpec};
 pub use synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary};
 pub use worker::{Worker, WorkerStatus};

@@ -12,12 +12,12 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    hook::ChangeHook,
+    hook::{Change, ChangeHook},
     lifecycle::{Command, Order, State},
     process::Launch,
     protocol::Ready,
     spec::WorkerSpec,
-    synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest},
+    synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary},
     worker::{Worker, WorkerStatus},
 };
 
@@ -32,14 +32,14 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts a worker for each spec. `changed` is called whenever a worker becomes free or its life changes.
+    /// Starts a worker for each spec. `changed` is called whenever one begins or ceases to take orders.
     pub fn start(
         engine: &str,
         specs: Vec<WorkerSpec>,
         launcher: &Arc<dyn Launch>,
         changed: ChangeHook,
     ) -> Self {
-        let idle = Arc::new(Idle { seats: Mutex::default(), changed });
+        let idle = Arc::new(Idle { engine: engine.to_owned(), seats: Mutex::default(), changed });
         let spawn = |(index, spec)| Worker::spawn(spec, Arc::clone(launcher), Arc::clone(&idle), index);
         let workers: Vec<_> = specs.into_iter().enumerate().map(spawn).collect();
         Self { engine: engine.to_owned(), workers, idle }
@@ -50,9 +50,14 @@ impl Pool {
         &self.engine
     }
 
-    /// Takes a warm worker that nobody uses, if there is one.
-    pub fn try_lease(&self) -> Option<Lease> {
-        Some(Lease { permit: self.idle.take()?, idle: Arc::clone(&self.idle) })
+    /// Takes a worker, if it is warm and nobody uses it.
+    pub fn lease(&self, worker: usize) -> Option<Lease> {
+        Some(Lease { permit: self.idle.take(worker)?, idle: Arc::clone(&self.idle) })
+    }
+
+    /// How many workers there are.
+    pub fn size(&self) -> usize {
+        self.workers.len()
     }
 
     /// Each worker's name and present status.
@@ -121,20 +126,80 @@ impl Lease {
         &self.permit.ready
     }
 
-    /// Spends the lease on one synthesis.
-    pub fn synthesize(self, request: SynthesisRequest) -> Synthesis {
-        let id = SynthesisId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
-        let (events, receiver) = mpsc::unbounded_channel();
+    /// Spends the lease on syntheses in one launch; it returns when the last of them has ended.
+    pub fn synthesize(self, tasks: Vec<Task>) -> Vec<Synthesis> {
         let (life, mailbox) = (self.permit.life, self.permit.mailbox.clone());
-        let order = Order { id, request, life, events, lease: self };
-        if let Err(refused) = mailbox.try_send(Command::Synthesize(Box::new(order)))
-            && let Command::Synthesize(order) = refused.into_inner()
+        let lease = Arc::new(self);
+        let mut orders = Vec::with_capacity(tasks.len());
+        let begin = |Task { request, on_end }| {
+            let id = SynthesisId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
+            let (events, receiver) = mpsc::unbounded_channel();
+            let lease = Some(Arc::clone(&lease));
+            orders.push(Order { id, request, life, ending: Ending { events, on_end: Some(on_end), lease } });
+            Synthesis::new(id, receiver, mailbox.clone())
+        };
+        let syntheses = tasks.into_iter().map(begin).collect();
+        drop(lease);
+        if let Err(refused) = mailbox.try_send(Command::Synthesize(orders))
+            && let Command::Synthesize(orders) = refused.into_inner()
         {
-            let reason = "it takes no orders".into();
-            // The receiver is still in our hands.
-            drop(order.events.send(SynthesisEvent::Failed(Failure::WorkerLost { reason })));
+            for order in orders {
+                let reason = "it takes no orders".into();
+                order.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason }));
+            }
         }
-        Synthesis::new(id, receiver, mailbox)
+        syntheses
+    }
+}
+
+/// What a worker is to speak, and who is told when it is over.
+pub struct Task {
+    /// The segment.
+    pub request: SynthesisRequest,
+    /// Called once, whatever happens, when the synthesis has ended and its lease has returned.
+    pub on_end: OnEnd,
+}
+
+/// Told how a synthesis went, if it was finished. Called on the worker's task: it must be quick.
+pub type OnEnd = Box<dyn FnOnce(Option<&SynthesisSummary>) + Send>;
+
+/// The end of a synthesis, which comes exactly once: when it is told, or else when this is dropped.
+pub(crate) struct Ending {
+    events: mpsc::UnboundedSender<SynthesisEvent>,
+    on_end: Option<OnEnd>,
+    lease: Option<Arc<Lease>>,
+}
+
+impl Ending {
+    /// Passes an event on that is not the last one. False if nobody listens any more.
+    pub(crate) fn pass_on(&self, event: SynthesisEvent) -> bool {
+        self.events.send(event).is_ok()
+    }
+
+    /// The last event.
+    pub(crate) fn end(mut self, event: SynthesisEvent) {
+        self.over(event);
+    }
+
+    fn over(&mut self, event: SynthesisEvent) {
+        let Some(on_end) = self.on_end.take() else { return };
+        let summary = if let SynthesisEvent::Done(summary) = &event { Some(summary.clone()) } else { None };
+        // Nobody may be listening any more; the lease returns all the same.
+        drop(self.events.send(event));
+        self.lease = None;
+        on_end(summary.as_ref());
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.over(SynthesisEvent::Failed(Failure::WorkerLost { reason: "its task ended".into() }));
+    }
+}
+
+impl fmt::Debug for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ending").finish_non_exhaustive()
     }
 }
 
@@ -162,6 +227,7 @@ struct Permit {
 /// The permits of a pool that nobody holds.
 #[derive(Debug)]
 pub(crate) struct Idle {
+    engine: String,
     seats: Mutex<Seats>,
     changed: ChangeHook,
 }
@@ -188,9 +254,10 @@ impl Idle {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<Permit> {
+    fn take(&self, worker: usize) -> Option<Permit> {
         let mut seats = self.lock();
-        let permit = seats.permits.pop_front()?;
+        let at = seats.permits.iter().position(|permit| permit.index == worker)?;
+        let permit = seats.permits.remove(at)?;
         if let Some(worker) = seats.workers.get_mut(permit.index) {
             worker.held += 1;
         }
@@ -211,12 +278,14 @@ impl Idle {
             seats.permits.push_back(permit.clone());
         }
         drop(seats);
-        if !draining {
-            self.changed.call();
-        } else if held == 0 {
+        if draining && held == 0 {
             // A worker that is behind with its commands looks again after each of them.
             drop(permit.mailbox.try_send(Command::Drained));
         }
+    }
+
+    fn tell(&self, worker: usize, is_ready: bool) {
+        self.changed.call(Change { engine: &self.engine, worker, is_ready });
     }
 
     pub(crate) fn seat(self: Arc<Self>, index: usize, mailbox: mpsc::WeakSender<Command>) -> Seat {
@@ -247,12 +316,12 @@ impl Seat {
         }
         seats.permits.push_back(Permit { index: self.index, life, ready, mailbox });
         drop(seats);
-        self.idle.changed.call();
+        self.idle.tell(self.index, true);
     }
 
-    /// Tells whoever waits for workers that something about this one is different.
+    /// Tells whoever waits for workers that a life of this one has ended.
     pub(crate) fn tell(&self) {
-        self.idle.changed.call();
+        self.idle.tell(self.index, false);
     }
 
     /// Takes no further orders in this life. True if none is being worked on or on its way; else the task is told
@@ -260,10 +329,15 @@ impl Seat {
     pub(crate) fn drain(&self) -> bool {
         let mut seats = self.idle.lock();
         seats.permits.retain(|permit| permit.index != self.index);
-        seats.workers.get_mut(self.index).is_none_or(|worker| {
+        let is_idle = seats.workers.get_mut(self.index).is_none_or(|worker| {
             worker.draining = true;
             worker.held == 0
-        })
+        });
+        drop(seats);
+        if is_idle {
+            self.idle.tell(self.index, false);
+        }
+        is_idle
     }
 
     /// Its life is over.
@@ -274,6 +348,6 @@ impl Seat {
         }
         seats.permits.retain(|permit| permit.index != self.index);
         drop(seats);
-        self.idle.changed.call();
+        self.idle.tell(self.index, false);
     }
 }

@@ -16,8 +16,9 @@ use crate::{
     app::Running,
     config::Config,
     metrics::Surface,
-    speech::{Encoder, Format, Priority, Utterance},
-    stream::{Account, Stream, milliseconds},
+    schedule::Delivery,
+    speech::{ClientId, Encoder, Format, Priority, Utterance},
+    stream::{Account, milliseconds},
     voices::VoiceBook,
 };
 
@@ -158,8 +159,12 @@ async fn alone(
         priority: Priority::Interactive,
         deadline: None,
         skipped: cast.skipped,
+        client: ClientId::local("say"),
+        is_fresh: true,
     };
     let needed: Vec<String> = utterance.engines().into_iter().map(str::to_owned).collect();
+    // Nobody asks a second time, and a server may be using the folder.
+    (config.cache.memory_mb, config.cache.disk_mb) = (0, 0);
     for (name, engine) in &mut config.engines {
         engine.enabled &= needed.contains(name);
         engine.replicas = 1;
@@ -179,7 +184,7 @@ async fn speak(running: &Running, utterance: Utterance) -> Result<(Vec<Bytes>, S
     let patience = std::time::Duration::from_hours(1);
     let format = utterance.format;
     let account = Account::open(Arc::clone(&running.metrics), Surface::Cli, "say".into());
-    let stream = Stream::open(&running.scheduler, utterance, patience, account).await?;
+    let stream = running.studio.open(utterance, Delivery::Whole, patience, account).await?;
     let mut encoder = Encoder::new(format, stream.sample_rate())?;
     let spoken = stream.whole(&mut encoder).await?;
     let told = format!("{} ms of audio, RTF {:.3}", milliseconds(spoken.report.audio), spoken.report.rtf());

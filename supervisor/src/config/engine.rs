@@ -71,7 +71,7 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
     }
 }
 
-fn is_device(name: &str) -> bool {
+pub(super) fn is_device(name: &str) -> bool {
     let numbered = name.strip_prefix("cuda:").is_some_and(|number| number.parse::<u8>().is_ok());
     numbered || name == "cpu" || name == "none"
 }

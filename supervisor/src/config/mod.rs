@@ -2,6 +2,7 @@
 //! is told at once, with its file, line and key, before anything is bound.
 
 mod cache;
+mod device;
 mod engine;
 mod locate;
 mod raw;
@@ -12,6 +13,7 @@ mod voice;
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 pub use cache::Cache;
+pub use device::Device;
 pub use engine::Engine;
 pub use locate::{Overrides, load};
 pub use server::{Limits, Server};
@@ -33,6 +35,8 @@ pub struct Config {
     pub cache: Cache,
     /// The voice for each language that is used when a request names none.
     pub default_voices: BTreeMap<String, String>,
+    /// Devices that the file says something of, by name.
+    pub devices: BTreeMap<String, Device>,
     /// Every engine in the file, by name.
     pub engines: BTreeMap<String, Engine>,
     /// Every voice in the file, by name.

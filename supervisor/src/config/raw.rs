@@ -121,6 +121,13 @@ impl<'t> Table<'t> {
         number.and_then(|number| u32::try_from(number).ok()).unwrap_or(default)
     }
 
+    /// A share of something, from 0 to `most`.
+    pub(super) fn fraction(&self, key: &str, most: f64) -> Option<f64> {
+        let expected = format!("a number from 0 to {most}");
+        let read = |value: &DeValue<'_>| json(value).as_f64().filter(|share| (0.0..=most).contains(share));
+        self.typed(key, &expected, read).map(|found| found.value)
+    }
+
     pub(super) fn integers(&self, key: &str) -> Vec<usize> {
         let read = |value: &DeValue<'_>| {
             let numbers = value.as_array()?.iter().map(|item| json(item.get_ref()).as_u64()?.try_into().ok());

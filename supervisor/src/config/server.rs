@@ -29,7 +29,7 @@ pub struct Server {
 }
 
 /// What a request may ask for, and how long it may wait.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Longest text, in characters.
     pub max_text_chars: usize,
@@ -41,6 +41,12 @@ pub struct Limits {
     pub patience: Duration,
     /// Longest time for a request's body to arrive.
     pub body_timeout: Duration,
+    /// Most audio that is made ahead of a listener.
+    pub stream_buffer: Duration,
+    /// Most audio that is held for all listeners, in MiB.
+    pub max_audio_mb: u32,
+    /// Share of all capacity that batch work has, from 0 to 0.9.
+    pub batch_share: f64,
 }
 
 pub(super) fn server(table: &Table<'_>, notes: &Notes<'_>, overrides: &Overrides, base: &Path) -> Server {
@@ -101,6 +107,9 @@ pub(super) fn limits(table: &Table<'_>) -> Limits {
         max_requests: size("max_requests", 1, 100_000, 256).unwrap_or(256),
         patience: Duration::from_secs(table.count("patience_s", 1, 3600, 30).into()),
         body_timeout: Duration::from_secs(table.count("body_timeout_s", 1, 3600, 10).into()),
+        stream_buffer: Duration::from_secs(table.count("stream_buffer_s", 1, 3600, 20).into()),
+        max_audio_mb: table.count("max_audio_mb", 1, 1 << 20, 256),
+        batch_share: table.fraction("batch_share", 0.9).unwrap_or(0.0),
     };
     table.finish();
     limits

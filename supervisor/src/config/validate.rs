@@ -10,7 +10,8 @@ use toml::de::DeTable;
 use super::{
     Config, Problems, Route,
     cache::cache,
-    engine::engine,
+    device::device,
+    engine::{engine, is_device},
     locate::Overrides,
     raw::{Notes, Table},
     server::{limits, server},
@@ -45,6 +46,13 @@ fn read(
     let limits = limits(&root.table("limits"));
     let cache = cache(&root.table("cache"), base);
 
+    let mut devices = BTreeMap::new();
+    for (name, table) in root.table("devices").tables() {
+        if !is_device(&name.value) || name.value == "none" {
+            name.problem(notes, "must be cpu or cuda:N");
+        }
+        devices.insert(name.value, device(&table));
+    }
     let mut engines = BTreeMap::new();
     for (name, table) in root.table("engines").tables() {
         let known = package::engines();
@@ -80,5 +88,5 @@ fn read(
     }
     defaults.finish();
     root.finish();
-    Config { file: None, server, limits, cache, default_voices, engines, voices }
+    Config { file: None, server, limits, devices, cache, default_voices, engines, voices }
 }

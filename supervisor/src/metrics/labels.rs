@@ -53,8 +53,16 @@ impl Outcome {
 /// Why a request was refused before any work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RejectReason {
-    /// Too many requests at once.
+    /// It could not have been served in time.
     Capacity,
+    /// It would have taken the place of somebody who was told to come back.
+    Fairness,
+    /// Too much audio was held.
+    Memory,
+    /// No machine could have met its deadline.
+    DeadlineTooShort,
+    /// Its engine is too slow to stream.
+    TooSlow,
     /// The engine was given up.
     EngineFailed,
     /// The engine is switched off.
@@ -65,12 +73,25 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::Capacity, Self::EngineFailed, Self::EngineDisabled, Self::Draining];
+    pub const ALL: [Self; 8] = [
+        Self::Capacity,
+        Self::Fairness,
+        Self::Memory,
+        Self::DeadlineTooShort,
+        Self::TooSlow,
+        Self::EngineFailed,
+        Self::EngineDisabled,
+        Self::Draining,
+    ];
 
     /// As in metrics.
     pub fn label(self) -> &'static str {
         match self {
             Self::Capacity => "capacity",
+            Self::Fairness => "fairness",
+            Self::Memory => "memory",
+            Self::DeadlineTooShort => "deadline_too_short",
+            Self::TooSlow => "too_slow_to_stream",
             Self::EngineFailed => "engine_failed",
             Self::EngineDisabled => "engine_disabled",
             Self::Draining => "draining",

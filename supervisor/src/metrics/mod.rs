@@ -14,6 +14,9 @@ pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 use crate::speech::Priority;
 pub use observe::worker as observe_worker;
 
+const LOAD_HELP: &str =
+    "Work a second that is needed to have all audio in time, over what can be done, by device";
+
 /// The families.
 #[derive(Debug)]
 pub struct Metrics {
@@ -36,6 +39,8 @@ pub struct Metrics {
     pub rejected: IntCounterVec,
     /// Segments waiting for a worker, by class.
     pub queue_segments: IntGaugeVec,
+    /// Demand over capacity, by device.
+    pub load: GaugeVec,
     /// 1 for the state that a worker is in, 0 for the others.
     pub worker_state: IntGaugeVec,
     /// Ends of workers' lives, by reason.
@@ -128,6 +133,7 @@ impl Metrics {
                 &["reason"],
             )?,
             queue_segments: gauge("ishowtts_queue_segments", "Segments waiting for a worker", &["class"])?,
+            load: register(&registry, GaugeVec::new(Opts::new("ishowtts_load", LOAD_HELP), &["device"])?)?,
             worker_state: gauge(
                 "ishowtts_worker_state",
                 "1 for the state that a worker is in",

@@ -1,49 +1,111 @@
-//! A segment's place in the queue, and its audio once it is its turn.
+//! A stream's place at the scheduler, and the audio of its segments once it is their turn.
 
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ishowtts_workers::{Synthesis, SynthesisEvent};
 use tokio::sync::oneshot;
 
-use super::Refusal;
+use super::{Refusal, Scheduler, plan::StreamId};
 
 /// It is a segment's turn.
 #[derive(Debug)]
 pub struct Granted {
     /// What the worker sends.
     pub synthesis: Synthesis,
-    /// Its sample rate.
-    pub sample_rate: u32,
-    /// How long the segment waited.
+    /// How long the segment waited, from the moment that its stream was let in.
     pub waited: Duration,
 }
 
-/// A submitted segment. Dropping it takes the segment back.
+/// One segment's turn, to come or refused.
+pub(super) type Grant = oneshot::Sender<Result<Granted, Refusal>>;
+
+/// What a stream that was let in gets: a listener's ear, and the tickets of its segments.
 #[derive(Debug)]
-pub struct Ticket {
-    grant: Option<oneshot::Receiver<Result<Granted, Refusal>>>,
-    synthesis: Option<Synthesis>,
+pub struct Place {
+    /// The first listener.
+    pub ear: Ear,
+    /// The segments, in order.
+    pub tickets: Tickets,
+    /// When its audio is promised: the first of it if it is live, else all of it.
+    pub promised: Instant,
+    /// Its audio is held back until then, since its engine is slower than speech.
+    pub starts: Option<Instant>,
 }
 
-impl Ticket {
-    pub(super) fn new(grant: oneshot::Receiver<Result<Granted, Refusal>>) -> Self {
-        Self { grant: Some(grant), synthesis: None }
+/// A listener to a stream. Dropping it tells that it has gone; with the last one the stream goes.
+pub struct Ear {
+    pub(super) scheduler: Arc<Scheduler>,
+    pub(super) id: StreamId,
+    pub(super) listener: u32,
+}
+
+impl Ear {
+    /// The listener has taken so much audio. `waited`: it was there before the audio was.
+    pub fn took(&self, audio: Duration, waited: bool) {
+        self.scheduler.read(self.id, self.listener, audio, waited);
     }
 
-    /// Waits for the segment's turn; then tells its worker's sample rate and how long it waited. `None` if it
-    /// was told before. Safe to cancel.
-    pub async fn turn(&mut self) -> Option<Result<(u32, Duration), Refusal>> {
-        let grant = self.grant.as_mut()?;
-        let granted = grant.await.unwrap_or(Err(Refusal::Draining));
-        self.grant = None;
+    /// Its number, unlike that of any other listener.
+    pub fn listener(&self) -> u32 {
+        self.listener
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> StreamId {
+        self.id
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.scheduler.leave(self.id, self.listener);
+    }
+}
+
+impl fmt::Debug for Ear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ear").field("id", &self.id).field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+/// The tickets of a stream's segments, in order. Dropping them takes back whatever is running.
+#[derive(Debug, Default)]
+pub struct Tickets {
+    waiting: VecDeque<oneshot::Receiver<Result<Granted, Refusal>>>,
+    present: Option<Synthesis>,
+    told: bool,
+}
+
+impl Tickets {
+    pub(super) fn new(waiting: VecDeque<oneshot::Receiver<Result<Granted, Refusal>>>) -> Self {
+        Self { waiting, ..Self::default() }
+    }
+
+    /// Waits for the present segment's turn; then tells how long it waited. `None` if it was told before, or if no
+    /// segment is left. Safe to cancel.
+    pub async fn turn(&mut self) -> Option<Result<Duration, Refusal>> {
+        if self.told {
+            return None;
+        }
+        let granted = self.waiting.front_mut()?.await.unwrap_or(Err(Refusal::Draining));
+        self.waiting.pop_front();
         Some(granted.map(|granted| {
-            self.synthesis = Some(granted.synthesis);
-            (granted.sample_rate, granted.waited)
+            (self.present, self.told) = (Some(granted.synthesis), true);
+            granted.waited
         }))
     }
 
-    /// The next event of the segment's synthesis; `None` before its turn and after its end. Safe to cancel.
+    /// The next event of the present segment's synthesis; `None` before its turn and after its end. Safe to cancel.
     pub async fn next(&mut self) -> Option<SynthesisEvent> {
-        self.synthesis.as_mut()?.next().await
+        let event = self.present.as_mut()?.next().await?;
+        if !matches!(event, SynthesisEvent::Audio(_)) {
+            (self.present, self.told) = (None, false);
+        }
+        Some(event)
     }
 }

@@ -5,11 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Budget, Format, Pause, cut};
+use super::{Budget, ClientId, Format, Pause, cut};
 use crate::config::Route;
-
-/// A few sentences; the engines stream within them.
-const BUDGET: Budget = Budget { first_ms: 12_000, most_ms: 12_000 };
 
 /// Who comes first when workers are scarce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,16 +71,24 @@ pub struct Utterance {
     pub deadline: Option<Duration>,
     /// Characters that were left out of the text before anybody saw it.
     pub skipped: usize,
+    /// Who asks.
+    pub client: ClientId,
+    /// It is to be made anew, whatever is there.
+    pub is_fresh: bool,
 }
 
 impl Utterance {
-    /// Cuts each part so that none is longer than a segment may be.
-    pub fn segments(parts: Vec<Part>) -> Vec<Part> {
-        let pieces = |part: Part| {
-            let texts: Vec<String> = cut(&part.text, BUDGET).into_iter().map(str::to_owned).collect();
-            texts.into_iter().map(move |text| Part { text, ..part.clone() })
-        };
-        parts.into_iter().flat_map(pieces).filter(|part| super::is_speakable(&part.text)).collect()
+    /// Its parts, cut so that none is longer than a segment of its engine may be. Only the first of all is short.
+    pub fn cut(&self, budget: impl Fn(&str) -> Budget) -> Vec<Part> {
+        let mut segments: Vec<Part> = Vec::new();
+        for part in &self.parts {
+            let budget = budget(&part.route.engine);
+            let first_ms = if segments.is_empty() { budget.first_ms } else { budget.most_ms };
+            let texts = cut(&part.text, Budget { first_ms, ..budget }).into_iter();
+            let pieces = texts.map(|text| Part { text: text.to_owned(), ..part.clone() });
+            segments.extend(pieces.filter(|part| super::is_speakable(&part.text)));
+        }
+        segments
     }
 
     /// The seed of a request that names none: the same for the same request, so that it sounds the same again.

@@ -5,7 +5,7 @@ use ishowtts_workers::Failure;
 use crate::{metrics::Outcome, schedule::Refusal, speech::EncodeError};
 
 /// What ended an utterance before its end.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SpeechError {
     /// It was not, or no longer, let in.
     #[error(transparent)]
@@ -40,6 +40,7 @@ impl SpeechError {
     /// How metrics and logs count it.
     pub fn outcome(&self) -> Outcome {
         match self {
+            Self::Refused(Refusal::DeadlineTooShort { .. } | Refusal::TooSlow { .. }) => Outcome::Invalid,
             Self::Refused(_) => Outcome::Refused,
             Self::Deadline => Outcome::Deadline,
             Self::Failed { failure: Failure::Engine { code, .. }, .. }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Report;
+use super::{Report, production::Totals};
 use crate::speech::{Player, play_time};
 
 /// Reading that found audio waiting is the reader's pace, not ours; below this a wait counts as none.
@@ -14,8 +14,6 @@ pub(super) struct Meter {
     accepted: Instant,
     last: Instant,
     first_audio: Option<Instant>,
-    queue_wait: Option<Duration>,
-    synthesis_ms: f64,
     bytes: usize,
     player: Player,
     /// `None` when the audio is not played while it is made.
@@ -28,16 +26,10 @@ impl Meter {
             accepted,
             last: accepted,
             first_audio: None,
-            queue_wait: None,
-            synthesis_ms: 0.0,
             bytes: 0,
             player: Player::default(),
             worst_underrun: Some(Duration::ZERO),
         }
-    }
-
-    pub(super) fn first_turn(&mut self, waited: Duration) {
-        self.queue_wait.get_or_insert(waited);
     }
 
     /// The audio is collected first, so no gap is heard.
@@ -45,33 +37,34 @@ impl Meter {
         self.worst_underrun = None;
     }
 
-    pub(super) fn synthesised(&mut self, milliseconds: f64) {
-        self.synthesis_ms += milliseconds;
-    }
-
     /// A piece was asked for at `asked` and handed out at `now`.
     pub(super) fn handed_out(&mut self, bytes: usize, rate: u32, asked: Instant, now: Instant) {
         self.first_audio.get_or_insert(now);
         // A player goes on from where it ran dry, whoever was late; only what we are late for counts.
         let silent = self.player.receive(duration(bytes, rate), now);
-        if now - asked > NO_WAIT {
+        if has_waited(asked, now) {
             self.worst_underrun = self.worst_underrun.map(|worst| worst.max(silent));
         }
         self.bytes += bytes;
         self.last = now;
     }
 
-    pub(super) fn report(&self, rate: u32) -> Report {
+    pub(super) fn report(&self, rate: u32, totals: Totals) -> Report {
         let since = |moment: Instant| moment.saturating_duration_since(self.accepted);
         Report {
             audio: duration(self.bytes, rate),
             elapsed: since(self.last),
             ttfa: self.first_audio.map(since).unwrap_or_default(),
-            queue_wait: self.queue_wait.unwrap_or_default(),
-            synthesis: Duration::try_from_secs_f64(self.synthesis_ms / 1000.0).unwrap_or_default(),
+            queue_wait: totals.queue_wait,
+            synthesis: totals.synthesis,
             underrun: self.worst_underrun,
         }
     }
+}
+
+/// Whether somebody who asked then, and got it now, was there before it was.
+pub(super) fn has_waited(asked: Instant, now: Instant) -> bool {
+    now - asked > NO_WAIT
 }
 
 fn duration(bytes: usize, rate: u32) -> Duration {
@@ -96,16 +89,16 @@ mod tests {
         meter.handed_out(200, RATE, start, at(start, 50));
         // Dry at 150, and the next came at 190 although it was asked for at 60.
         meter.handed_out(200, RATE, at(start, 60), at(start, 190));
-        assert_eq!(meter.report(RATE).underrun, Some(Duration::from_millis(40)));
+        assert_eq!(meter.report(RATE, Totals::default()).underrun, Some(Duration::from_millis(40)));
         // Dry at 290, but the reader only came back at 900, and then had it at once.
         meter.handed_out(200, RATE, at(start, 900), at(start, 900));
-        let report = meter.report(RATE);
+        let report = meter.report(RATE, Totals::default());
         assert_eq!(report.underrun, Some(Duration::from_millis(40)));
         assert_eq!(report.ttfa, Duration::from_millis(50));
         assert_eq!(report.elapsed, Duration::from_millis(900));
         assert_eq!(report.audio, Duration::from_millis(300));
         // From there on its clock runs anew.
         meter.handed_out(200, RATE, at(start, 901), at(start, 1020));
-        assert_eq!(meter.report(RATE).underrun, Some(Duration::from_millis(40)));
+        assert_eq!(meter.report(RATE, Totals::default()).underrun, Some(Duration::from_millis(40)));
     }
 }

@@ -1,49 +1,51 @@
 //! A stream: the ordered audio of one utterance on its way to one client, and the account of how it went.
 //!
-//! A stream does nothing while nobody reads it: a segment is submitted when the one before it is complete and
-//! was read. So a slow client slows only itself, and what is held for it is at most one segment.
+//! A [`Studio`] finds where the audio comes from (`source`): the cache, a production that somebody else already
+//! listens to (`shared`), or one of its own (`production`). Workers run ahead of the listener as far as the scheduler
+//! lets them, and what they send waits in its channel; a stream itself does nothing while nobody reads it. So a slow
+//! client slows only itself.
 
 mod error;
 mod meter;
+mod production;
 mod report;
+mod shared;
+mod source;
+mod studio;
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{collections::VecDeque, time::Instant};
 
 use bytes::Bytes;
-use ishowtts_workers::{Failure, SynthesisEvent, SynthesisRequest, SynthesisSummary, protocol::Timings};
-use tokio::time::{Instant as Deadline, timeout_at};
+use tokio::time::timeout_at;
 
 pub use error::SpeechError;
 use meter::Meter;
 pub(crate) use report::milliseconds;
 pub use report::{Account, Report};
+pub use source::Origin;
+use source::Source;
+pub use studio::Studio;
 
 use crate::{
-    schedule::{Admission, Scheduler, Ticket},
-    speech::{Encoder, Join, Part, Resampler, Utterance},
+    schedule::Delivery,
+    speech::{Encoder, Resampler, Utterance},
 };
 
-/// An utterance being spoken. Dropping it takes back whatever is not yet spoken.
+/// An utterance being heard. Dropping it takes back whatever nobody else listens to.
 #[derive(Debug)]
 pub struct Stream {
-    scheduler: Arc<Scheduler>,
-    admission: Admission,
-    utterance: Utterance,
-    engines: Vec<String>,
+    source: Source,
     account: Account,
     meter: Meter,
-    /// When it must have begun (or, if it is read as a whole, ended).
-    deadline: Option<Deadline>,
-    /// The part being spoken, and its place in the queue or at a worker.
-    part: usize,
-    ticket: Option<Ticket>,
-    /// Samples per second of what is handed out; known with the first part's turn.
+    /// When it must have ended, if it is wanted whole.
+    deadline: Option<Instant>,
+    engines: Vec<String>,
+    voice: String,
+    /// Samples per second of what is handed out.
     rate: u32,
     resampler: Option<Resampler>,
-    /// Where there are seams.
-    join: Option<Join>,
-    ready: VecDeque<Bytes>,
-    scratch: Vec<Bytes>,
+    /// Read and not yet handed out, each with the moment at which it was asked for.
+    ready: VecDeque<(Bytes, Instant)>,
     ended: bool,
 }
 
@@ -61,49 +63,36 @@ pub struct Spoken {
 }
 
 impl Stream {
-    /// Has an utterance admitted and waits for its first audio, at most as long as its deadline and `patience` allow.
-    /// `account` is told how it ends, however it ends.
-    pub async fn open(
-        scheduler: &Arc<Scheduler>,
-        utterance: Utterance,
-        patience: std::time::Duration,
-        mut account: Account,
+    /// Waits for the first audio, until `latest`.
+    async fn begin(
+        source: Source,
+        utterance: &Utterance,
+        delivery: Delivery,
+        latest: Instant,
+        account: Account,
     ) -> Result<Self, SpeechError> {
+        let (made, wanted) = (source.rate(), utterance.sample_rate);
+        let rate = utterance.format.nearest_rate(wanted.unwrap_or(made));
         let accepted = account.accepted();
-        account.speak(utterance.main_engine(), &utterance.voice, utterance.skipped);
-        let engines: Vec<String> = utterance.engines().into_iter().map(str::to_owned).collect();
-        let admitted = scheduler.admit(&utterance.engines());
-        let admission = match admitted {
-            Ok(admission) => admission,
-            Err(refusal) => {
-                let error = SpeechError::Refused(refusal);
-                account.fail(&error);
-                return Err(error);
-            }
-        };
-        let deadline = utterance.deadline.map(|deadline| Deadline::from_std(accepted + deadline));
-        let patience = Deadline::from_std(accepted + patience);
+        let deadline = utterance.deadline.filter(|_| delivery == Delivery::Whole);
         let mut stream = Self {
-            scheduler: Arc::clone(scheduler),
-            admission,
-            utterance,
-            engines,
-            account,
+            resampler: if rate == made { None } else { Resampler::new(made, rate).ok() },
+            source,
             meter: Meter::new(accepted),
-            deadline,
-            part: 0,
-            ticket: None,
-            rate: 0,
-            resampler: None,
-            join: None,
+            account,
+            deadline: deadline.map(|deadline| accepted + deadline),
+            engines: utterance.engines().into_iter().map(str::to_owned).collect(),
+            voice: utterance.voice.clone(),
+            rate,
             ready: VecDeque::new(),
-            scratch: Vec::new(),
             ended: false,
         };
-        let latest = deadline.unwrap_or(patience).min(patience);
-        let begun = timeout_at(latest, stream.fill()).await.unwrap_or(Err(SpeechError::Deadline));
+        if delivery == Delivery::Whole {
+            stream.meter.nobody_listens_yet();
+        }
+        let begun = timeout_at(latest.into(), stream.fill()).await.unwrap_or(Err(SpeechError::Deadline));
         begun.map_err(|error| stream.failed(error))?;
-        if stream.ended && stream.ready.is_empty() {
+        if stream.ready.is_empty() {
             return Err(stream.failed(SpeechError::nothing_to_speak()));
         }
         Ok(stream)
@@ -121,20 +110,24 @@ impl Stream {
 
     /// The voice that speaks.
     pub fn voice(&self) -> &str {
-        &self.utterance.voice
+        &self.voice
+    }
+
+    /// How its audio came about.
+    pub fn origin(&self) -> Origin {
+        self.source.origin
     }
 
     /// The next piece of PCM16, or `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Bytes, SpeechError>> {
-        let asked = Instant::now();
         if self.ready.is_empty()
             && let Err(error) = self.fill().await
         {
             return Some(Err(self.failed(error)));
         }
-        let Some(pcm) = self.ready.pop_front() else {
-            let report = self.meter.report(self.rate);
-            self.account.complete(&report);
+        let Some((pcm, asked)) = self.ready.pop_front() else {
+            let report = self.report();
+            self.account.complete(&report, self.source.origin, self.source.totals().skipped);
             return None;
         };
         self.meter.handed_out(pcm.len(), self.rate, asked, Instant::now());
@@ -144,7 +137,6 @@ impl Stream {
     /// All of the audio at once, encoded as it comes, and the account of it. The utterance's deadline holds until
     /// its end.
     pub async fn whole(mut self, encoder: &mut Encoder) -> Result<Spoken, SpeechError> {
-        self.meter.nobody_listens_yet();
         let mut pieces = Vec::new();
         let mut pcm_bytes = 0;
         let deadline = self.deadline;
@@ -158,131 +150,48 @@ impl Stream {
             Ok(())
         };
         let read = match deadline {
-            Some(deadline) => timeout_at(deadline, reading).await.unwrap_or(Err(SpeechError::Deadline)),
+            Some(deadline) => {
+                timeout_at(deadline.into(), reading).await.unwrap_or(Err(SpeechError::Deadline))
+            }
             None => reading.await,
         };
         read.map_err(|error| self.failed(error))?;
-        Ok(Spoken {
-            pieces,
-            pcm_bytes,
-            report: self.meter.report(self.rate),
-            skipped: self.account.skipped(),
-        })
+        Ok(Spoken { pieces, pcm_bytes, report: self.report(), skipped: self.account.skipped() })
+    }
+
+    fn report(&self) -> Report {
+        self.meter.report(self.rate, self.source.totals())
     }
 
     fn failed(&mut self, error: SpeechError) -> SpeechError {
         self.ended = true;
-        self.ticket = None;
+        self.ready.clear();
         self.account.fail(&error);
         error
     }
 
-    /// Works until there is something to hand out, or nothing is left to speak.
+    /// Reads until there is something to hand out, or nothing is left.
     async fn fill(&mut self) -> Result<(), SpeechError> {
+        let asked = Instant::now();
         while self.ready.is_empty() && !self.ended {
-            let Some(part) = self.utterance.parts.get(self.part) else {
-                if let Some(join) = &mut self.join {
-                    join.finish(&mut self.scratch);
+            let piece = self.source.next().await.transpose()?;
+            let pcm = match piece {
+                Some(pcm) => {
+                    self.source.took(pcm.len(), meter::has_waited(asked, Instant::now()));
+                    match &mut self.resampler {
+                        Some(resampler) => resampler.push(&pcm),
+                        None => pcm,
+                    }
                 }
-                self.ready.extend(self.scratch.drain(..));
-                self.ended = true;
-                return Ok(());
+                None => {
+                    self.ended = true;
+                    self.resampler.as_mut().map(Resampler::finish).unwrap_or_default()
+                }
             };
-            let mut ticket = match self.ticket.take() {
-                Some(ticket) => ticket,
-                None => self.submit(part),
-            };
-            let event = self.listen(&mut ticket).await?;
-            self.hear(event, ticket)?;
-        }
-        Ok(())
-    }
-
-    fn submit(&self, part: &Part) -> Ticket {
-        let engine = &part.route.engine;
-        let request = SynthesisRequest {
-            text: part.text.clone(),
-            voice: part.route.speaker.clone(),
-            language: part.language.clone(),
-            speed: self.utterance.speed,
-            seed: self.utterance.seed,
-            options: self.utterance.options_for(engine, self.scheduler.pools().engines()),
-        };
-        self.scheduler.submit(&self.admission, engine, self.utterance.priority, request)
-    }
-
-    async fn listen(&mut self, ticket: &mut Ticket) -> Result<SynthesisEvent, SpeechError> {
-        if let Some(turn) = ticket.turn().await {
-            let (rate, waited) = turn.map_err(SpeechError::Refused)?;
-            self.meter.first_turn(waited);
-            self.set_up(rate);
-        }
-        // A ticket whose turn came has events until it was told its end, and then it is asked no more.
-        Ok(ticket.next().await.unwrap_or(SynthesisEvent::Failed(Failure::Cancelled)))
-    }
-
-    /// Prepares for a part whose worker speaks at `rate`.
-    fn set_up(&mut self, rate: u32) {
-        if self.rate == 0 {
-            let known = self.engines.iter().filter_map(|engine| self.scheduler.pools().ready(engine));
-            let highest = known.map(|ready| ready.sample_rate).fold(rate, u32::max);
-            let wanted = self.utterance.sample_rate.unwrap_or(highest);
-            self.rate = self.utterance.format.nearest_rate(wanted);
-            if self.utterance.parts.len() > 1 {
-                self.join = Some(Join::new(self.rate));
-            }
-        }
-        self.resampler = if rate == self.rate { None } else { Resampler::new(rate, self.rate).ok() };
-    }
-
-    fn hear(&mut self, event: SynthesisEvent, ticket: Ticket) -> Result<(), SpeechError> {
-        match event {
-            SynthesisEvent::Audio(pcm) => {
-                let pcm = match &mut self.resampler {
-                    Some(resampler) => resampler.push(&pcm),
-                    None => pcm,
-                };
-                self.pass_on(pcm);
-                self.ticket = Some(ticket);
-            }
-            SynthesisEvent::Done(summary) => self.part_is_done(&summary),
-            SynthesisEvent::Failed(Failure::Engine { code, .. })
-                if code == "nothing_to_speak" && self.utterance.parts.len() > 1 =>
-            {
-                // A stretch that its engine cannot read does not fail what the others can.
-                let part = self.utterance.parts.get(self.part);
-                let skipped = part.map_or(0, |part| part.text.chars().filter(|c| !c.is_whitespace()).count());
-                let skipped = u64::try_from(skipped).unwrap_or_default();
-                self.part_is_done(&SynthesisSummary { samples: 0, timings: Timings::default(), skipped });
-            }
-            SynthesisEvent::Failed(failure) => {
-                let engine = self.utterance.parts.get(self.part).map(|part| part.route.engine.clone());
-                return Err(SpeechError::Failed { engine: engine.unwrap_or_default(), failure });
+            if !pcm.is_empty() {
+                self.ready.push_back((pcm, asked));
             }
         }
         Ok(())
-    }
-
-    fn part_is_done(&mut self, summary: &SynthesisSummary) {
-        self.account.segment(summary);
-        self.meter.synthesised(summary.timings.total_ms);
-        if let Some(mut resampler) = self.resampler.take() {
-            self.pass_on(resampler.finish());
-        }
-        if let (Some(join), Some(part)) = (&mut self.join, self.utterance.parts.get(self.part)) {
-            join.end_segment(part.pause().at_speed(self.utterance.speed));
-        }
-        self.part += 1;
-    }
-
-    fn pass_on(&mut self, pcm: Bytes) {
-        match &mut self.join {
-            _ if pcm.is_empty() => {}
-            Some(join) => {
-                join.push(pcm, &mut self.scratch);
-                self.ready.extend(self.scratch.drain(..).filter(|piece| !piece.is_empty()));
-            }
-            None => self.ready.push_back(pcm),
-        }
     }
 }

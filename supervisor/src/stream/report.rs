@@ -5,9 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ishowtts_workers::SynthesisSummary;
-
-use super::SpeechError;
+use super::{Origin, SpeechError};
 use crate::metrics::{Metrics, Outcome, RejectReason, Surface};
 use crate::schedule::Refusal;
 
@@ -50,6 +48,8 @@ pub struct Account {
     engine: String,
     voice: String,
     skipped: u64,
+    /// As in `X-Cache`, once it is complete.
+    cache: &'static str,
     closed: bool,
 }
 
@@ -64,6 +64,7 @@ impl Account {
             engine: "none".into(),
             voice: String::new(),
             skipped: 0,
+            cache: "",
             closed: false,
         }
     }
@@ -89,13 +90,16 @@ impl Account {
         self.skipped = u64::try_from(skipped).unwrap_or(u64::MAX);
     }
 
-    pub(super) fn segment(&mut self, summary: &SynthesisSummary) {
-        self.skipped += summary.skipped;
-    }
-
-    pub(super) fn complete(&mut self, report: &Report) {
+    pub(super) fn complete(&mut self, report: &Report, origin: Origin, skipped: u64) {
+        self.skipped += skipped;
+        self.cache = origin.label();
         let metrics = &self.metrics;
         let engine = [self.engine.as_str()];
+        // What was there already says nothing of how fast anything is made.
+        if origin == Origin::Cached {
+            self.close(Outcome::Ok, report, None);
+            return;
+        }
         metrics.elapsed_ms.with_label_values(&engine).observe(milliseconds(report.elapsed));
         metrics.rtf.with_label_values(&engine).observe(report.rtf());
         metrics.ttfa_ms.with_label_values(&engine).observe(milliseconds(report.ttfa));
@@ -110,7 +114,11 @@ impl Account {
     pub(super) fn fail(&mut self, error: &SpeechError) {
         if let SpeechError::Refused(refusal) = error {
             let reason = match refusal {
+                Refusal::Busy { is_fairness: true, .. } => RejectReason::Fairness,
                 Refusal::Busy { .. } => RejectReason::Capacity,
+                Refusal::Memory { .. } => RejectReason::Memory,
+                Refusal::DeadlineTooShort { .. } => RejectReason::DeadlineTooShort,
+                Refusal::TooSlow { .. } => RejectReason::TooSlow,
                 Refusal::EngineFailed { .. } => RejectReason::EngineFailed,
                 Refusal::EngineDisabled { .. } => RejectReason::EngineDisabled,
                 Refusal::Draining => RejectReason::Draining,
@@ -138,6 +146,8 @@ impl Account {
             rtf = (report.rtf() * 1e4).round() / 1e4,
             ttfa_ms = milliseconds(report.ttfa),
             audio_ms = milliseconds(report.audio),
+            queue_wait_ms = milliseconds(report.queue_wait),
+            cache = self.cache,
             skipped = self.skipped,
             error = trouble.map(|(_, message)| message),
             "Request finished"

@@ -1,8 +1,10 @@
 //! The one table: error → status, type, code, message, param.
 
+use std::time::Duration;
+
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use ishowtts_workers::Failure;
@@ -73,22 +75,25 @@ struct Row {
     kind: &'static str,
     code: String,
     param: Option<String>,
-    retry_after_s: Option<u64>,
+    /// When it is worth another try, if that is known.
+    retry: Option<Duration>,
 }
 
 const INVALID: &str = "invalid_request_error";
 const CAPACITY: &str = "capacity_error";
 const SERVER: &str = "server_error";
 
+/// After such times another try is worth it.
+const AT_ONCE: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_secs(5);
+const MENDED: Duration = Duration::from_secs(30);
+/// `Retry-After` to the millisecond, as `OpenAI`'s clients read it.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+
 impl ApiError {
     fn row(&self) -> Row {
-        let row = |status, kind, code: &str| Row {
-            status,
-            kind,
-            code: code.to_owned(),
-            param: None,
-            retry_after_s: None,
-        };
+        let row =
+            |status, kind, code: &str| Row { status, kind, code: code.to_owned(), param: None, retry: None };
         let about = |row: Row, param: &str| Row { param: Some(param.to_owned()), ..row };
         match self {
             Self::NoSuchRoute => row(StatusCode::NOT_FOUND, INVALID, "no_such_route"),
@@ -118,7 +123,7 @@ impl ApiError {
             Self::UnknownEngine(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_engine"),
             Self::Starting => {
                 let starting = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "starting");
-                Row { retry_after_s: Some(5), ..starting }
+                Row { retry: Some(SOON), ..starting }
             }
             Self::Speech(error) => speech(error),
             Self::Internal(_) => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal"),
@@ -132,29 +137,29 @@ impl ApiError {
 }
 
 fn speech(error: &SpeechError) -> Row {
-    let row = |status, kind, code: &str, retry_after_s| Row {
-        status,
-        kind,
-        code: code.to_owned(),
-        param: None,
-        retry_after_s,
-    };
+    let row =
+        |status, kind, code: &str, retry| Row { status, kind, code: code.to_owned(), param: None, retry };
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    let (busy, invalid) = (StatusCode::TOO_MANY_REQUESTS, StatusCode::UNPROCESSABLE_ENTITY);
     match error {
         SpeechError::Encode(_) => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal", None),
         SpeechError::Deadline => row(StatusCode::GATEWAY_TIMEOUT, CAPACITY, "deadline_exceeded", None),
         SpeechError::Refused(refusal) => match refusal {
-            Refusal::Busy { retry_after_s } => {
-                row(StatusCode::TOO_MANY_REQUESTS, CAPACITY, "no_capacity", Some(*retry_after_s))
+            Refusal::Busy { retry, .. } => row(busy, CAPACITY, "no_capacity", Some(*retry)),
+            Refusal::Memory { retry } => row(busy, CAPACITY, "memory", Some(*retry)),
+            Refusal::DeadlineTooShort { .. } => {
+                let row = row(invalid, INVALID, "deadline_too_short", None);
+                Row { param: Some("deadline_ms".into()), ..row }
             }
+            Refusal::TooSlow { .. } => row(invalid, INVALID, "too_slow_to_stream", None),
             // A given-up engine comes back only when somebody mends it.
-            Refusal::EngineFailed { .. } => row(unavailable, SERVER, "engine_failed", Some(30)),
-            Refusal::EngineDisabled { .. } => row(unavailable, SERVER, "engine_disabled", Some(30)),
-            Refusal::Draining => row(unavailable, SERVER, "draining", Some(1)),
+            Refusal::EngineFailed { .. } => row(unavailable, SERVER, "engine_failed", Some(MENDED)),
+            Refusal::EngineDisabled { .. } => row(unavailable, SERVER, "engine_disabled", Some(MENDED)),
+            Refusal::Draining => row(unavailable, SERVER, "draining", Some(AT_ONCE)),
         },
         SpeechError::Failed { failure, .. } => match failure {
-            Failure::WorkerLost { .. } => row(unavailable, SERVER, "worker_lost", Some(1)),
-            Failure::Cancelled => row(unavailable, SERVER, "cancelled", Some(1)),
+            Failure::WorkerLost { .. } => row(unavailable, SERVER, "worker_lost", Some(AT_ONCE)),
+            Failure::Cancelled => row(unavailable, SERVER, "cancelled", Some(AT_ONCE)),
             Failure::Engine { code, param, .. } => {
                 let known = match code.as_str() {
                     "bad_option" => row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field", None),
@@ -162,7 +167,7 @@ fn speech(error: &SpeechError) -> Row {
                     "nothing_to_speak" => {
                         row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak", None)
                     }
-                    "out_of_memory" => row(unavailable, SERVER, "out_of_memory", Some(5)),
+                    "out_of_memory" => row(unavailable, SERVER, "out_of_memory", Some(SOON)),
                     _ => row(StatusCode::BAD_GATEWAY, SERVER, "engine_error", None),
                 };
                 let option = |name: &String| match code.as_str() {
@@ -200,8 +205,12 @@ impl IntoResponse for ApiError {
             }
         });
         let mut response = (row.status, Json(body)).into_response();
-        if let Some(seconds) = row.retry_after_s {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(retry) = row.retry {
+            let milliseconds = u64::try_from(retry.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+            let headers = response.headers_mut();
+            // Nobody comes too early, and nobody at once.
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(milliseconds.div_ceil(1000).max(1)));
+            headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds.max(1)));
         }
         response
     }

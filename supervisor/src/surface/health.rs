@@ -18,7 +18,7 @@ pub(super) async fn healthz() -> &'static str {
 
 /// Every required engine has a worker that was heard speaking; else 503 and what is missing.
 pub(super) async fn readyz(State(state): State<AppState>) -> Response {
-    let pools = state.scheduler.pools();
+    let pools = state.studio.scheduler().pools();
     let mut missing: serde_json::Map<_, _> = state
         .required
         .iter()
@@ -32,7 +32,7 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Response {
             (engine.clone(), json!(pools.failure(engine).unwrap_or_else(starting)))
         })
         .collect();
-    if state.scheduler.is_draining() {
+    if state.studio.scheduler().is_draining() {
         missing.insert("server".into(), json!("draining"));
     }
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -7,19 +7,37 @@ use axum::{
 };
 
 use super::{ApiError, AppState};
-use crate::metrics::observe_worker;
+use crate::{
+    metrics::{Metrics, observe_worker},
+    schedule::Load,
+    speech::Priority,
+};
 
 /// The families as text, workers' states as they are now.
 pub(super) async fn metrics(State(state): State<AppState>) -> Response {
-    for pool in state.scheduler.pools().iter() {
+    for pool in state.studio.scheduler().pools().iter() {
         let statuses: Vec<_> = pool.statuses().collect();
         for (name, status) in &statuses {
             observe_worker(&state.metrics, name, status);
         }
         state.metrics.observe_restarts(pool.engine(), statuses.iter().map(|(_, status)| status));
     }
+    observe_load(&state.metrics, &state.studio.scheduler().load());
     match state.metrics.render() {
         Ok((media_type, text)) => ([(header::CONTENT_TYPE, media_type)], text).into_response(),
         Err(error) => ApiError::Internal(format!("could not render the metrics: {error}")).into_response(),
+    }
+}
+
+/// Brings the families of the scheduler up to date.
+fn observe_load(metrics: &Metrics, load: &Load) {
+    for (device, load) in &load.devices {
+        metrics.load.with_label_values(&[device.as_str()]).set(*load);
+    }
+    for (class, count) in
+        [(Priority::Interactive, load.waiting.interactive), (Priority::Batch, load.waiting.batch)]
+    {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.queue_segments.with_label_values(&[class.label()]).set(count);
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use crate::{
     config::{Limits, Server},
     metrics::Metrics,
-    schedule::Scheduler,
+    stream::Studio,
     voices::VoiceBook,
 };
 
@@ -16,8 +16,8 @@ pub struct AppState(Arc<Shared>);
 /// What is shared.
 #[derive(Debug)]
 pub struct Shared {
-    /// Who may speak next.
-    pub scheduler: Arc<Scheduler>,
+    /// Where utterances become streams.
+    pub studio: Arc<Studio>,
     /// Who speaks under which name.
     pub voices: VoiceBook,
     /// All families.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     config::{Config, Route, Voice},
-    speech::{Part, Utterance, Writing, clean, is_speakable, runs},
+    speech::{Part, Writing, clean, is_speakable, runs},
 };
 
 /// All voices of the configuration, and the engines' own.
@@ -24,7 +24,7 @@ pub struct VoiceBook {
 pub struct Cast {
     /// The voice that was asked for, or the one that `auto` came to.
     pub voice: String,
-    /// Segments in order.
+    /// In order.
     pub parts: Vec<Part>,
     /// Characters without a sound that were left out.
     pub skipped: usize,
@@ -99,7 +99,7 @@ impl VoiceBook {
                 _ => parts.push(Part { route, language: Some(language), text: run.text.to_owned() }),
             }
         }
-        let parts = Utterance::segments(parts);
+        parts.retain(|part| is_speakable(&part.text));
         Ok(Cast { voice: spoken_by.unwrap_or_default(), parts, skipped: cleaned.skipped })
     }
 

@@ -14,7 +14,7 @@ use super::{
     state::{Deed, Input, Lifecycle, State},
 };
 use crate::{
-    pool::{Lease, Seat},
+    pool::{Ending, Seat},
     process::Launch,
     protocol::{Memory, Ready},
     spec::WorkerSpec,
@@ -29,7 +29,8 @@ pub(crate) enum Command {
     /// Nothing is held any more of a worker that takes no further orders.
     Drained,
     Stop,
-    Synthesize(Box<Order>),
+    /// In one launch.
+    Synthesize(Vec<Order>),
     Cancel(SynthesisId),
 }
 
@@ -40,15 +41,14 @@ pub(crate) struct Order {
     pub(crate) request: SynthesisRequest,
     /// The life of the worker that the lease was given for.
     pub(crate) life: u64,
-    pub(crate) events: mpsc::UnboundedSender<SynthesisEvent>,
-    pub(crate) lease: Lease,
+    pub(crate) ending: Ending,
 }
 
 impl Order {
     /// Ends it before it began, because the worker that it was meant for is gone.
     fn refuse(self) {
         let reason = "it ended before the request reached it".into();
-        drop(self.events.send(SynthesisEvent::Failed(Failure::WorkerLost { reason })));
+        self.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason }));
     }
 }
 
@@ -121,8 +121,8 @@ impl Actor {
         match command {
             Command::Restart => self.step(Input::Restart),
             Command::Stop => self.step(Input::Stop),
-            Command::Synthesize(order) => {
-                order.refuse();
+            Command::Synthesize(orders) => {
+                orders.into_iter().for_each(Order::refuse);
                 Deed::None
             }
             Command::Cancel(_) | Command::Drained => Deed::None,
@@ -205,8 +205,7 @@ impl Actor {
             return None;
         }
         self.step(Input::Began);
-        let running = Running::new(order.events, order.lease);
-        Some((order.id, order.request, running))
+        Some((order.id, order.request, Running::new(order.ending)))
     }
 
     /// A restart was asked for: whether it may happen now, or must wait until what is being spoken has ended.

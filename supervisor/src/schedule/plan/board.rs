@@ -192,6 +192,32 @@ impl Board {
         lost
     }
 
+    /// When a worker that is not there is expected, if it is, has become clearer.
+    pub fn expect(&mut self, worker: WorkerIndex, back: Option<Micros>) {
+        if let Some(presence @ Presence::Away { .. }) = self.workers.get_mut(worker) {
+            *presence = Presence::Away { back };
+        }
+    }
+
+    /// Demand over capacity: how much work a second is needed to have everybody's audio in time, over how much can
+    /// be done; for each device, and in the end for the workers that take no share of any.
+    pub fn load(&self, now: Micros) -> Vec<f64> {
+        let rooms = self.floor.rooms();
+        let mut demand = vec![0.0; rooms.len()];
+        for stream in self.slots.iter().flatten() {
+            let last = stream.segments.iter().rev().find(|segment| segment.stage != Stage::Done);
+            let until = last.map_or(now, |last| stream.deadline(last.before).max(now + last.piece.total));
+            let time = (until - now).to_ms().max(1.0);
+            for segment in stream.segments.iter().filter(|segment| segment.stage != Stage::Done) {
+                let (room, slots) = self.floor.room_of(segment.piece.pool);
+                if let Some(demand) = demand.get_mut(room) {
+                    *demand += segment.piece.total.to_ms() * slots / time;
+                }
+            }
+        }
+        demand.iter().zip(rooms).map(|(demand, room)| if room > 0.0 { demand / room } else { 0.0 }).collect()
+    }
+
     /// Whether any worker of a pool is there or expected.
     pub fn is_staffed(&self, pool: usize) -> bool {
         self.workers.iter().enumerate().any(|(worker, presence)| {

@@ -31,6 +31,7 @@ pub(super) struct Floor {
     /// Free workers by pool.
     free: Vec<Vec<WorkerIndex>>,
     room: Vec<u32>,
+    most: Arc<[u32]>,
 }
 
 /// A set of small numbers. What lies beyond shares its last place with others, which makes them wait for each other.
@@ -66,6 +67,7 @@ impl Floor {
             seats: seats.collect(),
             free: vec![Vec::new(); layout.pools.len()],
             room: layout.devices.clone(),
+            most: layout.devices.as_slice().into(),
         }
     }
 
@@ -79,6 +81,22 @@ impl Floor {
 
     pub(super) fn pool_of(&self, worker: WorkerIndex) -> usize {
         self.seats.get(worker).map_or(0, |(pool, _)| *pool)
+    }
+
+    /// Slots of each device, and at the end how many workers take no share of any.
+    pub(super) fn rooms(&self) -> Vec<f64> {
+        let free = self.seats.iter().filter(|(_, seat)| seat.device.is_none()).count();
+        let workers = u32::try_from(free).unwrap_or(u32::MAX);
+        self.most.iter().copied().chain([workers]).map(f64::from).collect()
+    }
+
+    /// Where in [`rooms`](Self::rooms) the workers of a pool compute, and how much of it each takes.
+    pub(super) fn room_of(&self, pool: usize) -> (usize, f64) {
+        let seat = self.seats.iter().find(|(of, _)| *of == pool).map(|(_, seat)| *seat).unwrap_or_default();
+        match seat.device {
+            Some(device) => (device, f64::from(seat.slots)),
+            None => (self.most.len(), 1.0),
+        }
     }
 
     pub(super) fn device_of(&self, worker: WorkerIndex) -> Option<usize> {

@@ -117,7 +117,10 @@ impl<'s> Play<'s> {
         let mut play = Self::empty(board, now);
         for (worker, presence) in board.workers.iter().enumerate() {
             match presence {
-                Presence::Busy { until, .. } => play.busy.push(Reverse(((*until).max(now), worker))),
+                // One that takes longer than was expected is expected to take as long again.
+                Presence::Busy { until, .. } => {
+                    play.busy.push(Reverse(((*until).max(now + now - *until), worker)));
+                }
                 // Numbers beyond the last worker's: who comes back has no room to give back.
                 Presence::Away { back: Some(back) } => {
                     play.busy.push(Reverse(((*back).max(now), worker + board.workers.len())));

@@ -19,7 +19,7 @@ use bytes::Bytes;
 pub use format::Format;
 
 /// An encoder that did not do what it was asked to: a fault of ours, not of the request.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the {codec} encoder could not {act}: {reason}")]
 pub struct EncodeError {
     /// Which codec.

@@ -103,7 +103,7 @@ fn headers(stream: &Stream, format: Format) -> HeaderMap {
     put(&mut headers, SAMPLE_RATE, &stream.sample_rate().to_string());
     put(&mut headers, ENGINE, &stream.engines().join(","));
     put(&mut headers, VOICE, stream.voice());
-    put(&mut headers, CACHE, "miss");
+    put(&mut headers, CACHE, stream.origin().label());
     headers
 }
 

@@ -16,7 +16,7 @@ use crate::{
 
 /// Pools and workers, the queue, and what runs.
 pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Value> {
-    let pools = state.scheduler.pools();
+    let pools = state.studio.scheduler().pools();
     let engines: Map<_, _> = pools
         .engines()
         .iter()
@@ -38,11 +38,18 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
             (name.clone(), description)
         })
         .collect();
+    let load = state.studio.scheduler().load();
+    let devices: Map<_, _> =
+        load.devices.iter().map(|(name, load)| (name.clone(), json!({ "load": load }))).collect();
     Json(json!({
         "version": VERSION,
         "uptime_s": state.started.elapsed().as_secs(),
-        "requests_in_flight": state.scheduler.in_flight(),
+        "requests_in_flight": state.studio.scheduler().in_flight(),
         "max_requests": state.limits.max_requests,
+        "queue": { "interactive": load.waiting.interactive, "batch": load.waiting.batch },
+        "streams": load.streams,
+        "audio_bytes": load.audio_bytes,
+        "devices": devices,
         "engines": engines,
     }))
 }
@@ -70,7 +77,7 @@ pub(in crate::surface) async fn restart(
     name: Result<Path<String>, PathRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let Ok(Path(name)) = name else { return Err(ApiError::NoSuchRoute) };
-    let pools = std::sync::Arc::clone(state.scheduler.pools());
+    let pools = std::sync::Arc::clone(state.studio.scheduler().pools());
     if !pools.engines().contains(&name) {
         return Err(ApiError::UnknownEngine(name.chars().take(80).collect()));
     }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{Extension, State},
-    http::HeaderMap,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 
 use super::{answer, types::TtsRequest};
 use crate::{
     metrics::Surface,
-    speech::Utterance,
-    stream::{Account, Stream},
+    schedule::Delivery,
+    speech::{ClientId, Utterance},
+    stream::Account,
     surface::{ApiError, AppState, body, request::RequestId},
 };
 
@@ -21,11 +22,12 @@ use crate::{
 pub(in crate::surface) async fn synthesize(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
+    Extension(client): Extension<ClientId>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let account = Account::open(Arc::clone(&state.metrics), Surface::Api, id.0);
-    match speak(&state, account, &headers, body).await {
+    match speak(&state, account, client, &headers, body).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
@@ -34,11 +36,12 @@ pub(in crate::surface) async fn synthesize(
 async fn speak(
     state: &AppState,
     account: Account,
+    client: ClientId,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let checked = check(state, headers, body).await;
-    let (utterance, live) = match checked {
+    let checked = check(state, client, headers, body).await;
+    let (utterance, delivery) = match checked {
         Ok(checked) => checked,
         Err(error) => {
             account.invalid(&error.code(), &error.to_string());
@@ -46,19 +49,24 @@ async fn speak(
         }
     };
     let format = utterance.format;
-    let stream = Stream::open(&state.scheduler, utterance, state.limits.patience, account).await?;
-    if live {
-        return Ok(answer::live(stream, format)?);
-    }
-    Ok(answer::whole(stream, format).await?)
+    let stream = state.studio.open(utterance, delivery, state.limits.patience, account).await?;
+    Ok(match delivery {
+        Delivery::Live => answer::live(stream, format)?,
+        Delivery::Whole => answer::whole(stream, format).await?,
+    })
 }
 
-/// Body → utterance, and whether it is wanted as it is made.
-async fn check(state: &AppState, headers: &HeaderMap, body: Body) -> Result<(Utterance, bool), ApiError> {
+/// Body → utterance, and how it is wanted.
+async fn check(
+    state: &AppState,
+    client: ClientId,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Utterance, Delivery), ApiError> {
     let limits = &state.limits;
     let body = body::json(headers, body, limits.max_body_bytes, limits.body_timeout).await?;
     let request = TtsRequest::parse(&body, limits)?;
-    let pools = state.scheduler.pools();
+    let pools = state.studio.scheduler().pools();
     let cast = state.voices.cast(request.voice.as_deref(), &request.text, &|engine| pools.ready(engine))?;
     let seed = request
         .seed
@@ -74,6 +82,15 @@ async fn check(state: &AppState, headers: &HeaderMap, body: Body) -> Result<(Utt
         priority: request.priority,
         deadline: request.deadline,
         skipped: cast.skipped,
+        client,
+        is_fresh: wants_it_fresh(headers),
     };
-    Ok((utterance, request.stream))
+    Ok((utterance, if request.stream { Delivery::Live } else { Delivery::Whole }))
+}
+
+/// Whether `Cache-Control` asks for audio that is made anew.
+fn wants_it_fresh(headers: &HeaderMap) -> bool {
+    let words = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let mut words = words.flat_map(|value| value.split(',')).map(str::trim);
+    words.any(|word| word.eq_ignore_ascii_case("no-cache") || word.eq_ignore_ascii_case("no-store"))
 }

@@ -69,6 +69,9 @@ mod tests {
             max_requests: 1,
             patience: Duration::from_secs(1),
             body_timeout: Duration::from_secs(1),
+            stream_buffer: Duration::from_secs(1),
+            max_audio_mb: 1,
+            batch_share: 0.0,
         }
     }
 

@@ -23,7 +23,7 @@ impl Life {
             let most = actor.spec.max_audio_bytes;
             return Err(Fault::Violation(format!("synthesis {id} gave more than {most} bytes of audio")));
         }
-        let listened = running.events.send(SynthesisEvent::Audio(payload)).is_ok();
+        let listened = running.ending.pass_on(SynthesisEvent::Audio(payload));
         if listened { Ok(()) } else { self.cancel(id) }
     }
 

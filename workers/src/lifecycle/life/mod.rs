@@ -8,18 +8,17 @@ use std::{collections::HashMap, process::ExitStatus, time::Duration};
 use interprocess::local_socket::tokio::Stream;
 use tokio::{
     process::Child,
-    sync::mpsc,
     task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
 
 use super::{
-    actor::{Actor, Command},
+    actor::{Actor, Command, Order},
     fault::Fault,
 };
 use crate::{
     error::WorkerError,
-    pool::Lease,
+    pool::Ending,
     process::{self, Launch, StderrTail, WorkerSocket},
     protocol::{Connection, ConnectionError, FromWorker, ToWorker},
     spec::{Patience, WorkerSpec},
@@ -31,15 +30,14 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// A synthesis that the worker has in hand. Its lease returns when it ends.
 pub(super) struct Running {
-    events: mpsc::UnboundedSender<SynthesisEvent>,
+    ending: Ending,
     bytes: usize,
     cancelled: bool,
-    _lease: Lease,
 }
 
 impl Running {
-    pub(super) fn new(events: mpsc::UnboundedSender<SynthesisEvent>, lease: Lease) -> Self {
-        Self { events, bytes: 0, cancelled: false, _lease: lease }
+    pub(super) fn new(ending: Ending) -> Self {
+        Self { ending, bytes: 0, cancelled: false }
     }
 
     pub(super) fn fail(self, failure: Failure) {
@@ -47,8 +45,7 @@ impl Running {
     }
 
     fn end(self, event: SynthesisEvent) {
-        // Nobody may be listening any more; the lease returns all the same.
-        drop(self.events.send(event));
+        self.ending.end(event);
     }
 }
 
@@ -237,27 +234,34 @@ impl Life {
                     return Err(Fault::Asked);
                 }
             }
-            Command::Synthesize(order) => {
-                if let Some((id, request, running)) = actor.accept(*order) {
-                    if self.running.is_empty() {
-                        self.heard = Instant::now();
-                    }
-                    self.running.insert(id, running);
-                    self.say(&ToWorker::Synthesize {
-                        id,
-                        text: request.text,
-                        voice: request.voice,
-                        language: request.language,
-                        speed: request.speed,
-                        seed: request.seed,
-                        options: request.options,
-                        more: false,
-                    })?;
+            Command::Synthesize(orders) => {
+                let mut more = orders.len();
+                for order in orders {
+                    more -= 1;
+                    self.begin(actor, order, more > 0)?;
                 }
             }
             Command::Cancel(id) => self.cancel(id)?,
         }
         Ok(())
+    }
+
+    fn begin(&mut self, actor: &mut Actor, order: Order, more: bool) -> Result<(), Fault> {
+        let Some((id, request, running)) = actor.accept(order) else { return Ok(()) };
+        if self.running.is_empty() {
+            self.heard = Instant::now();
+        }
+        self.running.insert(id, running);
+        self.say(&ToWorker::Synthesize {
+            id,
+            text: request.text,
+            voice: request.voice,
+            language: request.language,
+            speed: request.speed,
+            seed: request.seed,
+            options: request.options,
+            more,
+        })
     }
 
     fn cancel(&mut self, id: SynthesisId) -> Result<(), Fault> {

@@ -1,0 +1,282 @@
+//! The scheduler at work: it tells the plan what happens and when, and has the workers do what the plan says.
+//!
+//! Free workers are given out by whoever changes something: the request that is let in, or the task of a worker that
+//! has ended a segment. A task of its own for that would add a switch to every segment. What workers tell comes
+//! through an inbox, since it may be told while the desk is in use.
+
+mod desk;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use ishowtts_workers::protocol::Ready;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use self::desk::{Desk, Event};
+use super::{
+    Booking, Delivery, Refusal,
+    plan::{Micros, StreamId, Waiting},
+    ticket::{Ear, Place},
+};
+use crate::{
+    config::Config,
+    pools::Pools,
+    speech::{Budget, Priority},
+};
+
+/// How long a client that finds all places taken is to stay away: somebody leaves every moment.
+const NO_PLACE: Duration = Duration::from_secs(1);
+
+/// Lets streams in and gives workers out.
+#[derive(Debug)]
+pub struct Scheduler {
+    desk: Mutex<Desk>,
+    inbox: Mutex<Vec<(Instant, Event)>>,
+    /// Something changed while the desk was in use.
+    again: AtomicBool,
+    slots: Arc<Semaphore>,
+    most: u32,
+    pools: Arc<Pools>,
+    draining: AtomicBool,
+    epoch: Instant,
+    /// Seen by those who wait for an engine to come up.
+    news: watch::Sender<()>,
+}
+
+/// The right of one request to be worked on, until it is dropped.
+#[derive(Debug)]
+pub struct Entry {
+    _slot: OwnedSemaphorePermit,
+}
+
+/// What is asked of the machine, as the scheduler sees it.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Demand over capacity, by device.
+    pub devices: Vec<(String, f64)>,
+    /// Segments that wait.
+    pub waiting: Waiting,
+    /// Streams that were let in.
+    pub streams: usize,
+    /// Bytes of audio that are promised to them.
+    pub audio_bytes: u64,
+}
+
+impl Scheduler {
+    /// Schedules over the pools.
+    pub fn start(pools: Arc<Pools>, config: &Config) -> Arc<Self> {
+        let limit = config.limits.max_requests.min(Semaphore::MAX_PERMITS);
+        let epoch = Instant::now();
+        let scheduler = Arc::new(Self {
+            desk: Mutex::new(Desk::new(config, &pools)),
+            inbox: Mutex::default(),
+            again: AtomicBool::new(false),
+            slots: Arc::new(Semaphore::new(limit)),
+            most: u32::try_from(limit).unwrap_or(u32::MAX),
+            pools,
+            draining: AtomicBool::new(false),
+            epoch,
+            news: watch::Sender::new(()),
+        });
+        let weak = Arc::downgrade(&scheduler);
+        scheduler.pools.on_change(move |change| {
+            if let Some(scheduler) = weak.upgrade() {
+                let engine = change.engine.to_owned();
+                scheduler.tell(Event::Worker { engine, index: change.worker, is_ready: change.is_ready });
+                scheduler.news.send_replace(());
+            }
+        });
+        // Those that were ready before anybody listened.
+        for pool in scheduler.pools.iter() {
+            for (index, (_, status)) in pool.statuses().enumerate() {
+                let is_ready = status.ready.is_some();
+                scheduler.tell(Event::Worker { engine: pool.engine().to_owned(), index, is_ready });
+            }
+        }
+        scheduler
+    }
+
+    /// The pools that it spends the leases of.
+    pub fn pools(&self) -> &Arc<Pools> {
+        &self.pools
+    }
+
+    /// A request that needs these engines enters, or is refused at once.
+    pub fn enter(&self, engines: &[&str]) -> Result<Arc<Entry>, Refusal> {
+        if self.is_draining() {
+            return Err(Refusal::Draining);
+        }
+        engines.iter().try_for_each(|engine| self.usable(engine))?;
+        let slot = Arc::clone(&self.slots).try_acquire_owned();
+        slot.map(|slot| Arc::new(Entry { _slot: slot }))
+            .map_err(|_full| Refusal::Busy { retry: NO_PLACE, is_fairness: false })
+    }
+
+    fn usable(&self, engine: &str) -> Result<(), Refusal> {
+        if let Some(reason) = self.pools.failure(engine) {
+            return Err(Refusal::EngineFailed { engine: engine.to_owned(), reason });
+        }
+        match self.pools.get(engine) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::EngineDisabled { engine: engine.to_owned() }),
+        }
+    }
+
+    /// Waits until each of these engines has had a ready worker once: before that nobody knows what it costs.
+    pub async fn known(&self, engines: &[&str]) -> Result<(), Refusal> {
+        let mut news = self.news.subscribe();
+        loop {
+            if self.is_draining() {
+                return Err(Refusal::Draining);
+            }
+            engines.iter().try_for_each(|engine| self.usable(engine))?;
+            {
+                let desk = self.desk();
+                if engines.iter().all(|engine| desk.facts(engine).is_some()) {
+                    return Ok(());
+                }
+            }
+            // The sender lives as long as we do.
+            drop(news.changed().await);
+        }
+    }
+
+    /// What an engine said of itself when a worker of it was ready for the first time.
+    pub fn ready(&self, engine: &str) -> Option<Arc<Ready>> {
+        self.desk().facts(engine).map(|facts| Arc::clone(&facts.ready))
+    }
+
+    /// How long an engine's segments may be, so that one keeps nobody waiting for long. The same from the first ready
+    /// worker on.
+    pub fn budget(&self, engine: &str) -> Budget {
+        self.desk().facts(engine).map_or_else(Budget::default, |facts| facts.budget)
+    }
+
+    /// Lets a stream in if everybody's audio comes in time then; else refuses it at once.
+    pub fn admit(self: &Arc<Self>, booking: Booking) -> Result<Place, Refusal> {
+        if self.is_draining() {
+            return Err(Refusal::Draining);
+        }
+        for segment in &booking.segments {
+            self.usable(&segment.engine)?;
+        }
+        let now = self.now();
+        let seated = self.desk().admit(booking, now);
+        self.settle();
+        let seated = seated?;
+        let ear = Ear { scheduler: Arc::clone(self), id: seated.id, listener: seated.listener };
+        let moment = |micros: Micros| self.epoch + micros.duration();
+        Ok(Place {
+            ear,
+            tickets: seated.tickets,
+            promised: moment(seated.promised),
+            starts: seated.starts.map(moment),
+        })
+    }
+
+    /// Lets one more listener join a stream, if everybody is still in time then; tells when its audio is promised.
+    pub fn join(
+        self: &Arc<Self>,
+        stream: StreamId,
+        class: Priority,
+        delivery: Delivery,
+        deadline: Option<Duration>,
+    ) -> Result<(Ear, Instant), Refusal> {
+        let now = self.now();
+        let joined = self.desk().join(stream, class, delivery, deadline.map(Micros::from), now);
+        self.settle();
+        let joined = joined?;
+        let ear = Ear { scheduler: Arc::clone(self), id: joined.id, listener: joined.listener };
+        Ok((ear, self.epoch + joined.promised.duration()))
+    }
+
+    pub(super) fn read(self: &Arc<Self>, id: StreamId, listener: u32, audio: Duration, waited: bool) {
+        let now = self.now();
+        self.desk().read(id, listener, audio.into(), waited, now);
+        self.settle();
+    }
+
+    pub(super) fn leave(self: &Arc<Self>, id: StreamId, listener: u32) {
+        let now = self.now();
+        // What is given back is dropped when the desk is free again.
+        let orders = self.desk().leave(id, listener, now);
+        drop(orders);
+        self.settle();
+    }
+
+    /// Takes in what has happened, now or as soon as the desk is free.
+    fn tell(self: &Arc<Self>, event: Event) {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), event));
+        self.settle();
+    }
+
+    /// Hears what has happened and gives free workers out. Where another thread, or this one further up, is at it
+    /// already, it is told to look again instead.
+    fn settle(self: &Arc<Self>) {
+        self.again.store(true, Ordering::SeqCst);
+        // Whoever holds the desk looks at `again` once more after letting it go, so no change is missed.
+        while self.again.load(Ordering::SeqCst) {
+            let mut desk = match self.desk.try_lock() {
+                Ok(desk) => desk,
+                Err(TryLockError::Poisoned(desk)) => desk.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            while self.again.swap(false, Ordering::SeqCst) {
+                let events = std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
+                for (when, event) in events {
+                    desk.hear(event, &self.pools, self.at(when));
+                }
+                desk.dispatch(self);
+            }
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Micros {
+        self.at(Instant::now())
+    }
+
+    fn at(&self, moment: Instant) -> Micros {
+        moment.saturating_duration_since(self.epoch).into()
+    }
+
+    /// What is asked of the machine.
+    pub fn load(&self) -> Load {
+        self.desk().load(self.now())
+    }
+
+    /// Admits nobody any more.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.news.send_replace(());
+    }
+
+    /// Turns everybody away who still waits for a worker.
+    pub fn turn_away(&self) {
+        self.desk().refuse(&Refusal::Draining, |_| true);
+    }
+
+    /// Whether [`drain`](Self::drain) was called.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Waits until every request that entered has ended.
+    pub async fn drained(&self) {
+        // The semaphore is never closed.
+        drop(self.slots.acquire_many(self.most).await);
+    }
+
+    /// Requests that have entered and not ended.
+    pub fn in_flight(&self) -> usize {
+        usize::try_from(self.most).unwrap_or(usize::MAX) - self.slots.available_permits()
+    }
+}

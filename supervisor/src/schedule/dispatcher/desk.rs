@@ -1,0 +1,348 @@
+//! What lies on the scheduler's desk: the plan, the costs, and the orders that wait for their turn.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Instant,
+};
+
+use ishowtts_workers::{SynthesisRequest, SynthesisSummary, Task, lifecycle::State, protocol::Ready};
+use tokio::sync::oneshot;
+
+use super::{
+    super::{
+        Booking, Delivery, Refusal, Segment,
+        cost::{Costs, Kind, Observed},
+        layout::Names,
+        plan::{
+            Admitted, Board, ClientIndex, Ended, Launch, Micros, Offer, Piece, Rejection, Rules, StreamId,
+        },
+        ticket::{Grant, Granted, Tickets},
+    },
+    Load, Scheduler,
+};
+use crate::{
+    config::Config,
+    pools::Pools,
+    speech::{Budget, Priority},
+};
+
+/// How long a worker is taken to need to come up, before one of its engine did.
+const USUAL_START: Micros = Micros::s(10);
+
+/// What workers tell.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A worker takes orders from now on, or takes none any more.
+    Worker { engine: String, index: usize, is_ready: bool },
+    /// A segment has ended.
+    Ended { worker: usize, id: StreamId, segment: usize, spoken: Option<Spoken> },
+}
+
+/// A segment that was spoken.
+#[derive(Debug)]
+pub(super) struct Spoken {
+    kind: Kind,
+    observed: Observed,
+}
+
+/// What is known of an engine since its first worker was ready.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) budget: Budget,
+    pub(super) ready: Arc<Ready>,
+}
+
+/// A segment that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Order {
+    segment: Segment,
+    grant: Grant,
+    admitted: Instant,
+}
+
+/// The orders of one stream, until it is their turn.
+pub(super) type Orders = Vec<Option<Order>>;
+
+/// When a worker was last seen, and how long it took to come up.
+#[derive(Clone, Copy, Debug)]
+struct Absence {
+    since: Micros,
+    start: Micros,
+}
+
+#[derive(Debug)]
+pub(super) struct Desk {
+    board: Board,
+    costs: Costs,
+    names: Names,
+    facts: HashMap<String, Facts>,
+    orders: HashMap<StreamId, Orders>,
+    absences: Vec<Absence>,
+    clients: RandomState,
+    buffer: Micros,
+}
+
+/// A stream that was let in.
+pub(super) struct Seated {
+    pub(super) id: StreamId,
+    pub(super) listener: u32,
+    pub(super) promised: Micros,
+    pub(super) starts: Option<Micros>,
+    pub(super) tickets: Tickets,
+}
+
+impl Desk {
+    pub(super) fn new(config: &Config, pools: &Pools) -> Self {
+        let sizes: Vec<(&str, usize)> = pools.iter().map(|pool| (pool.engine(), pool.size())).collect();
+        let names = Names::new(config, &sizes);
+        let limits = &config.limits;
+        let rules = Rules {
+            patience: limits.patience.into(),
+            buffer: limits.stream_buffer.into(),
+            batch_share: limits.batch_share,
+            // Places are given out at the door.
+            most_streams: usize::MAX,
+            most_bytes: u64::from(limits.max_audio_mb) << 20,
+            ..Rules::default()
+        };
+        let workers = sizes.iter().map(|(_, size)| size).sum();
+        Self {
+            buffer: rules.buffer,
+            board: Board::new(&names.layout, rules),
+            costs: Costs::default(),
+            names,
+            facts: HashMap::new(),
+            orders: HashMap::new(),
+            absences: vec![Absence { since: Micros::ZERO, start: USUAL_START }; workers],
+            clients: RandomState::new(),
+        }
+    }
+
+    pub(super) fn facts(&self, engine: &str) -> Option<&Facts> {
+        self.facts.get(engine)
+    }
+
+    pub(super) fn admit(&mut self, booking: Booking, now: Micros) -> Result<Seated, Refusal> {
+        let mut pieces = Vec::with_capacity(booking.segments.len());
+        let mut rate = 0;
+        for segment in &booking.segments {
+            pieces.push(self.piece(segment)?);
+            rate = self.facts(&segment.engine).map_or(rate, |facts| facts.ready.sample_rate.max(rate));
+        }
+        let audio: Micros = pieces.iter().map(|piece| piece.audio).sum();
+        let longest = pieces.iter().map(|piece| piece.audio).max().unwrap_or_default();
+        let held = if booking.delivery == Delivery::Live && !booking.is_kept {
+            audio.min(self.buffer + longest)
+        } else {
+            audio
+        };
+        let offer = Offer {
+            client: ClientIndex(self.clients.hash_one(&booking.client)),
+            class: booking.class,
+            delivery: booking.delivery,
+            deadline: booking
+                .deadline
+                .map(|deadline| Micros::from(deadline.saturating_sub(booking.accepted.elapsed()))),
+            pieces,
+            open: None,
+            // Two bytes a sample.
+            bytes: u64::try_from(held.0).unwrap_or(0) * u64::from(rate) * 2 / 1_000_000,
+        };
+        let Admitted { id, listener, promised, starts } = self.board.admit(&offer, now)?;
+        let admitted = Instant::now();
+        let (mut orders, mut waiting) = (Orders::new(), VecDeque::new());
+        for segment in booking.segments {
+            let (grant, granted) = oneshot::channel();
+            orders.push(Some(Order { segment, grant, admitted }));
+            waiting.push_back(granted);
+        }
+        self.orders.insert(id, orders);
+        Ok(Seated { id, listener, promised, starts, tickets: Tickets::new(waiting) })
+    }
+
+    fn piece(&self, segment: &Segment) -> Result<Piece, Refusal> {
+        let engine = &segment.engine;
+        let pool =
+            self.names.pool(engine).ok_or_else(|| Refusal::EngineDisabled { engine: engine.clone() })?;
+        let estimate = self.costs.estimate(&kind(segment), segment.spoken_ms);
+        // What cannot be spoken the same way again is only released whole.
+        let is_whole = self.facts(engine).is_none_or(|facts| !facts.ready.repeatable);
+        let first = if is_whole { estimate.total } else { estimate.first };
+        Ok(Piece { pool, total: estimate.total, first, audio: estimate.audio })
+    }
+
+    pub(super) fn join(
+        &mut self,
+        id: StreamId,
+        class: Priority,
+        delivery: Delivery,
+        deadline: Option<Micros>,
+        now: Micros,
+    ) -> Result<Admitted, Rejection> {
+        self.board.join(id, class, delivery, deadline, now)
+    }
+
+    pub(super) fn read(&mut self, id: StreamId, listener: u32, audio: Micros, waited: bool, now: Micros) {
+        self.board.read(id, listener, audio, waited, now);
+    }
+
+    /// A listener goes; with the last one the stream's waiting orders are given back, to be dropped.
+    pub(super) fn leave(&mut self, id: StreamId, listener: u32, now: Micros) -> Option<Orders> {
+        if self.board.leave(id, listener, now) { self.orders.remove(&id) } else { None }
+    }
+
+    pub(super) fn hear(&mut self, event: Event, pools: &Pools, now: Micros) {
+        match event {
+            Event::Ended { worker, id, segment, spoken } => {
+                let ended = match &spoken {
+                    Some(spoken) => Ended::Spoken(Micros::from_ms(spoken.observed.audio_ms)),
+                    None => Ended::Failed,
+                };
+                self.board.ended(worker, id, segment, ended, now);
+                if let Some(Spoken { kind, observed }) = spoken {
+                    self.costs.observe(&kind, observed);
+                }
+            }
+            Event::Worker { engine, index, is_ready } => {
+                let Some(worker) = self.names.worker(&engine, index) else { return };
+                if is_ready {
+                    self.arrived(&engine, worker, pools, now);
+                } else {
+                    self.gone(&engine, index, worker, pools, now);
+                }
+            }
+        }
+    }
+
+    fn arrived(&mut self, engine: &str, worker: usize, pools: &Pools, now: Micros) {
+        let Some(ready) = pools.ready(engine) else { return };
+        if let Some(absence) = self.absences.get_mut(worker) {
+            absence.start = now - absence.since;
+        }
+        self.costs.seed(engine, &ready.warmup);
+        let batch = usize::try_from(ready.max_batch).unwrap_or(usize::MAX);
+        self.facts.entry(engine.to_owned()).or_insert_with(|| {
+            let budget = Budget::for_engine(ready.warmup.elapsed_ms, ready.warmup.audio_ms);
+            tracing::debug!(
+                engine,
+                first_ms = budget.first_ms,
+                most_ms = budget.most_ms,
+                "Segments are cut to length"
+            );
+            Facts { budget, ready }
+        });
+        self.board.worker_ready(worker, batch, now);
+    }
+
+    fn gone(&mut self, engine: &str, index: usize, worker: usize, pools: &Pools, now: Micros) {
+        let Some(absence) = self.absences.get_mut(worker) else { return };
+        absence.since = now;
+        let status = pools.get(engine).and_then(|pool| pool.statuses().nth(index));
+        let is_given_up =
+            status.is_none_or(|(_, status)| matches!(status.state, State::Failed | State::Stopped));
+        let back = (!is_given_up).then(|| now + absence.start);
+        // Whoever it was speaking for is told by the worker's task.
+        self.board.worker_lost(worker, back, now);
+        self.board.expect(worker, back);
+        if let Some(reason) = pools.failure(engine) {
+            let refusal = Refusal::EngineFailed { engine: engine.to_owned(), reason };
+            self.refuse(&refusal, |of| of == engine);
+        }
+    }
+
+    /// Tells everybody who still waits for an engine that is `meant` that it will not come.
+    pub(super) fn refuse(&mut self, refusal: &Refusal, meant: impl Fn(&str) -> bool) {
+        for orders in self.orders.values_mut() {
+            for place in orders {
+                if let Some(order) = place.take_if(|order| meant(&order.segment.engine)) {
+                    // Who does not listen any more needs not be told.
+                    drop(order.grant.send(Err(refusal.clone())));
+                }
+            }
+        }
+    }
+
+    /// Gives every free worker its next launch.
+    pub(super) fn dispatch(&mut self, scheduler: &Arc<Scheduler>) {
+        let now = scheduler.now();
+        while let Some(Launch { worker, members }) = self.board.next_launch(now) {
+            let lease = self
+                .names
+                .engine_of(worker)
+                .and_then(|(engine, index)| scheduler.pools.get(engine)?.lease(index));
+            let Some(lease) = lease else {
+                // It is on its way out, and we have not heard of it yet.
+                let back = self.absences.get(worker).map(|absence| now + absence.start);
+                self.board.take_back(&members, now);
+                self.board.worker_lost(worker, back, now);
+                continue;
+            };
+            let (mut tasks, mut grants) =
+                (Vec::with_capacity(members.len()), Vec::with_capacity(members.len()));
+            for (id, segment) in members {
+                let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.take());
+                let Some(Order { segment: what, grant, admitted }) = order else {
+                    self.board.ended(worker, id, segment, Ended::Failed, now);
+                    continue;
+                };
+                tasks.push(task(scheduler, worker, id, segment, what));
+                grants.push((grant, admitted));
+            }
+            if tasks.is_empty() {
+                continue;
+            }
+            for (synthesis, (grant, admitted)) in lease.synthesize(tasks).into_iter().zip(grants) {
+                // Whoever left in this moment takes the synthesis along, which cancels it.
+                drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed() })));
+            }
+        }
+    }
+
+    pub(super) fn load(&self, now: Micros) -> Load {
+        let devices = self.names.devices.iter().map(String::as_str).chain(["none"]);
+        Load {
+            devices: devices.map(str::to_owned).zip(self.board.load(now)).collect(),
+            waiting: self.board.waiting(),
+            streams: self.board.streams(),
+            audio_bytes: self.board.bytes(),
+        }
+    }
+}
+
+fn kind(segment: &Segment) -> Kind {
+    let SynthesisRequest { voice, language, options, .. } = &segment.request;
+    Kind {
+        engine: segment.engine.clone(),
+        voice: voice.clone(),
+        language: language.clone(),
+        options: if options.is_empty() {
+            String::new()
+        } else {
+            serde_json::to_string(options).unwrap_or_default()
+        },
+    }
+}
+
+/// A segment as its worker gets it; when it has ended, the scheduler hears of it.
+fn task(scheduler: &Arc<Scheduler>, worker: usize, id: StreamId, segment: usize, what: Segment) -> Task {
+    let (kind, spoken_ms) = (kind(&what), what.spoken_ms);
+    let began = Instant::now();
+    let (weak, pools) = (Arc::downgrade(scheduler), Arc::downgrade(&scheduler.pools));
+    let on_end = move |summary: Option<&SynthesisSummary>| {
+        let (Some(scheduler), Some(pools)) = (weak.upgrade(), pools.upgrade()) else { return };
+        let spoken = summary.and_then(|summary| {
+            let rate = f64::from(pools.ready(&kind.engine)?.sample_rate);
+            #[expect(clippy::cast_precision_loss, reason = "exact up to some thousand years of audio")]
+            let audio_ms = summary.samples as f64 * 1000.0 / rate;
+            let total_ms = began.elapsed().as_secs_f64() * 1000.0;
+            // What the way to and from the worker takes comes on top of what the worker measured.
+            let way = (total_ms - summary.timings.total_ms).max(0.0);
+            let first_ms = (summary.timings.first_chunk_ms + way).min(total_ms);
+            Some(Spoken { observed: Observed { spoken_ms, audio_ms, first_ms, total_ms }, kind })
+        });
+        scheduler.tell(Event::Ended { worker, id, segment, spoken });
+    };
+    Task { request: what.request, on_end: Box::new(on_end) }
+}

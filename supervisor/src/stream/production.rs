@@ -1,0 +1,181 @@
+//! One utterance being made: its segments' audio in order, brought to one rate and joined.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use ishowtts_workers::{Failure, SynthesisEvent, SynthesisSummary, protocol::Timings};
+use tokio::time::sleep_until;
+
+use super::SpeechError;
+use crate::{
+    schedule::{Refusal, Tickets},
+    speech::{Join, Pause, Resampler},
+};
+
+/// A segment as it will come.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) engine: String,
+    /// Samples per second of its engine.
+    pub(super) rate: u32,
+    /// Passed on only when it is complete, since its engine could not make the same samples again.
+    pub(super) is_whole: bool,
+    /// How long the voice rests behind it.
+    pub(super) pause: Pause,
+    /// Characters of it that are not white space.
+    pub(super) characters: u64,
+}
+
+/// What it came to so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    /// Time that workers spent.
+    pub(super) synthesis: Duration,
+    /// From being let in to the first segment's turn.
+    pub(super) queue_wait: Duration,
+    /// Characters that the engines left out.
+    pub(super) skipped: u64,
+}
+
+/// An utterance being made. It works while it is asked for its next piece; what workers send meanwhile waits.
+#[derive(Debug)]
+pub(super) struct Production {
+    tickets: Tickets,
+    lines: VecDeque<Line>,
+    is_single: bool,
+    /// Nothing is handed out before.
+    starts: Option<Instant>,
+    rate: u32,
+    resampler: Option<Resampler>,
+    /// Where there are seams.
+    join: Option<Join>,
+    /// Audio of a segment that is passed on whole.
+    held: Vec<Bytes>,
+    ready: VecDeque<Bytes>,
+    scratch: Vec<Bytes>,
+    began: bool,
+    ended: bool,
+    pub(super) totals: Totals,
+}
+
+impl Production {
+    /// Of segments that have these tickets, at least one, at a rate of so many samples a second.
+    pub(super) fn new(tickets: Tickets, lines: VecDeque<Line>, starts: Option<Instant>, rate: u32) -> Self {
+        Self {
+            tickets,
+            is_single: lines.len() == 1,
+            join: (lines.len() > 1).then(|| Join::new(rate)),
+            lines,
+            starts,
+            rate,
+            resampler: None,
+            held: Vec::new(),
+            ready: VecDeque::new(),
+            scratch: Vec::new(),
+            began: false,
+            ended: false,
+            totals: Totals::default(),
+        }
+    }
+
+    /// The next piece of PCM16, or `None` at the end. Safe to cancel.
+    pub(super) async fn next(&mut self) -> Option<Result<Bytes, SpeechError>> {
+        loop {
+            if !self.ready.is_empty() {
+                if let Some(starts) = self.starts {
+                    sleep_until(starts.into()).await;
+                    self.starts = None;
+                }
+                return self.ready.pop_front().map(Ok);
+            }
+            if self.ended {
+                return None;
+            }
+            if self.lines.is_empty() {
+                self.ended = true;
+                if let Some(join) = &mut self.join {
+                    join.finish(&mut self.scratch);
+                }
+                self.ready.extend(self.scratch.drain(..).filter(|piece| !piece.is_empty()));
+                continue;
+            }
+            if let Err(error) = self.step().await {
+                self.ended = true;
+                return Some(Err(error));
+            }
+        }
+    }
+
+    /// Takes in one event of the present segment.
+    async fn step(&mut self) -> Result<(), SpeechError> {
+        if let Some(turn) = self.tickets.turn().await {
+            let waited = turn?;
+            if !std::mem::replace(&mut self.began, true) {
+                self.totals.queue_wait = waited;
+            }
+            let rate = self.lines.front().map_or(self.rate, |line| line.rate);
+            self.resampler = if rate == self.rate { None } else { Resampler::new(rate, self.rate).ok() };
+        }
+        // A segment whose turn came has events until it was told its end; then the next one is asked.
+        let event = self.tickets.next().await.ok_or(SpeechError::Refused(Refusal::Draining))?;
+        self.hear(event)
+    }
+
+    fn hear(&mut self, event: SynthesisEvent) -> Result<(), SpeechError> {
+        match event {
+            SynthesisEvent::Audio(pcm) => {
+                let pcm = match &mut self.resampler {
+                    Some(resampler) => resampler.push(&pcm),
+                    None => pcm,
+                };
+                if self.lines.front().is_some_and(|line| line.is_whole) {
+                    self.held.push(pcm);
+                } else {
+                    self.pass_on(pcm);
+                }
+            }
+            SynthesisEvent::Done(summary) => self.segment_is_done(&summary),
+            SynthesisEvent::Failed(Failure::Engine { code, .. })
+                if code == "nothing_to_speak" && !self.is_single =>
+            {
+                // A stretch that its engine cannot read does not fail what the others can.
+                let skipped = self.lines.front().map_or(0, |line| line.characters);
+                self.segment_is_done(&SynthesisSummary { samples: 0, timings: Timings::default(), skipped });
+            }
+            SynthesisEvent::Failed(failure) => {
+                let engine = self.lines.front().map(|line| line.engine.clone()).unwrap_or_default();
+                return Err(SpeechError::Failed { engine, failure });
+            }
+        }
+        Ok(())
+    }
+
+    fn segment_is_done(&mut self, summary: &SynthesisSummary) {
+        let spent = Duration::try_from_secs_f64(summary.timings.total_ms / 1000.0);
+        self.totals.synthesis += spent.unwrap_or_default();
+        self.totals.skipped += summary.skipped;
+        for pcm in std::mem::take(&mut self.held) {
+            self.pass_on(pcm);
+        }
+        if let Some(mut resampler) = self.resampler.take() {
+            self.pass_on(resampler.finish());
+        }
+        if let (Some(line), Some(join)) = (self.lines.pop_front(), &mut self.join) {
+            join.end_segment(line.pause);
+        }
+    }
+
+    fn pass_on(&mut self, pcm: Bytes) {
+        match &mut self.join {
+            _ if pcm.is_empty() => {}
+            Some(join) => {
+                join.push(pcm, &mut self.scratch);
+                self.ready.extend(self.scratch.drain(..).filter(|piece| !piece.is_empty()));
+            }
+            None => self.ready.push_back(pcm),
+        }
+    }
+}
