@@ -151,8 +151,7 @@ fn identity(config: &Config, name: &str, engine: &Engine, places: &Places) -> St
         }
     }
     let settings = Value::Object(engine.settings.clone());
-    let voices = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    format!("{code} {packages} {settings} {} {} {voices}", engine.device, engine.threads)
+    format!("{code} {packages} {settings} {} {} {:x?}", engine.device, engine.threads, hash.finalize())
 }
 
 fn spec(

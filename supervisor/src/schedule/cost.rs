@@ -47,7 +47,8 @@ pub(super) struct Estimate {
     pub(super) total: Micros,
 }
 
-/// How a segment came out, in milliseconds.
+/// How a segment came out.
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the name of a bare number")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Observed {
     /// What the text was estimated at, at the speed that it was spoken at.
@@ -255,8 +256,8 @@ mod tests {
             for (at, times) in outliers {
                 noise[at] = times;
             }
-            for (n, noise) in noise.iter().enumerate() {
-                costs.observe(&kind(), observed(600.0 + 100.0 * (n % 13) as f64, *noise));
+            for (n, noise) in (0_i32..).zip(&noise) {
+                costs.observe(&kind(), observed(600.0 + 100.0 * f64::from(n % 13), *noise));
             }
             let ratio = costs.estimate(&kind(), 1500.0).total.to_ms() / observed(1500.0, 1.0).total_ms;
             prop_assert!((0.95..1.3).contains(&ratio), "{ratio}");

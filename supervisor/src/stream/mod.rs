@@ -174,19 +174,15 @@ impl Stream {
     async fn fill(&mut self) -> Result<(), SpeechError> {
         let asked = Instant::now();
         while self.ready.is_empty() && !self.ended {
-            let piece = self.source.next().await.transpose()?;
-            let pcm = match piece {
-                Some(pcm) => {
-                    self.source.took(pcm.len(), meter::has_waited(asked, Instant::now()));
-                    match &mut self.resampler {
-                        Some(resampler) => resampler.push(&pcm),
-                        None => pcm,
-                    }
+            let pcm = if let Some(pcm) = self.source.next().await.transpose()? {
+                self.source.took(pcm.len(), meter::has_waited(asked, Instant::now()));
+                match &mut self.resampler {
+                    Some(resampler) => resampler.push(&pcm),
+                    None => pcm,
                 }
-                None => {
-                    self.ended = true;
-                    self.resampler.as_mut().map(Resampler::finish).unwrap_or_default()
-                }
+            } else {
+                self.ended = true;
+                self.resampler.as_mut().map(Resampler::finish).unwrap_or_default()
             };
             if !pcm.is_empty() {
                 self.ready.push_back((pcm, asked));

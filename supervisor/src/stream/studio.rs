@@ -18,7 +18,7 @@ use super::{
 use crate::{
     cache::{Cache, Key},
     config::Config,
-    schedule::{Booking, Delivery, Scheduler, Segment},
+    schedule::{Booking, Delivery, Entry, Scheduler, Segment},
     speech::{Part, Utterance, estimated_ms},
 };
 
@@ -89,7 +89,7 @@ impl Studio {
             if let Some(recording) = self.cache.get(key).await {
                 return Ok((Source::recording(recording, entry), until));
             }
-            if let Some((source, promised)) = self.join(key, utterance, delivery, entry.clone()) {
+            if let Some((source, promised)) = self.join(key, utterance, delivery, Arc::clone(&entry)) {
                 return Ok((source, deadline.unwrap_or(promised + patience)));
             }
         }
@@ -127,7 +127,7 @@ impl Studio {
         key: Key,
         utterance: &Utterance,
         delivery: Delivery,
-        entry: Arc<crate::schedule::Entry>,
+        entry: Arc<Entry>,
     ) -> Option<(Source, Instant)> {
         let productions = self.productions.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = productions.get(&key)?.upgrade()?;

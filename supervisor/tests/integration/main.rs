@@ -12,12 +12,14 @@
 
 mod bad_input;
 mod bench;
+mod cache;
 mod cancel;
 mod command_line;
 mod crash;
 mod harness;
 mod limits;
 mod metrics;
+mod schedule;
 mod shutdown;
 mod startup;
 mod streaming;

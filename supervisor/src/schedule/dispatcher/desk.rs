@@ -134,7 +134,7 @@ impl Desk {
         let audio: Micros = pieces.iter().map(|piece| piece.audio).sum();
         let longest = pieces.iter().map(|piece| piece.audio).max().unwrap_or_default();
         let held = if booking.delivery == Delivery::Live && !booking.is_kept {
-            audio.min(self.buffer + longest)
+            audio.min(self.buffer.max(longest * 2))
         } else {
             audio
         };

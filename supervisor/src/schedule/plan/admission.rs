@@ -181,6 +181,7 @@ impl Board {
                 ..piece
             }),
             bytes: offer.bytes,
+            longest: Micros::ZERO,
             target: Micros::ZERO,
             left: Micros::ZERO,
         };
@@ -208,7 +209,7 @@ impl Board {
             Delivery::Live => {
                 let lead = idle.lead.times(LEAD_MARGIN);
                 let held: Micros = idle.met.iter().filter(|met| met.first <= lead).map(|met| met.audio).sum();
-                if from + lead > latest || held > self.rules.buffer {
+                if from + lead > latest || held > stream.buffer(self.rules.buffer) {
                     return Err(Rejection::TooSlow { lead });
                 }
                 starts = Some(from + lead);

@@ -136,9 +136,9 @@ impl<'s> Play<'s> {
         play
     }
 
-    /// On a machine with nothing else to do, every worker being there.
+    /// On a machine with nothing else to do, every worker being there and nobody's buffer being full.
     pub(super) fn idle(board: &'s Board, now: Micros) -> Self {
-        let mut play = Self::empty(board, now);
+        let mut play = Self { is_eager: true, ..Self::empty(board, now) };
         for (worker, presence) in board.workers.iter().enumerate() {
             match presence {
                 Presence::Free => {}
@@ -310,8 +310,9 @@ impl<'s> Play<'s> {
     /// Puts a lane's next segment among those that wait, or aside until there is room in its buffer.
     fn expose(&mut self, lane: u32, time: Micros) {
         let Some((run, piece, before)) = self.head(lane) else { return };
-        let room = run.base + before + piece.audio - self.buffer;
-        let is_full = before > run.read && before + piece.audio > run.read + self.buffer;
+        let buffer = run.stream.buffer(self.buffer);
+        let room = run.base + before + piece.audio - buffer;
+        let is_full = before > run.read && before + piece.audio > run.read + buffer;
         if is_full && room > time && run.base < Micros::NEVER {
             self.was_full = true;
             self.later.push(Reverse((room, lane)));

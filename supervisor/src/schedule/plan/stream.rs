@@ -107,6 +107,8 @@ pub(super) struct Stream {
     pub(super) open: Option<Piece>,
     /// Audio that may be held for it, in bytes.
     pub(super) bytes: u64,
+    /// Its longest segment.
+    pub(super) longest: Micros,
     /// Time to first audio that it was promised.
     pub(super) target: Micros,
     /// Cost of what is not yet done.
@@ -122,6 +124,7 @@ impl Stream {
             self.segments.push(Segment { piece, before, stage: Stage::Waiting });
             before += piece.audio;
             self.left += piece.total;
+            self.longest = self.longest.max(piece.audio);
             match self.lanes.iter_mut().find(|lane| lane.pool == piece.pool) {
                 Some(lane) => lane.segments.push(index),
                 None => {
@@ -179,7 +182,13 @@ impl Stream {
     /// Whether there is room for a whole segment; for the one that is read next there always is.
     pub(super) fn has_room(&self, segment: &Segment, buffer: Micros) -> bool {
         let read = self.read_to();
-        segment.before <= read || segment.before + segment.piece.audio <= read + buffer
+        segment.before <= read || segment.before + segment.piece.audio <= read + self.buffer(buffer)
+    }
+
+    /// Most audio that is made ahead of its fastest listener: at least a segment that is listened to and the one that
+    /// follows it.
+    pub(super) fn buffer(&self, usual: Micros) -> Micros {
+        usual.max(self.longest * 2)
     }
 
     /// The next segment to be listened to goes to a worker: those who wait for it begin when its first audio is
