@@ -46,17 +46,20 @@ impl Client {
     pub(super) async fn ask(&self, text: &str, due: Option<Instant>) -> Record {
         let body = wording::body(&self.options, text);
         let sent = Instant::now();
-        let mut server_rtf = None;
+        let (mut server_rtf, mut queue_wait) = (None, None);
         let outcome = match self.http.post(self.address.clone()).json(&body).send().await {
             Err(error) => Outcome::Failed(kind(&error).to_owned()),
             Ok(answer) if answer.status().is_success() => {
-                server_rtf = header(&answer, "x-rtf").and_then(|value| value.parse().ok());
+                let number = |name: &str| header(&answer, name)?.parse::<f64>().ok();
+                server_rtf = number("x-rtf");
+                queue_wait = number("x-queue-wait-ms")
+                    .and_then(|milliseconds| Duration::try_from_secs_f64(milliseconds / 1000.0).ok());
                 self.listen(answer, sent).await
             }
             Ok(answer) => refused(answer).await,
         };
         let late = due.map(|due| sent.saturating_duration_since(due));
-        Record { outcome, latency: sent.elapsed(), late, server_rtf }
+        Record { outcome, latency: sent.elapsed(), late, server_rtf, queue_wait }
     }
 
     async fn listen(&self, mut answer: Response, sent: Instant) -> Outcome {

@@ -143,6 +143,7 @@ impl Driver<'_> {
                     latency: sent.elapsed(),
                     late: None,
                     server_rtf: None,
+                    queue_wait: None,
                 }),
             }
         });

@@ -13,6 +13,8 @@ pub struct Record {
     pub late: Option<Duration>,
     /// What the server said of its own real-time factor.
     pub server_rtf: Option<f64>,
+    /// What it said of how long the request waited for a worker.
+    pub queue_wait: Option<Duration>,
 }
 
 /// How a request ended.

@@ -144,6 +144,7 @@ fn shown(measure: Measure) -> (&'static str, usize) {
         Measure::Latency => ("latency, ms", 1),
         Measure::Rtf => ("RTF", 3),
         Measure::ServerRtf => ("server's RTF", 3),
+        Measure::QueueWait => ("queue wait, ms", 1),
         Measure::Underrun => ("underrun, ms", 1),
         Measure::Audio => ("audio, ms", 0),
         Measure::RetryAfter => ("retry after, s", 0),

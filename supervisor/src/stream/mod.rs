@@ -13,7 +13,10 @@ mod shared;
 mod source;
 mod studio;
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tokio::time::timeout_at;
@@ -116,6 +119,11 @@ impl Stream {
     /// How its audio came about.
     pub fn origin(&self) -> Origin {
         self.source.origin
+    }
+
+    /// How long its first segment waited for a worker.
+    pub fn queue_wait(&self) -> Duration {
+        self.source.totals().queue_wait
     }
 
     /// The next piece of PCM16, or `None` at the end.

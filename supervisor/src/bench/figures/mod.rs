@@ -57,6 +57,8 @@ pub enum Measure {
     Rtf,
     /// The server's own account of it.
     ServerRtf,
+    /// How long the server says that it waited for a worker.
+    QueueWait,
     /// A player's longest silence.
     Underrun,
     /// Length of the audio.
@@ -69,11 +71,12 @@ pub enum Measure {
 
 impl Measure {
     /// Every one, in the order of reports.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ttfa,
         Self::Latency,
         Self::Rtf,
         Self::ServerRtf,
+        Self::QueueWait,
         Self::Underrun,
         Self::Audio,
         Self::RetryAfter,
@@ -87,6 +90,7 @@ impl Measure {
             Self::Latency => "latency_ms",
             Self::Rtf => "rtf",
             Self::ServerRtf => "server_rtf",
+            Self::QueueWait => "queue_wait_ms",
             Self::Underrun => "underrun_ms",
             Self::Audio => "audio_ms",
             Self::RetryAfter => "retry_after_s",
@@ -107,6 +111,7 @@ impl Measure {
             Self::Latency => heard.map(|_| milliseconds(record.latency)),
             Self::Rtf => heard.map(|heard| record.latency.as_secs_f64() / heard.audio.as_secs_f64()),
             Self::ServerRtf => heard.and(record.server_rtf),
+            Self::QueueWait => heard.and(record.queue_wait).map(milliseconds),
             Self::Underrun => heard.and_then(|heard| heard.underrun).map(milliseconds),
             Self::Audio => heard.map(|heard| milliseconds(heard.audio)),
             Self::RetryAfter => None,

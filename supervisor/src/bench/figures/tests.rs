@@ -14,6 +14,7 @@ fn complete(latency_ms: u64, underrun_ms: Option<u64>) -> Record {
         latency: Duration::from_millis(latency_ms),
         late: None,
         server_rtf: None,
+        queue_wait: None,
     }
 }
 

@@ -28,6 +28,7 @@ const CACHE: HeaderName = HeaderName::from_static("x-cache");
 const ELAPSED_MS: HeaderName = HeaderName::from_static("x-elapsed-ms");
 const RTF: HeaderName = HeaderName::from_static("x-rtf");
 const AUDIO_MS: HeaderName = HeaderName::from_static("x-audio-ms");
+const QUEUE_WAIT_MS: HeaderName = HeaderName::from_static("x-queue-wait-ms");
 const SKIPPED: HeaderName = HeaderName::from_static("x-skipped-characters");
 
 /// The audio as it is made. If it fails on the way the connection ends without the final chunk, so that nobody
@@ -104,6 +105,7 @@ fn headers(stream: &Stream, format: Format) -> HeaderMap {
     put(&mut headers, ENGINE, &stream.engines().join(","));
     put(&mut headers, VOICE, stream.voice());
     put(&mut headers, CACHE, stream.origin().label());
+    put(&mut headers, QUEUE_WAIT_MS, &milliseconds(stream.queue_wait()).to_string());
     headers
 }
 
