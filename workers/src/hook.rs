@@ -12,14 +12,24 @@ pub struct Change<'c> {
     pub engine: &'c str,
     /// Which of the engine's workers it is.
     pub worker: usize,
-    /// Whether it takes orders now.
-    pub is_ready: bool,
+    /// What it does now.
+    pub to: ChangeTo,
+}
+
+/// What a worker does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeTo {
+    /// It takes orders.
+    Ready,
+    /// It takes none any more, or a life of it has ended.
+    Gone,
+    /// It has stopped between two steps, and its device is free.
+    Paused,
 }
 
 type Callback = Box<dyn Fn(Change<'_>) + Send + Sync>;
 
-/// Called whenever a worker begins or ceases to take orders, and when a life of it has ended, on the task where that
-/// happens: it must be quick.
+/// Called whenever something changes about a worker, on the task where that happens: it must be quick.
 #[derive(Clone, Default)]
 pub struct ChangeHook(Arc<OnceLock<Callback>>);
 

@@ -20,7 +20,7 @@ mod synthesis;
 mod worker;
 
 pub use error::WorkerError;
-pub use hook::{Change, ChangeHook};
+pub use hook::{Change, ChangeHook, ChangeTo};
 pub use pool::{Lease, OnEnd, Pool, Task};
 pub use spec::{ExecLimits, Patience, VoiceSample, WorkerSpec};
 pub use synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary};

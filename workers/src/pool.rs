@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    hook::{Change, ChangeHook},
+    hook::{Change, ChangeHook, ChangeTo},
     lifecycle::{Command, Order, State},
     process::Launch,
     protocol::Ready,
@@ -53,6 +53,13 @@ impl Pool {
     /// Takes a worker, if it is warm and nobody uses it.
     pub fn lease(&self, worker: usize) -> Option<Lease> {
         Some(Lease { permit: self.idle.take(worker)?, idle: Arc::clone(&self.idle) })
+    }
+
+    /// Has a worker stop at its next step and free its device, or go on.
+    pub fn pause(&self, worker: usize, pause: bool) {
+        if let Some(worker) = self.workers.get(worker) {
+            worker.tell_now(if pause { Command::Pause } else { Command::Resume });
+        }
     }
 
     /// How many workers there are.
@@ -284,8 +291,8 @@ impl Idle {
         }
     }
 
-    fn tell(&self, worker: usize, is_ready: bool) {
-        self.changed.call(Change { engine: &self.engine, worker, is_ready });
+    fn tell(&self, worker: usize, to: ChangeTo) {
+        self.changed.call(Change { engine: &self.engine, worker, to });
     }
 
     pub(crate) fn seat(self: Arc<Self>, index: usize, mailbox: mpsc::WeakSender<Command>) -> Seat {
@@ -316,12 +323,12 @@ impl Seat {
         }
         seats.permits.push_back(Permit { index: self.index, life, ready, mailbox });
         drop(seats);
-        self.idle.tell(self.index, true);
+        self.idle.tell(self.index, ChangeTo::Ready);
     }
 
-    /// Tells whoever waits for workers that a life of this one has ended.
-    pub(crate) fn tell(&self) {
-        self.idle.tell(self.index, false);
+    /// Tells whoever waits for workers what this one does now.
+    pub(crate) fn tell(&self, to: ChangeTo) {
+        self.idle.tell(self.index, to);
     }
 
     /// Takes no further orders in this life. True if none is being worked on or on its way; else the task is told
@@ -335,7 +342,7 @@ impl Seat {
         });
         drop(seats);
         if is_idle {
-            self.idle.tell(self.index, false);
+            self.idle.tell(self.index, ChangeTo::Gone);
         }
         is_idle
     }
@@ -348,6 +355,6 @@ impl Seat {
         }
         seats.permits.retain(|permit| permit.index != self.index);
         drop(seats);
-        self.idle.tell(self.index, false);
+        self.idle.tell(self.index, ChangeTo::Gone);
     }
 }

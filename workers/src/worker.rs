@@ -85,6 +85,11 @@ impl Worker {
         self.status.clone()
     }
 
+    /// Tells it without waiting. A mailbox that is full is one of a worker that does not get along anyway.
+    pub(crate) fn tell_now(&self, command: Command) {
+        drop(self.mailbox.try_send(command));
+    }
+
     pub(crate) async fn tell(&self, command: Command) {
         // A task that has ended needs no command.
         drop(self.mailbox.send(command).await);

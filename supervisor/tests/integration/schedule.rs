@@ -210,3 +210,34 @@ async fn the_load_is_shown_as_the_scheduler_sees_it() {
     drop(response);
     server.quiet().await;
 }
+
+#[tokio::test]
+async fn slow_work_that_nobody_hears_pauses_for_somebody_who_listens() {
+    // Two workers, and room on their device for one of them.
+    let config = "[devices.cpu]\nslots = 1\n";
+    let server =
+        supervisor().workers(2).engine("device", "cpu").config(config).start().await.ready().await;
+    let ready = async || {
+        let status = server.get("/api/status").await;
+        let workers = status["engines"]["tone"]["workers"].as_array().unwrap().clone();
+        workers.iter().filter(|worker| worker["state"] == "ready").count()
+    };
+    eventually("both are there", async || (ready().await == 2).then_some(())).await;
+    let hours = json!({ "text": text(20), "priority": "batch", "engine_options": { "rtf": 50, "chunk_ms": 1 } });
+    let batch = tokio::spawn(server.post(&hours).send());
+    eventually("it is being made", async || (ready().await == 1).then_some(())).await;
+    for text in ["Somebody listens.", "And once more."] {
+        let answer = server.speak(json!({ "text": text, "stream": true })).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    }
+    assert!(!batch.is_finished());
+    batch.abort();
+    server.quiet().await;
+    // It was paused when it was cancelled, and speaks again.
+    eventually("both are there again", async || (ready().await == 2).then_some(())).await;
+    for _ in 0..4 {
+        assert_eq!(server.speak(json!({ "text": "All is well." })).await.status, 200);
+    }
+    assert_eq!(server.worker(0).await["restarts"], 0);
+    assert_eq!(server.worker(1).await["restarts"], 0);
+}

@@ -14,6 +14,7 @@ use super::{
     state::{Deed, Input, Lifecycle, State},
 };
 use crate::{
+    hook::ChangeTo,
     pool::{Ending, Seat},
     process::Launch,
     protocol::{Memory, Ready},
@@ -32,6 +33,10 @@ pub(crate) enum Command {
     /// In one launch.
     Synthesize(Vec<Order>),
     Cancel(SynthesisId),
+    /// Stop at the next step and free the device.
+    Pause,
+    /// Go on.
+    Resume,
 }
 
 /// A synthesis on its way to a worker. The lease travels with it and returns when it ends.
@@ -125,7 +130,7 @@ impl Actor {
                 orders.into_iter().for_each(Order::refuse);
                 Deed::None
             }
-            Command::Cancel(_) | Command::Drained => Deed::None,
+            Command::Cancel(_) | Command::Drained | Command::Pause | Command::Resume => Deed::None,
         }
     }
 
@@ -158,7 +163,7 @@ impl Actor {
         self.tell_of(&fault, was_starting, life.map(|life| life.last_words()).unwrap_or_default());
         let deed = self.step(Input::Reaped);
         self.note(|status| (status.pid, status.ready, status.progress) = (None, None, None));
-        self.seat.tell();
+        self.seat.tell(ChangeTo::Gone);
         if self.lifecycle.state() == State::Failed {
             tracing::error!(worker = self.name, "Gave the worker up: it does not start");
         }
@@ -206,6 +211,11 @@ impl Actor {
         }
         self.step(Input::Began);
         Some((order.id, order.request, Running::new(order.ending)))
+    }
+
+    /// The worker has stopped between two steps.
+    pub(super) fn paused(&self) {
+        self.seat.tell(ChangeTo::Paused);
     }
 
     /// A restart was asked for: whether it may happen now, or must wait until what is being spoken has ended.

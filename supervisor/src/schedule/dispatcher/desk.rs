@@ -7,7 +7,9 @@ use std::{
     time::Instant,
 };
 
-use ishowtts_workers::{SynthesisRequest, SynthesisSummary, Task, lifecycle::State, protocol::Ready};
+use ishowtts_workers::{
+    ChangeTo, SynthesisRequest, SynthesisSummary, Task, lifecycle::State, protocol::Ready,
+};
 use tokio::sync::oneshot;
 
 use super::{
@@ -34,8 +36,8 @@ const USUAL_START: Micros = Micros::s(10);
 /// What workers tell.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A worker takes orders from now on, or takes none any more.
-    Worker { engine: String, index: usize, is_ready: bool },
+    /// Something has changed about a worker.
+    Worker { engine: String, index: usize, to: ChangeTo },
     /// A segment has ended.
     Ended { worker: usize, id: StreamId, segment: usize, spoken: Option<Spoken> },
 }
@@ -205,12 +207,12 @@ impl Desk {
                     self.costs.observe(&kind, observed);
                 }
             }
-            Event::Worker { engine, index, is_ready } => {
+            Event::Worker { engine, index, to } => {
                 let Some(worker) = self.names.worker(&engine, index) else { return };
-                if is_ready {
-                    self.arrived(&engine, worker, pools, now);
-                } else {
-                    self.gone(&engine, index, worker, pools, now);
+                match to {
+                    ChangeTo::Ready => self.arrived(&engine, worker, pools, now),
+                    ChangeTo::Gone => self.gone(&engine, index, worker, pools, now),
+                    ChangeTo::Paused => self.board.paused(worker, now),
                 }
             }
         }
@@ -297,6 +299,24 @@ impl Desk {
                 // Whoever left in this moment takes the synthesis along, which cancels it.
                 drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed() })));
             }
+        }
+    }
+
+    /// Has slow work make room, or go on.
+    pub(super) fn hold(&mut self, scheduler: &Scheduler) {
+        let now = scheduler.now();
+        let tell = |names: &Names, worker: usize, pause: bool| {
+            if let Some((engine, index)) = names.engine_of(worker)
+                && let Some(pool) = scheduler.pools.get(engine)
+            {
+                pool.pause(index, pause);
+            }
+        };
+        while let Some(worker) = self.board.next_pause(now) {
+            tell(&self.names, worker, true);
+        }
+        while let Some(worker) = self.board.next_resume(now) {
+            tell(&self.names, worker, false);
         }
     }
 

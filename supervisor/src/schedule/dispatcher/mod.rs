@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ishowtts_workers::protocol::Ready;
+use ishowtts_workers::{ChangeTo, protocol::Ready};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::desk::{Desk, Event};
@@ -87,15 +87,15 @@ impl Scheduler {
         scheduler.pools.on_change(move |change| {
             if let Some(scheduler) = weak.upgrade() {
                 let engine = change.engine.to_owned();
-                scheduler.tell(Event::Worker { engine, index: change.worker, is_ready: change.is_ready });
+                scheduler.tell(Event::Worker { engine, index: change.worker, to: change.to });
                 scheduler.news.send_replace(());
             }
         });
         // Those that were ready before anybody listened.
         for pool in scheduler.pools.iter() {
             for (index, (_, status)) in pool.statuses().enumerate() {
-                let is_ready = status.ready.is_some();
-                scheduler.tell(Event::Worker { engine: pool.engine().to_owned(), index, is_ready });
+                let to = if status.ready.is_some() { ChangeTo::Ready } else { ChangeTo::Gone };
+                scheduler.tell(Event::Worker { engine: pool.engine().to_owned(), index, to });
             }
         }
         scheduler
@@ -232,6 +232,7 @@ impl Scheduler {
                     desk.hear(event, &self.pools, self.at(when));
                 }
                 desk.dispatch(self);
+                desk.hold(self);
             }
         }
     }

@@ -6,6 +6,7 @@ use super::{
     Micros, WorkerIndex,
     fairness::Holds,
     floor::{Floor, Layout},
+    pause::Hold,
     stream::{Key, Kind, Piece, Rank, Stage, Stream},
 };
 use crate::speech::Priority;
@@ -72,7 +73,13 @@ pub(super) enum Presence {
     /// Waiting for work.
     Free,
     /// Speaking until about this moment.
-    Busy { until: Micros, members: Vec<(StreamId, usize)> },
+    Busy {
+        until: Micros,
+        members: Vec<(StreamId, usize)>,
+        /// Nobody listens to any of it.
+        is_batch: bool,
+        hold: Hold,
+    },
     /// Not there; expected back at this moment, if at all.
     Away { back: Option<Micros> },
 }
@@ -102,6 +109,8 @@ pub struct Board {
     pub(super) waiting: Vec<BTreeSet<Key>>,
     pub(super) holds: Holds,
     pub(super) bytes: u64,
+    /// Workers that were asked to pause, and have to be told that it is over.
+    pub(super) owed: Vec<WorkerIndex>,
     /// Until when the share of batch work is given away.
     pub(super) batch_until: Micros,
     next_listener: u32,
@@ -122,6 +131,7 @@ impl Board {
             waiting: vec![BTreeSet::new(); floor.pools()],
             holds: Holds::default(),
             bytes: 0,
+            owed: Vec::new(),
             batch_until: Micros::ZERO,
             next_listener: 0,
             floor,
@@ -182,8 +192,11 @@ impl Board {
                 self.floor.remove(worker);
                 Lost::new()
             }
-            Presence::Busy { members, .. } => {
-                self.floor.vacate(worker);
+            Presence::Busy { members, hold, .. } => {
+                // Whoever takes its place was never asked to pause.
+                if !matches!(hold, Hold::Paused { .. }) {
+                    self.floor.vacate(worker);
+                }
                 members
             }
             Presence::Away { .. } => return Lost::new(),
@@ -227,10 +240,11 @@ impl Board {
 
     /// A segment came to its end on a worker, which is free again once that was its last.
     pub fn ended(&mut self, worker: WorkerIndex, id: StreamId, segment: usize, ended: Ended, now: Micros) {
-        if let Some(Presence::Busy { members, .. }) = self.workers.get_mut(worker) {
+        if let Some(Presence::Busy { members, hold, .. }) = self.workers.get_mut(worker) {
             members.retain(|member| *member != (id, segment));
             if members.is_empty() {
-                self.floor.vacate(worker);
+                let hold = *hold;
+                self.released(worker, hold);
                 self.floor.add(worker);
                 if let Some(presence) = self.workers.get_mut(worker) {
                     *presence = Presence::Free;

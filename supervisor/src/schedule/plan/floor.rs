@@ -128,6 +128,27 @@ impl Floor {
         self.give(worker, u32::saturating_sub);
     }
 
+    /// It goes on where it had stopped.
+    pub(super) fn occupy(&mut self, worker: WorkerIndex) {
+        self.give(worker, u32::saturating_sub);
+    }
+
+    /// Whether its device has room for a worker.
+    pub(super) fn has_room(&self, worker: WorkerIndex) -> bool {
+        match self.seats.get(worker) {
+            Some((_, Seat { device: Some(device), slots })) => {
+                self.room.get(*device).is_some_and(|room| room >= slots)
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a pool has a free worker on a device.
+    pub(super) fn has_free_worker(&self, pool: usize, device: usize) -> bool {
+        let free = self.free.get(pool).into_iter().flatten();
+        free.into_iter().any(|worker| self.device_of(*worker) == Some(device))
+    }
+
     /// It speaks no longer, and its device has its room back.
     pub(super) fn vacate(&mut self, worker: WorkerIndex) {
         self.give(worker, u32::saturating_add);

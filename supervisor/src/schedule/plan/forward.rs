@@ -11,6 +11,7 @@ use super::{
     board::Presence,
     floor::Floor,
     launch::Batch,
+    pause::{Hold, STEP},
     stream::{Kind, Piece, Rank, Stage, Stream, deadline},
 };
 
@@ -118,8 +119,9 @@ impl<'s> Play<'s> {
         for (worker, presence) in board.workers.iter().enumerate() {
             match presence {
                 // One that takes longer than was expected is expected to take as long again.
-                Presence::Busy { until, .. } => {
-                    play.busy.push(Reverse(((*until).max(now + now - *until), worker)));
+                Presence::Busy { until, is_batch, hold, .. } => {
+                    let until = (*until).max(now + now - *until);
+                    play.still_busy(worker, until, *is_batch, *hold);
                 }
                 // Numbers beyond the last worker's: who comes back has no room to give back.
                 Presence::Away { back: Some(back) } => {
@@ -142,8 +144,10 @@ impl<'s> Play<'s> {
         for (worker, presence) in board.workers.iter().enumerate() {
             match presence {
                 Presence::Free => {}
-                Presence::Busy { .. } => {
-                    play.floor.vacate(worker);
+                Presence::Busy { hold, .. } => {
+                    if !matches!(hold, Hold::Paused { .. }) {
+                        play.floor.vacate(worker);
+                    }
                     play.floor.add(worker);
                 }
                 Presence::Away { .. } => play.floor.add(worker),
@@ -235,13 +239,31 @@ impl<'s> Play<'s> {
         }
     }
 
+    /// A worker that speaks already. If nobody listens to that, its device is free at its next step for those who do.
+    fn still_busy(&mut self, worker: WorkerIndex, until: Micros, is_batch: bool, hold: Hold) {
+        let workers = self.floor.workers();
+        let makes_room = is_batch && self.floor.device_of(worker).is_some() && until - self.now > STEP;
+        match hold {
+            Hold::Paused { left } => self.busy.push(Reverse((self.now + left, worker + workers))),
+            _ if makes_room => {
+                self.busy.push(Reverse((self.now + STEP, worker + 2 * workers)));
+                self.busy.push(Reverse((until, worker + workers)));
+            }
+            _ => self.busy.push(Reverse((until, worker))),
+        }
+    }
+
+    /// A worker is free again, and its device with it. Beyond the last worker's number: the worker alone, which had
+    /// no room to give back; and beyond that again: the room alone.
     fn free(&mut self, worker: WorkerIndex) {
         let workers = self.floor.workers();
-        if worker < workers {
-            self.floor.vacate(worker);
-            self.floor.add(worker);
-        } else {
-            self.floor.add(worker - workers);
+        match (worker / workers.max(1), worker % workers.max(1)) {
+            (0, worker) => {
+                self.floor.vacate(worker);
+                self.floor.add(worker);
+            }
+            (1, worker) => self.floor.add(worker),
+            (_, worker) => self.floor.vacate(worker),
         }
     }
 

@@ -3,7 +3,8 @@
 use super::{
     Board, Micros, StreamId, WorkerIndex,
     board::Presence,
-    stream::{Key, Stage},
+    pause::Hold,
+    stream::{Key, Rank, Stage},
 };
 
 /// A worker is to speak these, in one launch.
@@ -43,7 +44,9 @@ impl Board {
         }
         self.floor.take(worker);
         if let Some(presence) = self.workers.get_mut(worker) {
-            *presence = Presence::Busy { until: now + batch.cost, members: members.clone() };
+            let is_batch = batch.is_batch;
+            let hold = Hold::Speaks;
+            *presence = Presence::Busy { until: now + batch.cost, members: members.clone(), is_batch, hold };
         }
         Launch { worker, members }
     }
@@ -54,6 +57,7 @@ impl Board {
         let lane = stream.lanes.get_mut(head.lane)?;
         let index = lane.head()?;
         let segment = stream.segments.get_mut(index)?;
+        batch.is_batch &= head.rank == Rank::Batch;
         let begins = now + batch.cost;
         if !batch.joins(segment.piece.total, head.deadline, now) {
             return None;
@@ -89,13 +93,15 @@ impl Board {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Batch {
     pub(super) cost: Micros,
+    /// Nobody listens to any of them.
+    pub(super) is_batch: bool,
     earliest: Micros,
     longest: Micros,
 }
 
 impl Batch {
     pub(super) fn new(longest: Micros) -> Self {
-        Self { cost: Micros::ZERO, earliest: Micros::NEVER, longest }
+        Self { cost: Micros::ZERO, is_batch: true, earliest: Micros::NEVER, longest }
     }
 
     pub(super) fn joins(&mut self, cost: Micros, deadline: Micros, now: Micros) -> bool {

@@ -6,7 +6,8 @@
 //! at which a listener would run out of audio ([`stream`]). Because the rule is known, the future is too: [`forward`]
 //! plays it from the present state, as far as costs are right. [`admission`] lets a newcomer in if that future, with
 //! the newcomer in it, has nobody waiting for audio, and else tells the first moment at which it would. [`fairness`]
-//! keeps that moment free for whoever was sent away. [`loss`] decides who stays in time when a worker is lost.
+//! keeps that moment free for whoever was sent away. [`loss`] decides who stays in time when a worker is lost,
+//! and [`pause`] which slow work makes room.
 
 mod admission;
 mod board;
@@ -15,6 +16,7 @@ mod floor;
 mod forward;
 mod launch;
 mod loss;
+mod pause;
 mod stream;
 mod time;
 

@@ -11,11 +11,16 @@ impl Life {
         match self.phase {
             Phase::Hello => self.heard + patience.hello,
             Phase::Loading => self.heard + patience.startup_silence,
-            Phase::Serving if self.running.is_empty() => {
+            Phase::Serving if !self.is_speaking() => {
                 self.pinged.unwrap_or(self.heard).max(self.heard) + patience.ping
             }
             Phase::Serving => (self.heard + patience.stall).min(Instant::now() + patience.ping),
         }
+    }
+
+    /// Whether it has something to speak, and was not told to wait with it.
+    pub(super) fn is_speaking(&self) -> bool {
+        !self.running.is_empty() && !self.paused
     }
 
     /// Looks at the clock; it may ring early, since what is heard meanwhile does not wind it back.
@@ -30,13 +35,13 @@ impl Life {
             Phase::Loading if silence >= patience.startup_silence => {
                 Err(Fault::SlowStart(patience.startup_silence))
             }
-            Phase::Serving if !self.running.is_empty() && silence >= patience.stall => {
+            Phase::Serving if self.is_speaking() && silence >= patience.stall => {
                 Err(Fault::Stalled(patience.stall))
             }
             Phase::Serving => {
                 let unanswered =
                     self.pinged.is_some_and(|at| now.saturating_duration_since(at) >= patience.ping);
-                if self.running.is_empty() && unanswered && silence >= patience.ping {
+                if !self.is_speaking() && unanswered && silence >= patience.ping {
                     return Err(Fault::Unanswered(patience.ping));
                 }
                 if self.pinged.is_none() {

@@ -62,12 +62,18 @@ impl Life {
             (Phase::Serving, FromWorker::Pong { nonce, rss_bytes, device_bytes, recompiles }) => {
                 if nonce == self.nonce {
                     self.pinged = None;
-                    self.heard = if self.running.is_empty() { Instant::now() } else { self.heard };
+                    self.heard = if self.is_speaking() { self.heard } else { Instant::now() };
                 }
                 actor.measured(Memory { rss_bytes, device_bytes }, recompiles);
                 Ok(())
             }
-            (Phase::Serving, FromWorker::Paused) => Ok(()),
+            (Phase::Serving, FromWorker::Paused) => {
+                if self.pausing {
+                    self.paused = true;
+                    actor.paused();
+                }
+                Ok(())
+            }
             (_, FromWorker::Bye { reason }) => {
                 tracing::debug!(worker = actor.name, reason, "The worker says goodbye");
                 Ok(())

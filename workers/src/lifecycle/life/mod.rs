@@ -72,6 +72,10 @@ pub(super) struct Life {
     heard: Instant,
     pinged: Option<Instant>,
     nonce: u64,
+    /// It was asked to pause.
+    pausing: bool,
+    /// It has: its silence says nothing.
+    paused: bool,
 }
 
 impl Life {
@@ -96,6 +100,8 @@ impl Life {
             heard: Instant::now(),
             pinged: None,
             nonce: 0,
+            pausing: false,
+            paused: false,
         })
     }
 
@@ -242,6 +248,15 @@ impl Life {
                 }
             }
             Command::Cancel(id) => self.cancel(id)?,
+            Command::Pause => {
+                self.pausing = true;
+                self.say(&ToWorker::Pause)?;
+            }
+            Command::Resume => {
+                (self.pausing, self.paused) = (false, false);
+                self.heard = Instant::now();
+                self.say(&ToWorker::Resume)?;
+            }
         }
         Ok(())
     }

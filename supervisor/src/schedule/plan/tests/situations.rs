@@ -163,6 +163,41 @@ fn who_waits_for_an_engine_that_comes_up_is_promised_from_then() {
 }
 
 #[test]
+fn slow_batch_work_makes_room_for_somebody_who_listens() {
+    let seat = Seat { device: Some(0), slots: 1 };
+    let layout = Layout { devices: vec![1], pools: vec![vec![seat], vec![seat]] };
+    let mut board = staffed(&layout, Rules::default());
+    let book =
+        Offer { class: Priority::Batch, delivery: Delivery::Whole, ..offer(vec![piece(0, 4000, 5.0)]) };
+    let book = board.admit(&book, Micros::ZERO).unwrap();
+    assert_eq!(board.next_launch(Micros::ZERO).unwrap().worker, 0);
+    assert_eq!(board.next_pause(Micros::ZERO), None, "nobody waits for it");
+    let live = board.admit(&offer(text(1, 1000, 0.05)), Micros::s(1)).unwrap();
+    assert_eq!(board.next_launch(Micros::s(1)), None, "the device is taken");
+    assert_eq!(board.next_pause(Micros::s(1)), Some(0));
+    assert_eq!(board.next_pause(Micros::s(1)), None, "it was asked already");
+    board.paused(0, Micros::ms(1100));
+    let launch = board.next_launch(Micros::ms(1100)).unwrap();
+    assert_eq!((launch.worker, launch.members), (1, vec![(live.id, 0)]));
+    assert_eq!(board.next_resume(Micros::ms(1100)), None, "somebody listens");
+    board.ended(1, live.id, 0, Ended::Spoken(Micros::s(1)), Micros::ms(1150));
+    assert_eq!(board.next_resume(Micros::ms(1150)), Some(0));
+    assert_eq!(board.next_resume(Micros::ms(1150)), None);
+    board.ended(0, book.id, 0, Ended::Spoken(Micros::s(4)), Micros::s(21));
+    assert!(board.next_launch(Micros::s(21)).is_none());
+    // Asked to pause when it had just ended, it is told to go on all the same.
+    let again =
+        Offer { class: Priority::Batch, delivery: Delivery::Whole, ..offer(vec![piece(0, 4000, 5.0)]) };
+    let again = board.admit(&again, Micros::s(30)).unwrap();
+    board.next_launch(Micros::s(30)).unwrap();
+    board.admit(&offer(text(1, 1000, 0.05)), Micros::s(31)).unwrap();
+    assert_eq!(board.next_pause(Micros::s(31)), Some(0));
+    board.ended(0, again.id, 0, Ended::Spoken(Micros::s(4)), Micros::s(31));
+    assert_eq!(board.next_resume(Micros::s(31)), Some(0));
+    assert_eq!(board.next_launch(Micros::s(31)).unwrap().worker, 1);
+}
+
+#[test]
 fn batches_hold_what_is_due_and_no_more_than_keeps_everybody_in_time() {
     let layout = Layout { devices: vec![1], pools: vec![vec![Seat { device: Some(0), slots: 1 }]] };
     let mut board = staffed(&layout, Rules::default());
