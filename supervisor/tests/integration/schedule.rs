@@ -215,15 +215,15 @@ async fn the_load_is_shown_as_the_scheduler_sees_it() {
 async fn slow_work_that_nobody_hears_pauses_for_somebody_who_listens() {
     // Two workers, and room on their device for one of them.
     let config = "[devices.cpu]\nslots = 1\n";
-    let server =
-        supervisor().workers(2).engine("device", "cpu").config(config).start().await.ready().await;
+    let server = supervisor().workers(2).engine("device", "cpu").config(config).start().await.ready().await;
     let ready = async || {
         let status = server.get("/api/status").await;
         let workers = status["engines"]["tone"]["workers"].as_array().unwrap().clone();
         workers.iter().filter(|worker| worker["state"] == "ready").count()
     };
     eventually("both are there", async || (ready().await == 2).then_some(())).await;
-    let hours = json!({ "text": text(20), "priority": "batch", "engine_options": { "rtf": 50, "chunk_ms": 1 } });
+    let hours =
+        json!({ "text": text(20), "priority": "batch", "engine_options": { "rtf": 50, "chunk_ms": 1 } });
     let batch = tokio::spawn(server.post(&hours).send());
     eventually("it is being made", async || (ready().await == 1).then_some(())).await;
     for text in ["Somebody listens.", "And once more."] {

@@ -302,8 +302,8 @@ impl Desk {
         }
     }
 
-    /// Has slow work make room, or go on.
-    pub(super) fn hold(&mut self, scheduler: &Scheduler) {
+    /// Has slow work make room, or go on; tells when to look again, if that may become necessary.
+    pub(super) fn hold(&mut self, scheduler: &Scheduler) -> Option<Micros> {
         let now = scheduler.now();
         let tell = |names: &Names, worker: usize, pause: bool| {
             if let Some((engine, index)) = names.engine_of(worker)
@@ -318,6 +318,7 @@ impl Desk {
         while let Some(worker) = self.board.next_resume(now) {
             tell(&self.names, worker, false);
         }
+        self.board.next_look()
     }
 
     pub(super) fn load(&self, now: Micros) -> Load {

@@ -15,7 +15,10 @@ use std::{
 };
 
 use ishowtts_workers::{ChangeTo, protocol::Ready};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::sleep_until,
+};
 
 use self::desk::{Desk, Event};
 use super::{
@@ -32,6 +35,9 @@ use crate::{
 /// How long a client that finds all places taken is to stay away: somebody leaves every moment.
 const NO_PLACE: Duration = Duration::from_secs(1);
 
+/// A little later than necessary, so that it is true by then.
+const A_MOMENT: Duration = Duration::from_millis(2);
+
 /// Lets streams in and gives workers out.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -39,6 +45,8 @@ pub struct Scheduler {
     inbox: Mutex<Vec<(Instant, Event)>>,
     /// Something changed while the desk was in use.
     again: AtomicBool,
+    /// Somebody waits to look again.
+    looking: AtomicBool,
     slots: Arc<Semaphore>,
     most: u32,
     pools: Arc<Pools>,
@@ -76,6 +84,7 @@ impl Scheduler {
             desk: Mutex::new(Desk::new(config, &pools)),
             inbox: Mutex::default(),
             again: AtomicBool::new(false),
+            looking: AtomicBool::new(false),
             slots: Arc::new(Semaphore::new(limit)),
             most: u32::try_from(limit).unwrap_or(u32::MAX),
             pools,
@@ -232,8 +241,24 @@ impl Scheduler {
                     desk.hear(event, &self.pools, self.at(when));
                 }
                 desk.dispatch(self);
-                desk.hold(self);
+                if let Some(when) = desk.hold(self) {
+                    self.look_again(when);
+                }
             }
+        }
+    }
+
+    /// Looks again at that moment, since nothing else may happen until then.
+    fn look_again(self: &Arc<Self>, when: Micros) {
+        if !self.looking.swap(true, Ordering::Relaxed) {
+            let (scheduler, when) = (Arc::downgrade(self), self.epoch + when.duration() + A_MOMENT);
+            tokio::spawn(async move {
+                sleep_until(when.into()).await;
+                if let Some(scheduler) = scheduler.upgrade() {
+                    scheduler.looking.store(false, Ordering::Relaxed);
+                    scheduler.settle();
+                }
+            });
         }
     }
 

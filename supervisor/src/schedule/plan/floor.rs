@@ -128,6 +128,11 @@ impl Floor {
         self.give(worker, u32::saturating_sub);
     }
 
+    /// The devices of a pool's workers.
+    pub(super) fn devices_of(&self, pool: usize) -> Vec<usize> {
+        self.seats.iter().filter(|(of, _)| *of == pool).filter_map(|(_, seat)| seat.device).collect()
+    }
+
     /// It goes on where it had stopped.
     pub(super) fn occupy(&mut self, worker: WorkerIndex) {
         self.give(worker, u32::saturating_sub);

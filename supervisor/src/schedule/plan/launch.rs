@@ -20,7 +20,10 @@ impl Board {
     /// The next launch, if a free worker has something to speak. From then on it counts as running.
     pub fn next_launch(&mut self, now: Micros) -> Option<Launch> {
         loop {
-            let (pool, worker) = self.floor.pick(|pool| self.waiting.get(pool)?.first().copied())?;
+            let (pool, worker) = self.floor.pick(|pool| {
+                let head = self.waiting.get(pool)?.first().copied()?;
+                (head.rank != Rank::Batch || !self.has_paused(pool)).then_some(head)
+            })?;
             let head = self.waiting.get(pool)?.first().copied()?;
             self.expose(head.slot, now);
             // A reader that pauses has made its segment less urgent: then another may be the most urgent one.
@@ -44,7 +47,7 @@ impl Board {
         }
         self.floor.take(worker);
         if let Some(presence) = self.workers.get_mut(worker) {
-            let is_batch = batch.is_batch;
+            let is_batch = batch.for_nobody;
             let hold = Hold::Speaks;
             *presence = Presence::Busy { until: now + batch.cost, members: members.clone(), is_batch, hold };
         }
@@ -57,7 +60,7 @@ impl Board {
         let lane = stream.lanes.get_mut(head.lane)?;
         let index = lane.head()?;
         let segment = stream.segments.get_mut(index)?;
-        batch.is_batch &= head.rank == Rank::Batch;
+        batch.for_nobody &= head.rank == Rank::Batch;
         let begins = now + batch.cost;
         if !batch.joins(segment.piece.total, head.deadline, now) {
             return None;
@@ -94,14 +97,14 @@ impl Board {
 pub(super) struct Batch {
     pub(super) cost: Micros,
     /// Nobody listens to any of them.
-    pub(super) is_batch: bool,
+    pub(super) for_nobody: bool,
     earliest: Micros,
     longest: Micros,
 }
 
 impl Batch {
     pub(super) fn new(longest: Micros) -> Self {
-        Self { cost: Micros::ZERO, is_batch: true, earliest: Micros::NEVER, longest }
+        Self { cost: Micros::ZERO, for_nobody: true, earliest: Micros::NEVER, longest }
     }
 
     pub(super) fn joins(&mut self, cost: Micros, deadline: Micros, now: Micros) -> bool {

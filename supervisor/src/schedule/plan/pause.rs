@@ -22,18 +22,28 @@ impl Board {
     /// somebody from its device whose worker is free.
     pub fn next_pause(&mut self, now: Micros) -> Option<WorkerIndex> {
         let long = self.rules.target / 2;
-        let kept = |device: usize| self.device_is_wanted(device);
-        let worker = self.workers.iter().enumerate().position(|(worker, presence)| {
-            let Presence::Busy { until, is_batch: true, hold: Hold::Speaks, .. } = presence else {
-                return false;
-            };
-            // One that takes longer than was expected will go on for as long again.
-            (*until - now).max(now - *until) > long && self.floor.device_of(worker).is_some_and(kept)
-        })?;
+        // One that takes longer than was expected will go on for as long again.
+        let (worker, _) = self.in_the_way().find(|(_, until)| (*until - now).max(now - *until) > long)?;
         if let Some(Presence::Busy { hold, .. }) = self.workers.get_mut(worker) {
             *hold = Hold::Asked;
         }
         Some(worker)
+    }
+
+    /// When to look again for one that is to pause: somebody is in the way who should be done soon.
+    pub fn next_look(&self) -> Option<Micros> {
+        self.in_the_way().map(|(_, until)| until + self.rules.target / 2).min()
+    }
+
+    /// Workers that speak for nobody who listens and keep somebody who does from their device, and until when.
+    fn in_the_way(&self) -> impl Iterator<Item = (WorkerIndex, Micros)> {
+        self.workers.iter().enumerate().filter_map(|(worker, presence)| match presence {
+            Presence::Busy { until, is_batch: true, hold: Hold::Speaks, .. } => {
+                let device = self.floor.device_of(worker)?;
+                self.device_is_wanted(device).then_some((worker, *until))
+            }
+            _ => None,
+        })
     }
 
     /// A worker has paused: what it had of its device is free.
@@ -62,6 +72,17 @@ impl Board {
             self.floor.occupy(worker);
         }
         Some(worker)
+    }
+
+    /// Whether work has paused on the device of a pool: it goes on before other work begins that nobody listens to.
+    pub(super) fn has_paused(&self, pool: usize) -> bool {
+        let paused = self
+            .workers
+            .iter()
+            .enumerate()
+            .filter(|(_, presence)| matches!(presence, Presence::Busy { hold: Hold::Paused { .. }, .. }));
+        let devices = self.floor.devices_of(pool);
+        paused.filter_map(|(worker, _)| self.floor.device_of(worker)).any(|device| devices.contains(&device))
     }
 
     /// Whether a segment waits for nothing but room on this device, and somebody listens to it.
