@@ -119,7 +119,7 @@ impl Board {
         }
         let full = self.streams >= self.rules.most_streams;
         let retry = if full { self.first_end(now).max(FINEST) } else { self.first_place(&stream, now) };
-        self.holds.keep(stream, retry, whole_seconds(retry), now);
+        self.holds.keep(stream, retry, retry.whole_seconds(), now);
         Err(if fits && !full { Rejection::Fairness { retry } } else { Rejection::Capacity { retry } })
     }
 
@@ -334,12 +334,12 @@ impl Board {
                 earliest = middle;
             }
         }
-        let rounded = whole_seconds(latest);
+        let rounded = latest.whole_seconds();
         if fits(rounded) {
             return latest;
         }
         let later = (0..6).map(|step| rounded + SECOND * (1 << step)).take_while(|moment| *moment < over);
-        later.into_iter().find(|moment| fits(*moment)).unwrap_or(whole_seconds(over))
+        later.into_iter().find(|moment| fits(*moment)).unwrap_or(over.whole_seconds())
     }
 
     /// How long until the first of the workers that speak is done.
@@ -350,9 +350,4 @@ impl Board {
         });
         ends.min().unwrap_or(SECOND)
     }
-}
-
-/// A wait as most clients are told it: in whole seconds, at least one.
-fn whole_seconds(wait: Micros) -> Micros {
-    Micros((wait.0 + SECOND.0 - 1) / SECOND.0 * SECOND.0).max(SECOND)
 }
