@@ -48,13 +48,16 @@ fn live<D: Discipline>(
 
 #[cfg(test)]
 mod tests {
-    use super::{super::load::Readers, *};
+    use super::{
+        super::{Decisions, Readers},
+        *,
+    };
 
     fn figures(multiple: f64, decider: Decider, change: impl Fn(&mut Load)) -> Figures {
         let mut machine = Load {
             workers: 2,
             rtf: 0.1,
-            length: Duration::from_secs(60),
+            length: Duration::from_mins(1),
             clients: 5,
             readers: Readers::Paced,
             cost_error: 0.0,
@@ -82,7 +85,7 @@ mod tests {
     fn first_come_first_served_is_as_good_with_little_to_do_and_of_no_use_with_much() {
         for decider in [Decider::Fifo, Decider::Turns] {
             let relaxed = figures(0.3, decider, |_| ());
-            assert!(relaxed.goodput > 20.0 && relaxed.continuity[2] >= 99.0, "{relaxed:?}");
+            assert!(relaxed.goodput > 15.0 && relaxed.continuity[2] >= 99.0, "{relaxed:?}");
             let crowded = figures(3.0, decider, |_| ());
             assert!(crowded.spoken > 95.0 && crowded.goodput < 20.0, "{crowded:?}");
         }
@@ -94,14 +97,14 @@ mod tests {
     fn the_same_seed_comes_to_the_same() {
         let run = || {
             let figures = figures(1.5, Decider::Plan, |machine| machine.cost_error = 0.2);
-            Figures { decisions: Default::default(), elapsed: Duration::ZERO, ..figures }
+            Figures { decisions: Decisions::default(), elapsed: Duration::ZERO, ..figures }
         };
         assert_eq!(run(), run());
     }
 
     #[test]
-    fn who_comes_back_as_told_is_let_in() {
+    fn who_keeps_coming_back_as_told_is_let_in() {
         let figures = figures(1.2, Decider::Plan, |machine| machine.come_back = true);
-        assert!(figures.came_back > 0 && figures.kept * 10 >= figures.came_back * 5, "{figures:?}");
+        assert!(figures.kept > 0 && figures.refused <= 0.0, "{figures:?}");
     }
 }

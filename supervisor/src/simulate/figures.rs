@@ -120,8 +120,9 @@ impl Figures {
             let from = Micros::from(machine.length.mul_f64(FILLING_UP));
             let until = Micros::from(machine.length);
             let spoken = world.spoken.iter().filter(|spoken| spoken.at >= from && spoken.at < until);
-            let counted = spoken
-                .filter(|spoken| world.fates.get(spoken.request).copied().flatten().is_some_and(|fate| is_counted(&fate)));
+            let counted = spoken.filter(|spoken| {
+                world.fates.get(spoken.request).copied().flatten().is_some_and(|fate| is_counted(&fate))
+            });
             let audio: Micros = counted.map(|spoken| spoken.audio).sum();
             100.0 * audio.to_ms() / ((until - from).to_ms() * machine.capacity())
         };

@@ -28,7 +28,7 @@ const TEXTS: u64 = 0x7465_7874_7300;
 const TRUTH: u64 = 0x7472_7574_6800;
 
 /// Mean length of a text, in seconds of audio.
-pub const MEAN_AUDIO_S: f64 = 7.625;
+const MEAN_AUDIO_S: f64 = 7.625;
 
 /// How a simulation's listeners read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -176,7 +176,10 @@ mod tests {
     fn a_seed_gives_its_load_again() {
         let key = |load: &Load| -> Vec<_> {
             let requests = load.requests(1.0);
-            requests.into_iter().map(|one| (one.arrives, one.offer.client, one.offer.pieces, one.truth)).collect()
+            requests
+                .into_iter()
+                .map(|one| (one.arrives, one.offer.client, one.offer.pieces, one.truth))
+                .collect()
         };
         assert_eq!(key(&load()), key(&load()));
         assert_ne!(key(&load()), key(&Load { seed: 2, ..load() }));

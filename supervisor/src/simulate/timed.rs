@@ -3,9 +3,7 @@
 use std::time::Instant;
 
 use super::Discipline;
-use crate::schedule::plan::{
-    Admitted, Ended, Launch, Lost, Micros, Offer, Rejection, StreamId, WorkerIndex,
-};
+use crate::schedule::plan::{Admitted, Ended, Launch, Lost, Micros, Offer, Rejection, StreamId, WorkerIndex};
 
 /// Microseconds that each decision took.
 #[derive(Clone, Debug, Default)]

@@ -327,7 +327,8 @@ impl<D: Discipline> World<D> {
     /// Somebody is sent away, and comes back if it is told when and has not done so too often.
     fn refuse(&mut self, number: usize, rejection: Rejection, returns: u32) {
         self.note(number, Fate::Refused(rejection));
-        let (Rejection::Capacity { retry } | Rejection::Fairness { retry } | Rejection::Memory { retry }) = rejection
+        let (Rejection::Capacity { retry } | Rejection::Fairness { retry } | Rejection::Memory { retry }) =
+            rejection
         else {
             return;
         };
