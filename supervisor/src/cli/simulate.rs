@@ -17,7 +17,7 @@ use crate::simulate::{Decider, Load, Readers, Report, simulate};
 
 const HEADING: &str = "Simulation";
 /// With `--streams`: what paced readers hold is less than what they hear, and loads swing.
-const ROOM_FOR_STREAMS: f64 = 1.3;
+const ROOM_FOR_STREAMS: f64 = 1.5;
 const WORKERS: usize = 2;
 const SECONDS: Duration = Duration::from_mins(2);
 /// Streams are all there when the longest text has been heard.
