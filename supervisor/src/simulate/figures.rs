@@ -151,3 +151,46 @@ impl Figures {
 fn percent(part: usize, all: usize) -> f64 {
     if all == 0 { 100.0 } else { 100.0 * part as f64 / all as f64 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{FirstComeFirstServed, Readers, Request},
+        *,
+    };
+    use crate::schedule::plan::Piece;
+
+    #[test]
+    fn who_stuttered_counts_as_spoken_and_not_as_served_well() {
+        let machine = Load {
+            workers: 1,
+            rtf: 0.1,
+            length: Duration::from_secs(8),
+            clients: 2,
+            readers: Readers::Eager,
+            cost_error: 0.0,
+            come_back: false,
+            seed: 1,
+        };
+        let piece = |audio: i64, cost: i64| {
+            let total = Micros::ms(cost);
+            Piece { pool: 0, total, first: total, audio: Micros::ms(audio) }
+        };
+        // The second one's player is dry at 4.5 s, a second after it began, and hears on at 5.4 s.
+        let requests = vec![
+            Request::live(Micros::s(3), 1, vec![piece(4000, 400)]),
+            Request::live(Micros::s(3), 2, vec![piece(1000, 100), piece(1000, 1900)]),
+        ];
+        let mut world = World::new(Timed::new(FirstComeFirstServed::new(&machine.layout())), requests);
+        world.run(Micros::NEVER);
+        let figures = Figures::of(world, (Decider::Fifo, 1.0), &machine, Duration::ZERO);
+        assert_eq!((figures.requests, figures.most_streams), (2, 2));
+        assert_eq!(figures.continuity.map(|share| (share - 50.0).abs() < 1e-9), [true; 3], "{figures:?}");
+        assert!(figures.refused <= 0.0, "{figures:?}");
+        // Of the 60 s that could be made in the last six.
+        assert!((figures.spoken - 10.0).abs() < 1e-9, "{figures:?}");
+        assert!((figures.goodput - 100.0 * 4.0 / 60.0).abs() < 1e-9, "{figures:?}");
+        let ttfa = figures.ttfa.map(|ttfa| (ttfa.p50, ttfa.worst));
+        assert_eq!(ttfa, Some((400.0, 500.0)));
+    }
+}
