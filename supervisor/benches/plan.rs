@@ -2,7 +2,7 @@
 
 use divan::{Bencher, black_box};
 use ishowtts::{
-    schedule::plan::{Board, Delivery, Layout, Micros, Offer, Piece, Rejection, Rules, Seat},
+    schedule::plan::{Board, ClientIndex, Delivery, Layout, Micros, Offer, Piece, Rejection, Rules, Seat},
     simulate::Request,
 };
 
@@ -50,9 +50,12 @@ fn admission(bencher: Bencher<'_, '_>, waiting: usize) {
     });
 }
 
-#[divan::bench(args = [1000, 10_000])]
-fn refusal_with_its_retry_after(bencher: Bencher<'_, '_>, waiting: usize) {
-    let (board, offer) = (crowded(waiting), newcomer(Delivery::Live));
+#[divan::bench]
+fn refusal_with_its_retry_after(bencher: Bencher<'_, '_>) {
+    // Whole answers come until there is no time for another one: nearly 12,000 segments wait then.
+    let (mut board, offer) = (crowded(10_000), newcomer(Delivery::Whole));
+    let others = (1 << 32..).map(|client| Offer { client: ClientIndex(client), ..offer.clone() });
+    others.take_while(|other| board.admit(other, Micros::ZERO).is_ok()).for_each(drop);
     bencher.with_inputs(|| board.clone()).bench_values(|mut board| {
         let refused = board.admit(black_box(&offer), Micros::ZERO);
         assert!(matches!(refused, Err(Rejection::Capacity { .. })), "{refused:?}");

@@ -19,6 +19,7 @@
 //! - [`app`]: everything put together and taken apart again.
 //!
 //! [`mod@bench`] stands beside them: a client of any such server, which shares with ours how a player is counted.
+//! [`simulate`] plays the schedule under simulated time, for proofs and for machines that nobody has.
 
 pub mod app;
 pub mod bench;

@@ -6,7 +6,7 @@ use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 /// Moments since the start, each later than the one before, without end.
 #[derive(Debug)]
-pub(super) struct Arrivals {
+pub(crate) struct Arrivals {
     random: Xoshiro256PlusPlus,
     rate: f64,
     last: Duration,
@@ -14,7 +14,7 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     /// `rate` a second. The same seed gives the same moments.
-    pub(super) fn new(rate: f64, seed: u64) -> Self {
+    pub(crate) fn new(rate: f64, seed: u64) -> Self {
         Self { random: Xoshiro256PlusPlus::seed_from_u64(seed), rate, last: Duration::ZERO }
     }
 }

@@ -21,6 +21,7 @@ mod texts;
 mod wave;
 mod wording;
 
+pub(crate) use arrivals::Arrivals;
 pub use assertion::Assertion;
 pub use drive::{Run, drive};
 pub use figures::{Counts, Figures, Measure, Spread};

@@ -7,6 +7,7 @@ use ishowtts_workers::{ExecLimits, process::exec::ExecPlan};
 use reqwest::Url;
 use serde_json::{Map, Value};
 
+use super::simulate::Simulated;
 use crate::{
     VERSION,
     bench::{Api, Assertion, Header, TextSet},
@@ -166,6 +167,8 @@ pub(super) struct Bench {
     /// Fail, with exit code 1, unless this holds, such as `rtf_p50<0.5` or `c100>=100`; repeatable
     #[arg(long, value_name = "FIGURE<NUMBER")]
     pub(super) assert: Vec<Assertion>,
+    #[command(flatten)]
+    pub(super) simulated: Simulated,
 }
 
 fn server(text: &str) -> Result<Url, String> {
@@ -192,7 +195,7 @@ fn rate(text: &str) -> Result<f64, String> {
     rate.ok_or_else(|| "it must be a number from 0.001 to 1000000".into())
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (1e-3..=1e7).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "it must be a number from 0.001 to 10000000".into())
 }
@@ -246,6 +249,11 @@ mod tests {
             Args::parse_from(bench.split(' ')).task(),
             Task::Bench(bench) if bench.concurrency.get() == 3 && bench.server.port() == Some(27_121)
         ));
+        let simulation = "ishowtts bench --simulate --streams 100 --load 0.5,3 --seed 7 --json -";
+        assert!(matches!(
+            Args::parse_from(simulation.split(' ')).task(),
+            Task::Bench(bench) if bench.simulated.simulate && bench.seed == 7
+        ));
         for wrong in [
             "bench https://host",
             "bench nonsense",
@@ -259,6 +267,17 @@ mod tests {
             "bench --engine-options [1]",
             "bench --format mp3",
             "bench --assert rtf<1",
+            "bench --workers 3",
+            "bench --cost-error 0.2",
+            "bench --come-back",
+            "bench --simulate http://host",
+            "bench --simulate --stream",
+            "bench --simulate --texts short",
+            "bench --simulate --workers 3 --streams 100",
+            "bench --simulate --workers 0",
+            "bench --simulate --load 0",
+            "bench --simulate --cost-error 2",
+            "bench --simulate --readers slow",
         ] {
             assert!(Args::try_parse_from(format!("ishowtts {wrong}").split(' ')).is_err(), "{wrong}");
         }

@@ -10,9 +10,10 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{MISUSE, args::Bench, complain_line};
+use super::{MISUSE, args::Bench, complain_line, simulate};
 use crate::bench::{Assertion, Figures, Load, Options, Outcome, Record, Report, drive};
 
 /// Requests of a run that nobody told when to end.
@@ -22,6 +23,9 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs it. The exit code is 1 when an assertion does not hold or no request was answered with audio.
 pub(super) async fn run(given: Bench) -> Result<ExitCode, Box<dyn Error>> {
+    if given.simulated.simulate {
+        return simulate::run(&given.simulated, given.seed, given.json.as_deref());
+    }
     let (json, assertions) = (given.json.clone(), given.assert.clone());
     let options = match options(given) {
         Ok(options) => options,
@@ -56,7 +60,17 @@ pub(super) async fn run(given: Bench) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn tell(report: &Report<'_>, json: Option<&Path>, assertions: &[Assertion]) -> Result<(), Box<dyn Error>> {
-    let (table, document) = (report.to_string(), format!("{:#}\n", report.json()));
+    write(&report.to_string(), &report.json(), json)?;
+    let failed = assertions.iter().filter(|assertion| !assertion.check(report.figures).1).count();
+    if failed > 0 {
+        complain_line(&format!("ishowtts: {failed} of {} assertions failed", assertions.len()));
+    }
+    Ok(())
+}
+
+/// The table for whoever looks, the document where it is wanted.
+pub(super) fn write(table: &str, document: &Value, json: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let document = format!("{document:#}\n");
     match json {
         // Standard output is the machine's then.
         Some(path) if path.as_os_str() == "-" => {
@@ -69,10 +83,6 @@ fn tell(report: &Report<'_>, json: Option<&Path>, assertions: &[Assertion]) -> R
                 .map_err(|error| format!("could not write {}: {error}", path.display()))?;
         }
         None => io::stdout().write_all(table.as_bytes())?,
-    }
-    let failed = assertions.iter().filter(|assertion| !assertion.check(report.figures).1).count();
-    if failed > 0 {
-        complain_line(&format!("ishowtts: {failed} of {} assertions failed", assertions.len()));
     }
     Ok(())
 }

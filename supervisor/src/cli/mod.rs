@@ -7,6 +7,7 @@ mod doctor;
 mod progress;
 mod say;
 mod setup;
+mod simulate;
 mod voices;
 
 use std::{

@@ -1,6 +1,6 @@
 //! Who decides: our plan, or the plain queue that it is compared with.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::schedule::plan::{
     Admitted, Board, Ended, Launch, Layout, Lost, Micros, Offer, Rejection, StreamId, WorkerIndex,
@@ -69,6 +69,8 @@ pub struct FirstComeFirstServed {
     free: Vec<Vec<WorkerIndex>>,
     gone: HashSet<StreamId>,
     next: u64,
+    /// What each stream asks for when its segment has ended, where it asks for one after the other.
+    later: Option<HashMap<StreamId, VecDeque<(usize, usize)>>>,
 }
 
 impl FirstComeFirstServed {
@@ -86,6 +88,19 @@ impl FirstComeFirstServed {
             pool_of,
             gone: HashSet::new(),
             next: 0,
+            later: None,
+        }
+    }
+
+    /// The same, but a stream asks for its next segment when the one before has been spoken, as servers do that
+    /// go through a text sentence by sentence.
+    pub fn in_turns(layout: &Layout) -> Self {
+        Self { later: Some(HashMap::new()), ..Self::new(layout) }
+    }
+
+    fn queue(&mut self, pool: usize, id: StreamId, segment: usize) {
+        if let Some(queue) = self.queues.get_mut(pool) {
+            queue.push_back((id, segment));
         }
     }
 }
@@ -94,10 +109,11 @@ impl Discipline for FirstComeFirstServed {
     fn admit(&mut self, offer: &Offer, now: Micros) -> Result<Admitted, Rejection> {
         let id = StreamId::numbered(self.next);
         self.next += 1;
-        for (segment, piece) in offer.pieces.iter().enumerate() {
-            if let Some(queue) = self.queues.get_mut(piece.pool) {
-                queue.push_back((id, segment));
-            }
+        let mut segments = offer.pieces.iter().map(|piece| piece.pool).enumerate();
+        let at_once = if self.later.is_some() { 1 } else { offer.pieces.len() };
+        segments.by_ref().take(at_once).for_each(|(segment, pool)| self.queue(pool, id, segment));
+        if let Some(later) = &mut self.later {
+            later.insert(id, segments.collect());
         }
         Ok(Admitted { id, listener: 0, promised: now, starts: None })
     }
@@ -115,21 +131,26 @@ impl Discipline for FirstComeFirstServed {
         None
     }
 
-    fn ended(&mut self, worker: WorkerIndex, _: StreamId, _: usize, _: Ended, _: Micros) {
+    fn ended(&mut self, worker: WorkerIndex, id: StreamId, _: usize, _: Ended, _: Micros) {
         let pool = self.pool_of.get(worker).copied().unwrap_or(0);
         if let Some(free) = self.free.get_mut(pool) {
             free.push(worker);
+        }
+        let next = self.later.as_mut().and_then(|later| later.get_mut(&id)?.pop_front());
+        if let Some((segment, pool)) = next {
+            self.queue(pool, id, segment);
         }
     }
 
     fn read(&mut self, _: StreamId, _: u32, _: Micros, _: bool, _: Micros) {}
 
-    fn leave(&mut self, id: StreamId, _: u32, _: Micros) {
-        self.gone.insert(id);
+    fn leave(&mut self, id: StreamId, _: u32, now: Micros) {
+        self.remove(id, now);
     }
 
     fn remove(&mut self, id: StreamId, _: Micros) {
         self.gone.insert(id);
+        self.later.as_mut().map(|later| later.remove(&id));
     }
 
     fn worker_ready(&mut self, worker: WorkerIndex, now: Micros) {

@@ -131,15 +131,36 @@ struct Actor {
     read: usize,
 }
 
+/// A segment that was spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// Of which request.
+    pub request: usize,
+    /// When it was complete.
+    pub at: Micros,
+    /// How long it is.
+    pub audio: Micros,
+}
+
 /// Requests, workers and a clock.
 pub struct World<D> {
     /// Who decides.
     pub discipline: D,
     /// What became of each request.
     pub fates: Vec<Option<Fate>>,
-    /// Audio that was heard to its end.
-    pub audio: Micros,
+    /// Every segment that was spoken.
+    pub spoken: Vec<Spoken>,
+    /// Most streams at once.
+    pub most_streams: usize,
+    /// How often whoever is refused comes back when it was told to, in whole seconds.
+    pub most_returns: u32,
+    /// How often somebody came back.
+    pub came_back: usize,
+    /// How often somebody came back and was let in.
+    pub kept: usize,
     requests: Vec<Request>,
+    /// How often those came back who were refused.
+    returns: HashMap<usize, u32>,
     now: Micros,
     events: BinaryHeap<Reverse<(Micros, Event)>>,
     actors: HashMap<StreamId, Actor>,
@@ -158,7 +179,12 @@ impl<D: Discipline> World<D> {
         Self {
             discipline,
             fates: vec![None; requests.len()],
-            audio: Micros::ZERO,
+            spoken: Vec::new(),
+            most_streams: 0,
+            most_returns: 0,
+            came_back: 0,
+            kept: 0,
+            returns: HashMap::new(),
             events: events.collect(),
             requests,
             now: Micros::ZERO,
@@ -247,8 +273,10 @@ impl<D: Discipline> World<D> {
                 if members.len() == before {
                     return;
                 }
-                let truth = self.actors.get(&id).and_then(|actor| self.requests.get(actor.request));
+                let request = self.actors.get(&id).map(|actor| actor.request);
+                let truth = request.and_then(|request| self.requests.get(request));
                 let audio = truth.map(|request| request.truth(segment).audio).unwrap_or_default();
+                self.spoken.extend(request.map(|request| Spoken { request, at: now, audio }));
                 self.discipline.ended(worker, id, segment, Ended::Spoken(audio), now);
                 if let Some(place) = self.actors.get_mut(&id).and_then(|actor| actor.ended.get_mut(segment)) {
                     *place = Some(now);
@@ -272,9 +300,12 @@ impl<D: Discipline> World<D> {
 
     fn arrive(&mut self, number: usize) {
         let Some(request) = self.requests.get(number) else { return };
+        let returns = self.returns.get(&number).copied().unwrap_or(0);
+        self.came_back += usize::from(returns > 0);
         match self.discipline.admit(&request.offer, self.now) {
-            Err(rejection) => self.note(number, Fate::Refused(rejection)),
+            Err(rejection) => self.refuse(number, rejection, returns),
             Ok(admitted) => {
+                self.kept += usize::from(returns > 0);
                 let count = request.offer.pieces.len();
                 if let Some(leaves) = request.leaves {
                     self.events.push(Reverse((self.now + leaves, Event::Leaves { id: admitted.id })));
@@ -288,7 +319,25 @@ impl<D: Discipline> World<D> {
                     read: 0,
                 };
                 self.actors.insert(admitted.id, actor);
+                self.most_streams = self.most_streams.max(self.actors.len());
             }
+        }
+    }
+
+    /// Somebody is sent away, and comes back if it is told when and has not done so too often.
+    fn refuse(&mut self, number: usize, rejection: Rejection, returns: u32) {
+        self.note(number, Fate::Refused(rejection));
+        let (Rejection::Capacity { retry } | Rejection::Fairness { retry } | Rejection::Memory { retry }) =
+            rejection
+        else {
+            return;
+        };
+        if returns < self.most_returns
+            && let Some(request) = self.requests.get_mut(number)
+        {
+            request.arrives = self.now + retry.whole_seconds();
+            self.returns.insert(number, returns + 1);
+            self.events.push(Reverse((request.arrives, Event::Arrives { request: number })));
         }
     }
 
@@ -363,7 +412,6 @@ impl<D: Discipline> World<D> {
                 },
                 ended: self.now,
             };
-            self.audio += actor.player.position();
             self.discipline.leave(id, actor.admitted.listener, self.now);
             self.finish(id, fate);
         }

@@ -4,6 +4,7 @@ use super::{
     Board, ClientIndex, Micros, StreamId,
     board::Presence,
     forward::{Guest, Met, Miss, Play, Weights},
+    outlook::{Outlook, Verdict},
     stream::{Kind, Lane, Listener, Piece, Rank, Stream},
 };
 use crate::speech::Priority;
@@ -17,6 +18,8 @@ const STEPS: u32 = 9;
 /// No step is finer than this.
 const FINEST: Micros = Micros::ms(5);
 const SECOND: Micros = Micros::s(1);
+/// So few streams are played in less time than it takes to look.
+const FEW: usize = 64;
 
 /// How the audio is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +110,8 @@ impl Board {
         if self.bytes + stream.bytes > self.rules.most_bytes && self.streams > 0 {
             return Err(Rejection::Memory { retry: self.first_end(now).max(FINEST) });
         }
-        let (fits, fair) = self.has_place(&stream, Micros::ZERO, now);
+        let outlook = self.outlook(now);
+        let (fits, fair) = self.has_place(outlook.as_ref(), &stream, Micros::ZERO, now);
         if fits && fair && self.streams < self.rules.most_streams {
             self.holds.release(offer.client);
             let promised = stream.deadline(Micros::ZERO);
@@ -118,8 +122,12 @@ impl Board {
             return Ok(Admitted { id, listener, promised, starts });
         }
         let full = self.streams >= self.rules.most_streams;
-        let retry = if full { self.first_end(now).max(FINEST) } else { self.first_place(&stream, now) };
-        self.holds.keep(stream, retry, whole_seconds(retry), now);
+        let retry = if full {
+            self.first_end(now).max(FINEST)
+        } else {
+            self.first_place(outlook.as_ref(), &stream, now)
+        };
+        self.holds.keep(stream, retry, retry.whole_seconds(), now);
         Err(if fits && !full { Rejection::Fairness { retry } } else { Rejection::Capacity { retry } })
     }
 
@@ -150,7 +158,7 @@ impl Board {
         }
         let promised = stream.deadline(Micros::ZERO);
         self.expose(id.slot, now);
-        if self.fits(now, Self::weights(class), || [].iter()) {
+        if self.fits(self.outlook(now).as_ref(), now, Self::weights(class), || [].iter()) {
             return Ok(Admitted { id, listener, promised, starts: None });
         }
         if let Some(stream) = self.stream_mut(id) {
@@ -161,7 +169,11 @@ impl Board {
     }
 
     /// The offer as a stream with its promises; its listener; and when its audio begins, if that is not at once.
-    fn stream_of(&mut self, offer: &Offer, now: Micros) -> Result<(Stream, u32, Option<Micros>), Rejection> {
+    pub(super) fn stream_of(
+        &mut self,
+        offer: &Offer,
+        now: Micros,
+    ) -> Result<(Stream, u32, Option<Micros>), Rejection> {
         let listener = self.listener_id();
         let mut stream = Stream {
             seq: self.next_seq,
@@ -285,12 +297,28 @@ impl Board {
         if share > 0.0 { self.batch_until.max(now) + cost.times(1.0 / share) } else { Micros::NEVER }
     }
 
+    /// What there is to be seen without playing, where that is less work.
+    fn outlook(&self, now: Micros) -> Option<Outlook> {
+        if self.streams > FEW { Outlook::of(self, now) } else { None }
+    }
+
     /// Whether everybody on the board, and these guests, are in time. Where it makes a difference how fast readers
     /// read, they are in time both if all read as they play and if all read at once.
-    fn fits<'g, G>(&self, now: Micros, weights: Weights, guests: impl Fn() -> G) -> bool
+    pub(super) fn fits<'g, G>(
+        &self,
+        outlook: Option<&Outlook>,
+        now: Micros,
+        weights: Weights,
+        guests: impl Fn() -> G,
+    ) -> bool
     where
         G: Iterator<Item = &'g Guest<'g>>,
     {
+        match outlook.map(|outlook| outlook.verdict(guests())) {
+            Some(Verdict::InTime) => return true,
+            Some(Verdict::Late) => return false,
+            Some(Verdict::Unclear) | None => {}
+        }
         let play = |play: Play<'_>| -> (bool, bool) {
             let mut play = guests().fold(play.weigh(weights), |play, guest| play.invite(*guest));
             (play.run().is_ok(), play.was_full)
@@ -303,26 +331,35 @@ impl Board {
 
     /// Whether a newcomer would be served in time if it came so much later; and whether it would be even if those
     /// came too who were told to, in case it has more than its share.
-    fn has_place(&self, stream: &Stream, shift: Micros, now: Micros) -> (bool, bool) {
+    fn has_place(
+        &self,
+        outlook: Option<&Outlook>,
+        stream: &Stream,
+        shift: Micros,
+        now: Micros,
+    ) -> (bool, bool) {
         let newcomer = Guest { stream, arrives: now + shift, shift };
         let weights = Self::weights(stream.class);
-        let play =
-            |guests: &[Guest<'_>]| self.fits(now, weights, || std::iter::once(&newcomer).chain(guests));
+        let play = |guests: &[Guest<'_>]| {
+            self.fits(outlook, now, weights, || std::iter::once(&newcomer).chain(guests))
+        };
         if !play(&[]) {
             return (false, false);
         }
-        if !self.is_above_its_share(stream.client, stream.left, now) {
+        let [early, late] = self.holds.guests(stream.client, now);
+        if early.is_empty() || !self.is_above_its_share(stream.client, stream.left) {
             return (true, true);
         }
-        let [early, late] = self.holds.guests(stream.client, now);
-        (true, early.is_empty() || (play(&early) && play(&late)))
+        (true, play(&early) && play(&late))
     }
 
     /// How long from now a newcomer has to wait until there is a place for it: then, and at the next whole second,
     /// which is what most clients are told.
-    fn first_place(&self, stream: &Stream, now: Micros) -> Micros {
-        let fits = |shift: Micros| self.has_place(stream, shift, now) == (true, true);
-        let end = Play::of(self, now).run().unwrap_or_else(|Miss| now + self.rules.patience);
+    fn first_place(&self, outlook: Option<&Outlook>, stream: &Stream, now: Micros) -> Micros {
+        let fits = |shift: Micros| self.has_place(outlook, stream, shift, now) == (true, true);
+        let seen = outlook.filter(|outlook| outlook.verdict([].iter()) == Verdict::InTime).map(Outlook::over);
+        let played = || Play::of(self, now).run().unwrap_or_else(|Miss| now + self.rules.patience);
+        let end = seen.filter(|over| *over < Micros::NEVER).unwrap_or_else(played);
         // At the latest when all that is known of is over.
         let over = (end - now).max(self.rules.target) + SECOND;
         let (mut earliest, mut latest) = (Micros::ZERO, over);
@@ -335,12 +372,12 @@ impl Board {
                 earliest = middle;
             }
         }
-        let rounded = whole_seconds(latest);
+        let rounded = latest.whole_seconds();
         if fits(rounded) {
             return latest;
         }
         let later = (0..6).map(|step| rounded + SECOND * (1 << step)).take_while(|moment| *moment < over);
-        later.into_iter().find(|moment| fits(*moment)).unwrap_or(whole_seconds(over))
+        later.into_iter().find(|moment| fits(*moment)).unwrap_or(over.whole_seconds())
     }
 
     /// How long until the first of the workers that speak is done.
@@ -351,9 +388,4 @@ impl Board {
         });
         ends.min().unwrap_or(SECOND)
     }
-}
-
-/// A wait as most clients are told it: in whole seconds, at least one.
-fn whole_seconds(wait: Micros) -> Micros {
-    Micros((wait.0 + SECOND.0 - 1) / SECOND.0 * SECOND.0).max(SECOND)
 }

@@ -37,11 +37,6 @@ impl Holds {
         }
     }
 
-    /// Whether this client has a place, and its time has come.
-    pub(super) fn has_come(&self, client: ClientIndex, now: Micros) -> bool {
-        self.0.get(&client).is_some_and(|hold| hold.from <= now)
-    }
-
     /// The client has come back.
     pub(super) fn release(&mut self, client: ClientIndex) {
         self.0.remove(&client);
@@ -73,8 +68,9 @@ impl Holds {
 
 impl Board {
     /// Whether a client, given so much more work, has more than its share while others ask too. Who has nothing yet
-    /// and comes when it was told to does not.
-    pub(super) fn is_above_its_share(&self, client: ClientIndex, more: Micros, now: Micros) -> bool {
+    /// does not: with many clients of one request each, whoever comes would else have to leave room for everybody
+    /// who was sent away and does not come back.
+    pub(super) fn is_above_its_share(&self, client: ClientIndex, more: Micros) -> bool {
         let (mut own, mut all) = (Micros::ZERO, Micros::ZERO);
         let mut clients: BTreeSet<ClientIndex> = self.holds.clients().chain([client]).collect();
         for stream in self.slots.iter().flatten() {
@@ -85,10 +81,7 @@ impl Board {
                 clients.insert(stream.client);
             }
         }
-        if own == Micros::ZERO && self.holds.has_come(client, now) {
-            return false;
-        }
         let clients = i64::try_from(clients.len()).unwrap_or(i64::MAX);
-        clients > 1 && (own + more).0.saturating_mul(clients) > (all + more).0
+        own > Micros::ZERO && clients > 1 && (own + more).0.saturating_mul(clients) > (all + more).0
     }
 }

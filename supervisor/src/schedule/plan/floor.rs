@@ -32,6 +32,8 @@ pub(super) struct Floor {
     free: Vec<Vec<WorkerIndex>>,
     room: Vec<u32>,
     most: Arc<[u32]>,
+    /// The devices have room for all workers at once.
+    is_ample: bool,
 }
 
 /// A set of small numbers. What lies beyond shares its last place with others, which makes them wait for each other.
@@ -63,12 +65,24 @@ impl Floor {
                 (pool, Seat { slots: seat.slots.min(all.unwrap_or(seat.slots)), ..*seat })
             })
         });
+        let seats: Arc<[(usize, Seat)]> = seats.collect();
+        let taken = |device: usize| {
+            let slots =
+                seats.iter().filter(|(_, seat)| seat.device == Some(device)).map(|(_, seat)| seat.slots);
+            slots.fold(0, u32::saturating_add)
+        };
         Self {
-            seats: seats.collect(),
+            is_ample: layout.devices.iter().enumerate().all(|(device, room)| taken(device) <= *room),
+            seats,
             free: vec![Vec::new(); layout.pools.len()],
             room: layout.devices.clone(),
             most: layout.devices.as_slice().into(),
         }
+    }
+
+    /// Whether no worker ever waits for room on its device.
+    pub(super) fn is_ample(&self) -> bool {
+        self.is_ample
     }
 
     pub(super) fn workers(&self) -> usize {

@@ -48,6 +48,13 @@ impl Micros {
         Duration::from_micros(u64::try_from(self.0).unwrap_or(0))
     }
 
+    /// A wait as most clients are told it: in whole seconds, rounded up, at least one.
+    #[must_use]
+    pub fn whole_seconds(self) -> Self {
+        let second = Self::s(1);
+        Self((self.0 + second.0 - 1) / second.0 * second.0).max(second)
+    }
+
     /// So many times as long, rounded.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {

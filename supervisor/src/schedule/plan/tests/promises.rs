@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::{
-    super::{Delivery, Micros, Rejection, Rules, Seat},
+    super::{
+        Delivery, Micros, Rejection, Rules, Seat,
+        forward::{Guest, Weights},
+        outlook::{Outlook, Verdict},
+    },
     Layout, assert_continuous, audio_ms, board, requests, staffed, text,
 };
 use crate::{
@@ -172,6 +176,50 @@ proptest! {
         }
         world.run(Micros::NEVER);
         assert_continuous(&world);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_known_without_playing_is_what_playing_tells(
+        arrivals in arrivals(250_000),
+        kinds in prop::collection::vec((0_u8..4, 0_i64..6000), 60),
+        workers in 1_usize..8,
+        rtf in 0.05_f64..0.6,
+        buffer in 4_i64..24,
+        shift in prop_oneof![Just(0_i64), 0_i64..8_000_000],
+        newcomer in audio_ms(),
+    ) {
+        let rules = Rules { buffer: Micros::s(buffer), ..Rules::default() };
+        let mut requests = requests(&arrivals, rtf);
+        for (request, (kind, ahead)) in requests.iter_mut().zip(kinds) {
+            match kind {
+                0 => request.offer.delivery = Delivery::Whole,
+                1 => request.reader = Reader::Paced { ahead: Micros::ms(ahead), pause: None },
+                _ => {}
+            }
+        }
+        let mut world = World::new(staffed(&super::layout(workers), rules), requests);
+        for step in 1..30 {
+            let now = Micros::ms(step * 250);
+            world.run(now);
+            let told = Outlook::of(&world.discipline, now).expect("one pool, no device, nobody in a batch");
+            let mut other = world.discipline.clone();
+            let asks = Request::live(now, 99, text(0, newcomer, rtf)).offer;
+            let Ok((stream, ..)) = other.stream_of(&asks, now) else { continue };
+            let arrives = now + Micros(shift);
+            let guest = Guest { stream: &stream, arrives, shift: Micros(shift) };
+            for guests in [vec![], vec![guest]] {
+                let plays = world.discipline.fits(None, now, Weights::default(), || guests.iter());
+                match told.verdict(guests.iter()) {
+                    Verdict::InTime => prop_assert!(plays),
+                    Verdict::Late => prop_assert!(!plays),
+                    Verdict::Unclear => {}
+                }
+            }
+        }
     }
 }
 
