@@ -4,10 +4,12 @@
 //! A [`Board`] holds every admitted stream as a list of segments with costs, and every worker with what it does. Its
 //! one rule ([`floor`]) gives a free worker the waiting segment with the earliest deadline. A deadline is the moment
 //! at which a listener would run out of audio ([`stream`]). Because the rule is known, the future is too: [`forward`]
-//! plays it from the present state, as far as costs are right; [`outlook`] often knows the end beforehand. [`admission`]
-//! lets a newcomer in if that future, with the newcomer in it, has nobody waiting for audio, and else tells the first
-//! moment at which it would. [`fairness`] keeps that moment free for whoever was sent away. [`loss`] decides who stays in
-//! time when a worker is lost, and [`pause`] which slow work makes room.
+//! plays it from the present state, as far as costs are right; [`outlook`] often knows the end beforehand.
+//!
+//! A newcomer is promised what its engines can do ([`promise`]), and [`admission`] lets it in if that future, with the
+//! newcomer in it, has nobody waiting for audio; else it tells the first moment at which it would. [`fairness`] keeps
+//! that moment free for whoever was sent away. [`loss`] decides who stays in time when a worker is lost, and [`pause`]
+//! which slow work makes room.
 
 mod admission;
 mod board;
@@ -18,6 +20,7 @@ mod launch;
 mod loss;
 mod outlook;
 mod pause;
+mod promise;
 mod stream;
 mod time;
 

@@ -4,6 +4,8 @@
 //! costs it *is* what will happen. What it cannot know is how fast readers read, which decides when their buffers have
 //! room: all of them play in real time, or all of them take at once whatever is there.
 
+mod parts;
+
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::{
@@ -15,14 +17,7 @@ use super::{
     stream::{Kind, Piece, Rank, Stage, Stream, deadline},
 };
 
-/// A stream that is not on the board, and when it would come.
-#[derive(Clone, Copy)]
-pub(super) struct Guest<'s> {
-    pub(super) stream: &'s Stream,
-    pub(super) arrives: Micros,
-    /// How much later than it was written down for.
-    pub(super) shift: Micros,
-}
+pub(super) use parts::{Guest, Met, Miss, Weights};
 
 /// What is to be played.
 pub(super) struct Play<'s> {
@@ -51,33 +46,6 @@ pub(super) struct Play<'s> {
     pub(super) met: Vec<Met>,
 }
 
-/// What work takes of a worker's time, in relation to its cost: more than 1 leaves something to others.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Weights {
-    pub(super) batch: f64,
-}
-
-impl Default for Weights {
-    fn default() -> Self {
-        Self { batch: 1.0 }
-    }
-}
-
-impl Weights {
-    fn of(self, rank: Rank, cost: Micros) -> Micros {
-        if rank == Rank::Batch && self.batch > 1.0 { cost.times(self.batch) } else { cost }
-    }
-}
-
-/// When a segment can first be heard, and when all of it is there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Met {
-    pub(super) before: Micros,
-    pub(super) audio: Micros,
-    pub(super) first: Micros,
-    pub(super) end: Micros,
-}
-
 /// A stream in this play.
 struct Run<'s> {
     stream: &'s Stream,
@@ -102,10 +70,6 @@ struct LaneRun {
 
 /// Lane of the text that has yet to arrive.
 const TAIL: u32 = u32::MAX;
-
-/// The first stream that would wait for audio.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Miss;
 
 impl<'s> Play<'s> {
     /// From the board as it is now.
@@ -433,18 +397,6 @@ impl<'s> Play<'s> {
         for lane in others {
             self.expose(lane, time);
         }
-    }
-}
-
-impl Met {
-    /// Whether somebody waits for it who comes to it at `position` and plays it, or wants all of it by `due`.
-    fn is_late(&self, position: Micros, due: Micros) -> bool {
-        self.first > position || self.end > position + self.audio || self.end > due
-    }
-
-    /// The earliest moment at which a stream may begin that has this in it.
-    pub(super) fn needs(&self) -> Micros {
-        self.first.max(self.end - self.audio) - self.before
     }
 }
 
