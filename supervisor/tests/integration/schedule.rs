@@ -197,6 +197,22 @@ async fn batch_work_waits_for_everybody_else() {
 }
 
 #[tokio::test]
+async fn an_engine_that_takes_batches_gets_what_is_due_in_one_launch() {
+    let server = supervisor().script("ready").env("FAKE_BATCH", "3").start().await.ready().await;
+    let running = tokio::spawn(server.post(&json!({ "text": "endless", "stream": true })).send());
+    server.noted("speak endless").await;
+    let ask = |text: &str| tokio::spawn(server.post(&json!({ "text": text })).send());
+    let asked = ["normal one", "normal two", "normal three", "normal four"].map(ask);
+    eventually("they wait", async || (queued(&server).await == 4).then_some(())).await;
+    running.abort();
+    for answer in asked {
+        assert_eq!(soon("an answer", answer).await.unwrap().unwrap().status(), 200);
+    }
+    let of_more = server.notes().iter().filter(|note| note.contains("not the last of its launch")).count();
+    assert_eq!(of_more, 2, "three together, and one alone: {:?}", server.notes());
+}
+
+#[tokio::test]
 async fn the_load_is_shown_as_the_scheduler_sees_it() {
     let server = supervisor().engine("rtf", 0.5).start().await.ready().await;
     assert_eq!(server.metric("ishowtts_load{device=\"none\"}").await, 0.0);

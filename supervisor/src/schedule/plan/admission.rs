@@ -13,6 +13,8 @@ use crate::speech::Priority;
 const MOST_BATCH: f64 = 0.6;
 /// A look into the future has at most so many steps; each halves what is still in question.
 const STEPS: u32 = 9;
+/// With many streams each step takes a millisecond, and nobody who waits for seconds minds two tenths of one.
+const STEPS_OF_MANY: u32 = 7;
 /// No step is finer than this.
 const FINEST: Micros = Micros::ms(5);
 const SECOND: Micros = Micros::s(1);
@@ -231,7 +233,8 @@ impl Board {
         // At the latest when all that is known of is over.
         let over = (end - now).max(self.rules.target) + SECOND;
         let (mut earliest, mut latest) = (Micros::ZERO, over);
-        let finest = FINEST.max(latest / (1 << STEPS));
+        let steps = if self.streams > FEW { STEPS_OF_MANY } else { STEPS };
+        let finest = FINEST.max(latest / (1 << steps));
         while latest - earliest > finest {
             let middle = earliest + (latest - earliest) / 2;
             if fits(middle) {

@@ -75,6 +75,12 @@ impl Builder {
         self
     }
 
+    /// A variable of the workers.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
     /// Further tables of the configuration.
     pub(crate) fn config(mut self, more: &str) -> Self {
         self.more.push_str(more);

@@ -3,7 +3,7 @@
 How a life begins is told by FAKE_START, a list separated by commas; each life takes the next entry, the last one
 holds for all that follow: ready, slow, silent, exit, garbage, wrong_version, wrong_engine, fatal, stranger.
 What a synthesis does is told by the first word of its text: see `speak`. Notes about what happened are appended to
-FAKE_NOTES, one line each.
+FAKE_NOTES, one line each. FAKE_BATCH: how many syntheses it says it takes in one launch.
 """
 
 import argparse
@@ -70,7 +70,8 @@ class Worker:
                 time.sleep(0.05)
         voices = [{"id": "tone", "language": "en", "name": "Fake"}]
         self.say(
-            type="ready", sample_rate=RATE, voices=voices, languages=["en", "zh"], max_batch=1, repeatable=True,
+            type="ready", sample_rate=RATE, voices=voices, languages=["en", "zh"],
+            max_batch=int(os.environ.get("FAKE_BATCH", "1")), repeatable=True,
             device="none", tier="fake", warmup={"characters": 10, "elapsed_ms": 1.0, "audio_ms": 800.0},
             memory={"rss_bytes": 1, "device_bytes": 0},
         )  # fmt: skip
@@ -103,6 +104,8 @@ class Worker:
     def speak(self, message):
         ident, what = message["id"], message["text"].split()[0]
         note(f"speak {what}")
+        if message["more"]:
+            note(f"{what} is not the last of its launch")
         if what == "refuse":
             self.say(type="error", id=ident, code="bad_option", message="not that", param="colour", fatal=False)
             return
