@@ -93,6 +93,15 @@ pub enum Rejection {
     },
 }
 
+/// What is known before anybody comes.
+#[derive(Debug, Default)]
+pub(super) struct Outset {
+    /// What can be seen without playing.
+    outlook: Option<Outlook>,
+    /// Streams that will wait for audio whoever comes.
+    late: Vec<u64>,
+}
+
 impl Board {
     /// Lets a newcomer in if everybody, itself included, has their audio in time then.
     pub fn admit(&mut self, offer: &Offer, now: Micros) -> Result<Admitted, Rejection> {
@@ -101,8 +110,21 @@ impl Board {
         if self.bytes + stream.bytes > self.rules.most_bytes && self.streams > 0 {
             return Err(Rejection::Memory { retry: self.first_end(now).max(FINEST) });
         }
-        let outlook = self.outlook(now);
-        let (fits, fair) = self.has_place(outlook.as_ref(), &stream, Micros::ZERO, now);
+        let mut outset = Outset { outlook: self.outlook(now), late: Vec::new() };
+        let (mut fits, mut fair) = self.has_place(&outset, &stream, Micros::ZERO, now);
+        if !(fits && fair) {
+            // Elsewhere somebody may be late already, since something took longer than was expected: it has nothing to
+            // do with that. What is late where it wants to go itself keeps it out.
+            outset.late = Play::of(self, now).late();
+            let elsewhere = |seq: &u64| {
+                let late = self.slots.iter().flatten().find(|late| late.seq == *seq);
+                late.is_some_and(|late| !self.meet(late, &stream))
+            };
+            outset.late.retain(elsewhere);
+            if !outset.late.is_empty() {
+                (fits, fair) = self.has_place(&outset, &stream, Micros::ZERO, now);
+            }
+        }
         if fits && fair && self.streams < self.rules.most_streams {
             self.holds.release(offer.client);
             let promised = stream.deadline(Micros::ZERO);
@@ -113,11 +135,8 @@ impl Board {
             return Ok(Admitted { id, listener, promised, starts });
         }
         let full = self.streams >= self.rules.most_streams;
-        let retry = if full {
-            self.first_end(now).max(FINEST)
-        } else {
-            self.first_place(outlook.as_ref(), &stream, now)
-        };
+        let retry =
+            if full { self.first_end(now).max(FINEST) } else { self.first_place(&outset, &stream, now) };
         self.holds.keep(stream, retry, retry.whole_seconds(), now);
         Err(if fits && !full { Rejection::Fairness { retry } } else { Rejection::Capacity { retry } })
     }
@@ -149,7 +168,8 @@ impl Board {
         }
         let promised = stream.deadline(Micros::ZERO);
         self.expose(id.slot, now);
-        if self.fits(self.outlook(now).as_ref(), now, Self::weights(class), || [].iter()) {
+        let outset = Outset { outlook: self.outlook(now), late: Vec::new() };
+        if self.fits(&outset, now, Self::weights(class), || [].iter()) {
             return Ok(Admitted { id, listener, promised, starts: None });
         }
         if let Some(stream) = self.stream_mut(id) {
@@ -172,11 +192,24 @@ impl Board {
         if self.streams > FEW { Outlook::of(self, now) } else { None }
     }
 
+    /// Whether two streams need the same workers, or the same device.
+    fn meet(&self, one: &Stream, other: &Stream) -> bool {
+        let room = |pool: usize| (self.floor.devices_of(pool), pool);
+        one.lanes.iter().any(|lane| {
+            let (devices, pool) = room(lane.pool);
+            other
+                .lanes
+                .iter()
+                .map(|lane| room(lane.pool))
+                .any(|(others, other)| pool == other || devices.iter().any(|device| others.contains(device)))
+        })
+    }
+
     /// Whether everybody on the board, and these guests, are in time. Where it makes a difference how fast readers
     /// read, they are in time both if all read as they play and if all read at once.
     pub(super) fn fits<'g, G>(
         &self,
-        outlook: Option<&Outlook>,
+        outset: &Outset,
         now: Micros,
         weights: Weights,
         guests: impl Fn() -> G,
@@ -184,13 +217,16 @@ impl Board {
     where
         G: Iterator<Item = &'g Guest<'g>>,
     {
+        // A sum cannot tell whose work is late.
+        let outlook = outset.outlook.as_ref().filter(|_| outset.late.is_empty());
         match outlook.map(|outlook| outlook.verdict(guests())) {
             Some(Verdict::InTime) => return true,
             Some(Verdict::Late) => return false,
             Some(Verdict::Unclear) | None => {}
         }
         let play = |play: Play<'_>| -> (bool, bool) {
-            let mut play = guests().fold(play.weigh(weights), |play, guest| play.invite(*guest));
+            let play = play.weigh(weights).excuse(&outset.late);
+            let mut play = guests().fold(play, |play, guest| play.invite(*guest));
             (play.run().is_ok(), play.was_full)
         };
         match play(Play::of(self, now)) {
@@ -201,17 +237,11 @@ impl Board {
 
     /// Whether a newcomer would be served in time if it came so much later; and whether it would be even if those
     /// came too who were told to, in case it has more than its share.
-    fn has_place(
-        &self,
-        outlook: Option<&Outlook>,
-        stream: &Stream,
-        shift: Micros,
-        now: Micros,
-    ) -> (bool, bool) {
+    fn has_place(&self, outset: &Outset, stream: &Stream, shift: Micros, now: Micros) -> (bool, bool) {
         let newcomer = Guest { stream, arrives: now + shift, shift };
         let weights = Self::weights(stream.class);
         let play = |guests: &[Guest<'_>]| {
-            self.fits(outlook, now, weights, || std::iter::once(&newcomer).chain(guests))
+            self.fits(outset, now, weights, || std::iter::once(&newcomer).chain(guests))
         };
         if !play(&[]) {
             return (false, false);
@@ -225,9 +255,13 @@ impl Board {
 
     /// How long from now a newcomer has to wait until there is a place for it: then, and at the next whole second,
     /// which is what most clients are told.
-    fn first_place(&self, outlook: Option<&Outlook>, stream: &Stream, now: Micros) -> Micros {
-        let fits = |shift: Micros| self.has_place(outlook, stream, shift, now) == (true, true);
-        let seen = outlook.filter(|outlook| outlook.verdict([].iter()) == Verdict::InTime).map(Outlook::over);
+    fn first_place(&self, outset: &Outset, stream: &Stream, now: Micros) -> Micros {
+        let fits = |shift: Micros| self.has_place(outset, stream, shift, now) == (true, true);
+        let seen = outset
+            .outlook
+            .as_ref()
+            .filter(|outlook| outlook.verdict([].iter()) == Verdict::InTime)
+            .map(Outlook::over);
         let played = || Play::of(self, now).run().unwrap_or_else(|Miss| now + self.rules.patience);
         let end = seen.filter(|over| *over < Micros::NEVER).unwrap_or_else(played);
         // At the latest when all that is known of is over.

@@ -41,6 +41,8 @@ pub(super) struct Play<'s> {
     watched: Option<usize>,
     /// Readers take at once what is there.
     is_eager: bool,
+    /// Streams that would wait for audio, if they are to be told and not to end the play.
+    late: Option<Vec<u64>>,
     /// Somebody's buffer was full.
     pub(super) was_full: bool,
     pub(super) met: Vec<Met>,
@@ -137,6 +139,7 @@ impl<'s> Play<'s> {
             horizon: now,
             watched: None,
             is_eager: false,
+            late: None,
             was_full: false,
             met: Vec::new(),
         }
@@ -152,6 +155,22 @@ impl<'s> Play<'s> {
             self.expose(u32::try_from(lane).unwrap_or(u32::MAX), self.now);
         }
         self
+    }
+
+    /// Nobody is to blame for these streams being late: they would be in any case.
+    pub(super) fn excuse(mut self, late: &[u64]) -> Self {
+        for run in &mut self.runs {
+            run.checked &= !late.contains(&run.stream.seq);
+        }
+        self
+    }
+
+    /// Plays to the end, and tells which streams would wait for audio.
+    pub(super) fn late(mut self) -> Vec<u64> {
+        self.late = Some(Vec::new());
+        // Nobody who is late ends it.
+        let (Ok(_) | Err(Miss)) = self.run();
+        self.late.unwrap_or_default()
     }
 
     /// Work counts for so many times its cost.
@@ -379,7 +398,9 @@ impl<'s> Play<'s> {
             self.met.push(met);
         }
         if missed {
-            return Err(Miss);
+            let Some(told) = &mut self.late else { return Err(Miss) };
+            run.checked = false;
+            told.push(run.stream.seq);
         }
         if begins {
             self.expose_again(number, lane, time);

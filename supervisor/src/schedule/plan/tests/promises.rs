@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::{
     super::{
         Delivery, Micros, Rejection, Rules, Seat,
+        admission::Outset,
         forward::{Guest, Weights},
         outlook::{Outlook, Verdict},
     },
@@ -212,7 +213,7 @@ proptest! {
             let arrives = now + Micros(shift);
             let guest = Guest { stream: &stream, arrives, shift: Micros(shift) };
             for guests in [vec![], vec![guest]] {
-                let plays = world.discipline.fits(None, now, Weights::default(), || guests.iter());
+                let plays = world.discipline.fits(&Outset::default(), now, Weights::default(), || guests.iter());
                 match told.verdict(guests.iter()) {
                     Verdict::InTime => prop_assert!(plays),
                     Verdict::Late => prop_assert!(!plays),

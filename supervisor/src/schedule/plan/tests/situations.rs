@@ -67,6 +67,18 @@ fn what_can_never_be_in_time_is_told_at_once() {
 }
 
 #[test]
+fn what_is_late_already_keeps_nobody_else_out() {
+    let layout = Layout { devices: Vec::new(), pools: vec![vec![Seat::default()], vec![Seat::default()]] };
+    let mut board = staffed(&layout, Rules::default());
+    board.admit(&offer(vec![piece(0, 1000, 0.5), piece(0, 1000, 0.3)]), Micros::ZERO).unwrap();
+    board.next_launch(Micros::ZERO).unwrap();
+    // Its first segment takes twice as long as was told, and more: its second will be late.
+    let now = Micros::s(1);
+    assert!(board.admit(&offer(text(1, 3000, 0.1)), now).is_ok(), "another engine has nothing to do with it");
+    assert!(board.admit(&offer(text(0, 3000, 0.1)), now).is_err(), "here there is too much to do already");
+}
+
+#[test]
 fn memory_is_bounded() {
     let rules = Rules { most_bytes: 1000, ..Rules::default() };
     let mut board = staffed(&layout(1), rules);
