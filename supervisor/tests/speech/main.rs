@@ -11,6 +11,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod engines;
 #[path = "../integration/harness/mod.rs"]
 #[expect(dead_code, reason = "each test binary uses a part of it")]
 mod harness;
@@ -40,12 +41,16 @@ fn command(dir: &Path) -> tokio::process::Command {
     ishowtts_in(dir, &state_dir())
 }
 
-async fn server() -> Server {
+/// Building environments takes as long as the network takes; starting does not.
+async fn set_up() -> TempDir {
     let dir = TempDir::new().unwrap();
-    // Building environments takes as long as the network takes; starting does not.
-    let mut setup = command(dir.path());
-    let setup = setup.arg("setup").output().await.unwrap();
+    let setup = command(dir.path()).arg("setup").output().await.unwrap();
     assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
+    dir
+}
+
+async fn server() -> Server {
+    let dir = set_up().await;
     let command = command(dir.path());
     Server::launch(dir, command, "Listening").await.ready().await
 }

@@ -50,14 +50,14 @@ impl Sound {
     /// Stretches below -50 dB, of 30 ms or more, to 10 ms, but for those that it begins and ends with.
     pub(crate) fn silences(&self) -> Vec<Silence> {
         let frames = self.frames(100);
+        // Frames are whole samples: at 22050 Hz a hundred of them are a little less than a second.
+        let seconds = |frame: usize| frame as f64 * f64::from(self.rate / 100) / f64::from(self.rate);
         let mut start = None;
         let mut found = Vec::new();
         for (number, power) in frames.iter().enumerate() {
             if *power >= 1e-5 {
                 let begun = start.take().filter(|begun| *begun > 0 && number - begun >= 3);
-                found.extend(
-                    begun.map(|begun| Silence { start: begun as f64 / 100.0, end: number as f64 / 100.0 }),
-                );
+                found.extend(begun.map(|begun| Silence { start: seconds(begun), end: seconds(number) }));
             } else {
                 start = start.or(Some(number));
             }
@@ -91,6 +91,25 @@ impl Sound {
             .collect();
         greatest_jump(&within)
     }
+
+    /// Greatest step that leads into 15 ms or more below -50 dB, or out of them: what a sound that is cut off jumps.
+    pub(crate) fn greatest_edge(&self) -> f64 {
+        let mut end = 0;
+        let mut greatest = 0.0_f64;
+        for run in self.samples.chunk_by(|one, next| is_quiet(*one) == is_quiet(*next)) {
+            let start = end;
+            end += run.len();
+            if is_quiet(run[0]) && run.len() >= self.rate as usize * 15 / 1000 {
+                let with_neighbours = start.saturating_sub(1)..(end + 1).min(self.samples.len());
+                greatest = greatest.max(greatest_jump(&self.samples[with_neighbours]));
+            }
+        }
+        greatest
+    }
+}
+
+fn is_quiet(sample: f64) -> bool {
+    sample.abs() < 0.003_16
 }
 
 fn greatest_jump(samples: &[f64]) -> f64 {
