@@ -4,7 +4,8 @@
 //! The text tells how long its audio will be (a ratio to [`estimated_ms`](crate::speech::estimated_ms)), the audio how
 //! long it takes to make (a fixed part, and a part that grows with it). Slopes are medians of slopes between pairs
 //! (Theil and Sen), and what enters the schedule is an upper quantile of what was seen, so that a promise holds for
-//! most segments and not for half of them.
+//! most segments and not for half of them. What matters of a later segment is the sum of all before it, and of n
+//! independent errors the sum grows with the root of n only: so the caution for the n-th is divided by that.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -26,6 +27,8 @@ const SHORT: f64 = 0.3;
 const MOST_MODELS: usize = 512;
 /// What an engine is taken to be before anything is known of it: an RTF and a fixed cost in milliseconds.
 const UNKNOWN: (f64, f64) = (0.3, 20.0);
+/// Of this share of what was seen the audio is no longer than what memory is set aside for.
+const LONG: f64 = 0.9;
 /// What is added to a single measurement of a warm engine to have an upper quantile.
 const CAUTION: f64 = 1.3;
 
@@ -43,6 +46,8 @@ pub(super) struct Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Estimate {
     pub(super) audio: Micros,
+    /// As much audio as it may well be.
+    pub(super) most_audio: Micros,
     pub(super) first: Micros,
     pub(super) total: Micros,
 }
@@ -71,9 +76,11 @@ impl Costs {
         self.engines.entry(engine.to_owned()).or_insert_with(|| Model::of_warmup(warmup));
     }
 
-    pub(super) fn estimate(&self, kind: &Kind, spoken_ms: f64) -> Estimate {
+    /// Of the segment that so many of the same stream stand before.
+    pub(super) fn estimate(&self, kind: &Kind, spoken_ms: f64, before: usize) -> Estimate {
         let model = self.models.get(kind).or_else(|| self.engines.get(&kind.engine));
-        model.map_or_else(|| Model::default().estimate(spoken_ms), |model| model.estimate(spoken_ms))
+        let unknown = Model::default();
+        model.unwrap_or(&unknown).estimate(spoken_ms, before)
     }
 
     pub(super) fn observe(&mut self, kind: &Kind, observed: Observed) {
@@ -105,8 +112,10 @@ impl Observed {
 /// What is known of one kind.
 #[derive(Clone, Debug)]
 struct Model {
-    /// Audio over what the text was estimated at.
+    /// Audio over what the text was estimated at: in the middle, and at the short and the long end.
     length: f64,
+    short: f64,
+    long: f64,
     fixed_ms: f64,
     rtf: f64,
     /// Cost over what fixed part and slope make of the text, at the upper quantile.
@@ -120,7 +129,8 @@ impl Default for Model {
     fn default() -> Self {
         let (rtf, fixed_ms) = UNKNOWN;
         let seen = VecDeque::new();
-        Self { length: 1.0, fixed_ms, rtf, caution: 1.0, first_ms: f64::INFINITY, seen, since_fit: 0 }
+        let (length, short, long) = (1.0, 1.0, CAUTION);
+        Self { length, short, long, fixed_ms, rtf, caution: 1.0, first_ms: f64::INFINITY, seen, since_fit: 0 }
     }
 }
 
@@ -133,12 +143,16 @@ impl Model {
         Self { fixed_ms: 1.0, rtf, caution: CAUTION, ..Self::default() }
     }
 
-    fn estimate(&self, spoken_ms: f64) -> Estimate {
-        let audio = spoken_ms * self.length;
-        let total = ((self.fixed_ms + self.rtf * audio) * self.caution).max(0.05);
+    fn estimate(&self, spoken_ms: f64, before: usize) -> Estimate {
+        let number = f64::from(u32::try_from(before).unwrap_or(u32::MAX)) + 1.0;
+        let shrunk = |extreme: f64, middle: f64| middle + (extreme - middle) / number.sqrt();
+        let audio = spoken_ms * shrunk(self.short, self.length);
+        let expected = self.fixed_ms + self.rtf * spoken_ms * self.length;
+        let total = (expected * shrunk(self.caution, 1.0)).max(0.05);
         let first = self.first_ms.min(total);
         Estimate {
             audio: Micros::from_ms(audio),
+            most_audio: Micros::from_ms(spoken_ms * self.long),
             first: Micros::from_ms(first),
             total: Micros::from_ms(total),
         }
@@ -158,7 +172,10 @@ impl Model {
 
     fn fit(&mut self) {
         let of = |value: &dyn Fn(&Observed) -> f64| self.seen.iter().map(value).collect::<Vec<f64>>();
-        let Some(length) = quantile(of(&|seen| seen.audio_ms / seen.spoken_ms), SHORT) else { return };
+        let lengths = of(&|seen| seen.audio_ms / seen.spoken_ms);
+        let Some(length) = quantile(lengths.clone(), 0.5) else { return };
+        let short = quantile(lengths.clone(), SHORT).unwrap_or(length);
+        let long = quantile(lengths, LONG).unwrap_or(length);
         let pairs = self.seen.iter().enumerate().flat_map(|(at, a)| {
             self.seen.iter().skip(at + 1).filter_map(move |b| {
                 let apart = b.audio_ms - a.audio_ms;
@@ -174,7 +191,8 @@ impl Model {
         let expected = |seen: &Observed| (fixed + rtf * seen.spoken_ms * length).max(0.05);
         let caution = quantile(of(&|seen| seen.total_ms / expected(seen)), UPPER).unwrap_or(1.0);
         let first = quantile(of(&|seen| seen.first_ms), UPPER).unwrap_or(f64::INFINITY);
-        (self.length, self.rtf, self.fixed_ms) = (length, rtf, fixed);
+        (self.length, self.short, self.long) = (length, short, long);
+        (self.rtf, self.fixed_ms) = (rtf, fixed);
         (self.caution, self.first_ms) = (caution.max(1.0), first);
     }
 }
@@ -212,10 +230,10 @@ mod tests {
     #[test]
     fn before_anything_was_spoken_there_is_a_sane_guess() {
         let mut costs = Costs::default();
-        let unknown = costs.estimate(&kind(), 1000.0);
+        let unknown = costs.estimate(&kind(), 1000.0, 0);
         assert!((100.0..1000.0).contains(&unknown.total.to_ms()), "{unknown:?}");
         costs.seed("e", &WarmUp { characters: 20, elapsed_ms: 100.0, audio_ms: 2000.0 });
-        let warm = costs.estimate(&kind(), 1000.0).total.to_ms();
+        let warm = costs.estimate(&kind(), 1000.0, 0).total.to_ms();
         assert!((50.0..100.0).contains(&warm), "{warm}");
     }
 
@@ -226,10 +244,25 @@ mod tests {
             costs.observe(&kind(), observed(500.0 + 77.0 * f64::from(n % 30), 1.0));
         }
         for spoken in [300.0, 1000.0, 4000.0] {
-            let (estimate, truth) = (costs.estimate(&kind(), spoken), observed(spoken, 1.0));
+            let (estimate, truth) = (costs.estimate(&kind(), spoken, 0), observed(spoken, 1.0));
             assert!((estimate.total.to_ms() / truth.total_ms - 1.0).abs() < 0.02, "{estimate:?} {truth:?}");
             assert!((estimate.audio.to_ms() / truth.audio_ms - 1.0).abs() < 0.02);
         }
+    }
+
+    #[test]
+    fn later_segments_need_less_caution() {
+        let mut costs = Costs::default();
+        for n in 0..40 {
+            costs.observe(
+                &kind(),
+                observed(900.0 + 30.0 * f64::from(n % 20), 0.8 + 0.4 * f64::from(n % 5) / 4.0),
+            );
+        }
+        let of =
+            |before| costs.estimate(&kind(), 1000.0, before).total.to_ms() / observed(1000.0, 1.0).total_ms;
+        assert!(of(0) > 1.1 && of(0) < 1.3, "{}", of(0));
+        assert!((1.0..1.06).contains(&of(24)), "{}", of(24));
     }
 
     #[test]
@@ -241,7 +274,7 @@ mod tests {
             costs.observe(&slow, observed(1000.0 + 10.0 * f64::from(n), 4.0));
         }
         let ratio =
-            costs.estimate(&slow, 1000.0).total.to_ms() / costs.estimate(&kind(), 1000.0).total.to_ms();
+            costs.estimate(&slow, 1000.0, 0).total.to_ms() / costs.estimate(&kind(), 1000.0, 0).total.to_ms();
         assert!((ratio - 4.0).abs() < 0.2, "{ratio}");
     }
 
@@ -259,7 +292,7 @@ mod tests {
             for (n, noise) in (0_i32..).zip(&noise) {
                 costs.observe(&kind(), observed(600.0 + 100.0 * f64::from(n % 13), *noise));
             }
-            let ratio = costs.estimate(&kind(), 1500.0).total.to_ms() / observed(1500.0, 1.0).total_ms;
+            let ratio = costs.estimate(&kind(), 1500.0, 0).total.to_ms() / observed(1500.0, 1.0).total_ms;
             prop_assert!((0.95..1.3).contains(&ratio), "{ratio}");
         }
 
@@ -268,7 +301,7 @@ mod tests {
             let mut costs = Costs::default();
             for (spoken_ms, audio_ms, total_ms) in values {
                 costs.observe(&kind(), Observed { spoken_ms, audio_ms, first_ms: total_ms, total_ms });
-                let estimate = costs.estimate(&kind(), 1000.0);
+                let estimate = costs.estimate(&kind(), 1000.0, 0);
                 prop_assert!(estimate.total > Micros::ZERO && estimate.first <= estimate.total);
             }
         }

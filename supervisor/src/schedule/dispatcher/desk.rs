@@ -129,16 +129,18 @@ impl Desk {
     pub(super) fn admit(&mut self, booking: Booking, now: Micros) -> Result<Seated, Refusal> {
         let mut pieces = Vec::with_capacity(booking.segments.len());
         let mut rate = 0;
-        for segment in &booking.segments {
-            pieces.push(self.piece(segment)?);
+        let mut most = Micros::ZERO;
+        for (before, segment) in booking.segments.iter().enumerate() {
+            let (piece, most_audio) = self.piece(segment, before)?;
+            pieces.push(piece);
+            most += most_audio;
             rate = self.facts(&segment.engine).map_or(rate, |facts| facts.ready.sample_rate.max(rate));
         }
-        let audio: Micros = pieces.iter().map(|piece| piece.audio).sum();
         let longest = pieces.iter().map(|piece| piece.audio).max().unwrap_or_default();
         let held = if booking.delivery == Delivery::Live && !booking.is_kept {
-            audio.min(self.buffer.max(longest * 2))
+            most.min(self.buffer.max(longest * 2))
         } else {
-            audio
+            most
         };
         let offer = Offer {
             client: ClientIndex(self.clients.hash_one(&booking.client)),
@@ -164,15 +166,16 @@ impl Desk {
         Ok(Seated { id, listener, promised, starts, tickets: Tickets::new(waiting) })
     }
 
-    fn piece(&self, segment: &Segment) -> Result<Piece, Refusal> {
+    /// What is expected of a segment that so many stand before, and as much audio as it may well have.
+    fn piece(&self, segment: &Segment, before: usize) -> Result<(Piece, Micros), Refusal> {
         let engine = &segment.engine;
         let pool =
             self.names.pool(engine).ok_or_else(|| Refusal::EngineDisabled { engine: engine.clone() })?;
-        let estimate = self.costs.estimate(&kind(segment), segment.spoken_ms);
+        let estimate = self.costs.estimate(&kind(segment), segment.spoken_ms, before);
         // What cannot be spoken the same way again is only released whole.
         let is_whole = self.facts(engine).is_none_or(|facts| !facts.ready.repeatable);
         let first = if is_whole { estimate.total } else { estimate.first };
-        Ok(Piece { pool, total: estimate.total, first, audio: estimate.audio })
+        Ok((Piece { pool, total: estimate.total, first, audio: estimate.audio }, estimate.most_audio))
     }
 
     pub(super) fn join(

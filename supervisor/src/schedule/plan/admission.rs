@@ -106,12 +106,18 @@ impl Board {
     /// Lets a newcomer in if everybody, itself included, has their audio in time then.
     pub fn admit(&mut self, offer: &Offer, now: Micros) -> Result<Admitted, Rejection> {
         self.holds.expire(now);
-        let (stream, listener, starts) = self.stream_of(offer, now)?;
+        let (mut stream, mut listener, mut starts) = self.stream_of(offer, true, now)?;
+        // Alone, everybody fits.
         if self.bytes + stream.bytes > self.rules.most_bytes && self.streams > 0 {
-            return Err(Rejection::Memory { retry: self.first_end(now).max(FINEST) });
+            return Err(Rejection::Memory { retry: self.until_freed(stream.bytes, now) });
         }
         let mut outset = Outset { outlook: self.outlook(now), late: Vec::new() };
         let (mut fits, mut fair) = self.has_place(&outset, &stream, Micros::ZERO, now);
+        if !fits && stream.class == Priority::Batch && stream.rank == Rank::Interactive {
+            // What its share has no room for in time may still be done behind everybody.
+            (stream, listener, starts) = self.stream_of(offer, false, now)?;
+            (fits, fair) = self.has_place(&outset, &stream, Micros::ZERO, now);
+        }
         if !(fits && fair) {
             // Elsewhere somebody may be late already, since something took longer than was expected: it has nothing to
             // do with that. What is late where it wants to go itself keeps it out.
@@ -129,7 +135,7 @@ impl Board {
             self.holds.release(offer.client);
             let promised = stream.deadline(Micros::ZERO);
             if stream.class == Priority::Batch && stream.rank == Rank::Interactive {
-                self.batch_until = self.share_due(stream.left, now);
+                self.batch_until = self.share_due(&stream, now);
             }
             let id = self.insert(stream, now);
             return Ok(Admitted { id, listener, promised, starts });
@@ -256,7 +262,16 @@ impl Board {
     /// How long from now a newcomer has to wait until there is a place for it: then, and at the next whole second,
     /// which is what most clients are told.
     fn first_place(&self, outset: &Outset, stream: &Stream, now: Micros) -> Micros {
-        let fits = |shift: Micros| self.has_place(outset, stream, shift, now) == (true, true);
+        let weights = Self::weights(stream.class);
+        // Those who were told before it have their places then, whoever has more.
+        let told = self.holds.guests(stream.client, now);
+        let fits = |shift: Micros| {
+            let newcomer = Guest { stream, arrives: now + shift, shift };
+            let with = |told: &[Guest<'_>]| {
+                self.fits(outset, now, weights, || std::iter::once(&newcomer).chain(told))
+            };
+            with(&told[0]) && (told[0].is_empty() || with(&told[1]))
+        };
         let seen = outset
             .outlook
             .as_ref()
@@ -283,6 +298,25 @@ impl Board {
         }
         let later = (0..6).map(|step| rounded + SECOND * (1 << step)).take_while(|moment| *moment < over);
         later.into_iter().find(|moment| fits(*moment)).unwrap_or(over.whole_seconds())
+    }
+
+    /// An estimate of how long it takes until so many bytes are free: live streams are over when they have been played,
+    /// whole answers when they have been made.
+    fn until_freed(&self, bytes: u64, now: Micros) -> Micros {
+        let ends = self.slots.iter().flatten().map(|stream| {
+            let played = stream.base() + stream.audio();
+            (if stream.due() < Micros::NEVER { now + stream.left } else { played }, stream.bytes)
+        });
+        let mut ends: Vec<(Micros, u64)> = ends.collect();
+        ends.sort_unstable();
+        let mut held = self.bytes + bytes;
+        for (end, freed) in ends {
+            held -= freed;
+            if held <= self.rules.most_bytes {
+                return (end - now).max(SECOND);
+            }
+        }
+        SECOND
     }
 
     /// How long until the first of the workers that speak is done.

@@ -142,6 +142,17 @@ impl Floor {
         self.give(worker, u32::saturating_sub);
     }
 
+    /// How many workers of a pool can speak at the same time.
+    pub(super) fn at_once(&self, pool: usize) -> u32 {
+        let own = self.seats.iter().filter(|(of, _)| *of == pool);
+        let workers = u32::try_from(own.clone().count()).unwrap_or(u32::MAX);
+        let devices = self.devices_of(pool);
+        let slots = own.map(|(_, seat)| seat.slots).max().unwrap_or(1).max(1);
+        let room = self.most.iter().enumerate().filter(|(device, _)| devices.contains(device));
+        let room: u32 = room.map(|(_, room)| room / slots).sum();
+        if devices.is_empty() { workers } else { workers.min(room) }.max(1)
+    }
+
     /// The devices of a pool's workers.
     pub(super) fn devices_of(&self, pool: usize) -> Vec<usize> {
         self.seats.iter().filter(|(of, _)| *of == pool).filter_map(|(_, seat)| seat.device).collect()

@@ -21,10 +21,12 @@ struct Idle {
 }
 
 impl Board {
-    /// The offer as a stream with its promises; its listener; and when its audio begins, if that is not at once.
+    /// The offer as a stream with its promises; its listener; and when its audio begins, if that is not at once. Batch
+    /// work may be meant to be done within its share.
     pub(super) fn stream_of(
         &mut self,
         offer: &Offer,
+        in_share: bool,
         now: Micros,
     ) -> Result<(Stream, u32, Option<Micros>), Rejection> {
         let listener = self.listener_id();
@@ -81,7 +83,7 @@ impl Board {
                 Kind::Live { base: from + lead, plays: true }
             }
         };
-        let kind = if offer.class == Priority::Batch {
+        let kind = if offer.class == Priority::Batch && in_share {
             self.with_share(&mut stream, kind, idle.first, now)
         } else {
             kind
@@ -93,7 +95,7 @@ impl Board {
     /// Batch work that its share has room for competes like anybody else; what is beyond it is behind everybody.
     fn with_share(&self, stream: &mut Stream, kind: Kind, first: Micros, now: Micros) -> Kind {
         // Whoever is running is waited for, as by everybody.
-        let due = self.share_due(stream.left, now) + self.rules.target.max(first * 2);
+        let due = self.share_due(stream, now) + self.rules.target.max(first * 2);
         match kind {
             Kind::Whole { due: latest } if due <= latest => {
                 stream.rank = Rank::Interactive;
@@ -132,13 +134,12 @@ impl Board {
         stream.lanes.iter().map(|lane| of_pool(lane.pool)).max().unwrap_or_default()
     }
 
-    /// When batch work of this cost is done if it has its share of all workers, and nothing else of the share has to
+    /// When batch work is done if it has its share of what can be done at once, and nothing else of the share has to
     /// be done before: the deadlines of a server of that bandwidth, after Spuri and Buttazzo, "Scheduling aperiodic
     /// tasks in dynamic priority systems" (1996). Competing with them like anybody else, it gets its share exactly.
-    pub(super) fn share_due(&self, cost: Micros, now: Micros) -> Micros {
-        let workers =
-            self.workers.iter().filter(|presence| !matches!(presence, Presence::Away { .. })).count();
-        let share = self.rules.batch_share * f64::from(u32::try_from(workers).unwrap_or(u32::MAX));
-        if share > 0.0 { self.batch_until.max(now) + cost.times(1.0 / share) } else { Micros::NEVER }
+    pub(super) fn share_due(&self, stream: &Stream, now: Micros) -> Micros {
+        let at_once = stream.lanes.iter().map(|lane| self.floor.at_once(lane.pool)).min().unwrap_or(1);
+        let share = self.rules.batch_share * f64::from(at_once);
+        if share > 0.0 { self.batch_until.max(now) + stream.left.times(1.0 / share) } else { Micros::NEVER }
     }
 }

@@ -209,7 +209,7 @@ proptest! {
             let told = Outlook::of(&world.discipline, now).expect("one pool, no device, nobody in a batch");
             let mut other = world.discipline.clone();
             let asks = Request::live(now, 99, text(0, newcomer, rtf)).offer;
-            let Ok((stream, ..)) = other.stream_of(&asks, now) else { continue };
+            let Ok((stream, ..)) = other.stream_of(&asks, true, now) else { continue };
             let arrives = now + Micros(shift);
             let guest = Guest { stream: &stream, arrives, shift: Micros(shift) };
             for guests in [vec![], vec![guest]] {

@@ -79,12 +79,47 @@ fn what_is_late_already_keeps_nobody_else_out() {
 }
 
 #[test]
+fn a_share_is_one_of_what_a_device_can_do() {
+    // Two workers, and room for one of them at a time.
+    let seat = Seat { device: Some(0), slots: 1 };
+    let layout = Layout { devices: vec![1], pools: vec![vec![seat; 2]] };
+    let mut board = staffed(&layout, Rules { batch_share: 0.9, ..Rules::default() });
+    for number in 0..3 {
+        let batch = Offer {
+            client: ClientIndex(number),
+            class: Priority::Batch,
+            delivery: Delivery::Whole,
+            ..offer(text(0, 30_000, 0.1))
+        };
+        assert!(board.admit(&batch, Micros::ZERO).is_ok(), "{number}");
+    }
+}
+
+#[test]
+fn who_is_told_to_come_back_is_not_told_what_others_were_told() {
+    let mut board = board(1);
+    let mut told = Vec::new();
+    for client in 0..8 {
+        let one = Offer { client: ClientIndex(client), ..offer(text(0, 1600, 0.1)) };
+        match board.admit(&one, Micros::ZERO) {
+            Ok(_) => while board.next_launch(Micros::ZERO).is_some() {},
+            Err(Rejection::Capacity { retry }) => told.push(retry),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(told.len() > 3);
+    assert!(told.iter().collect::<std::collections::BTreeSet<_>>().len() > 1, "{told:?}");
+    assert!(told.is_sorted(), "{told:?}");
+}
+
+#[test]
 fn memory_is_bounded() {
     let rules = Rules { most_bytes: 1000, ..Rules::default() };
     let mut board = staffed(&layout(1), rules);
     let heavy = Offer { bytes: 600, ..offer(text(0, 1000, 0.01)) };
     let first = board.admit(&heavy, Micros::ZERO).unwrap();
-    assert!(matches!(board.admit(&heavy, Micros::ZERO), Err(Rejection::Memory { .. })));
+    let refused = board.admit(&heavy, Micros::ZERO);
+    assert!(matches!(refused, Err(Rejection::Memory { retry }) if retry >= Micros::s(1)), "{refused:?}");
     board.leave(first.id, first.listener, Micros::ZERO);
     assert!(board.admit(&heavy, Micros::ZERO).is_ok());
 }
