@@ -144,6 +144,30 @@ fn a_full_buffer_stops_production_and_a_reader_starts_it_again() {
 }
 
 #[test]
+fn a_reader_that_pauses_is_owed_nothing_and_one_that_waits_for_us_is() {
+    let mut board = board(1);
+    let text = || offer(vec![piece(0, 1000, 0.1); 4]);
+    let paused = board.admit(&text(), Micros::ZERO).unwrap();
+    let waits = board.admit(&text(), Micros::ZERO).unwrap();
+    // Both have heard a second each; of both another second is there.
+    let mut now = Micros::ZERO;
+    for (stream, segment) in [(paused, 0), (waits, 0), (paused, 1), (waits, 1)] {
+        let launch = board.next_launch(now).unwrap();
+        assert_eq!(launch.members, [(stream.id, segment)]);
+        now += Micros::ms(100);
+        board.ended(0, stream.id, segment, Ended::Spoken(Micros::s(1)), now);
+        if segment == 0 {
+            board.read(stream.id, stream.listener, Micros::s(1), true, now);
+        }
+    }
+    // Much later one comes back for what was ready, and the other one gets what it had to wait for.
+    let now = Micros::s(5);
+    board.read(paused.id, paused.listener, Micros::s(1), false, now);
+    board.read(waits.id, waits.listener, Micros::s(1), true, now);
+    assert_eq!(board.next_launch(now).unwrap().members, [(waits.id, 2)]);
+}
+
+#[test]
 fn a_join_is_one_more_listener_and_the_last_one_to_leave_ends_it() {
     let mut board = board(1);
     let first = board.admit(&offer(text(0, 9000, 0.1)), Micros::ZERO).unwrap();
