@@ -231,13 +231,6 @@ impl Board {
         demand.iter().zip(rooms).map(|(demand, room)| if room > 0.0 { demand / room } else { 0.0 }).collect()
     }
 
-    /// Whether any worker of a pool is there or expected.
-    pub fn is_staffed(&self, pool: usize) -> bool {
-        self.workers.iter().enumerate().any(|(worker, presence)| {
-            self.floor.pool_of(worker) == pool && !matches!(presence, Presence::Away { back: None })
-        })
-    }
-
     /// A segment came to its end on a worker, which is free again once that was its last.
     pub fn ended(&mut self, worker: WorkerIndex, id: StreamId, segment: usize, ended: Ended, now: Micros) {
         if let Some(Presence::Busy { members, hold, .. }) = self.workers.get_mut(worker) {
