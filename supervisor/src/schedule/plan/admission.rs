@@ -270,7 +270,8 @@ impl Board {
             let with = |told: &[Guest<'_>]| {
                 self.fits(outset, now, weights, || std::iter::once(&newcomer).chain(told))
             };
-            with(&told[0]) && (told[0].is_empty() || with(&told[1]))
+            // Less work is not always easier: who does not come cannot keep a long segment from beginning too early.
+            with(&[]) && (told[0].is_empty() || (with(&told[0]) && with(&told[1])))
         };
         let seen = outset
             .outlook
