@@ -1,7 +1,7 @@
 """Settings and options: tables that a person wrote, read into frozen dataclasses.
 
-A field is `float`, `int`, `bool`, `str` or `Path`, or one of them with None; `Annotated[float, Between(0,
-2)]` adds a range. Every field has a default. The engine's table of the configuration is read with
+A field is `float`, `int`, `bool`, `str` or `Path`, one of them with None, or `tuple[int, ...]`; `Annotated[float,
+Between(0, 2)]` adds a range, to each item of a tuple. Every field has a default. The engine's table of the configuration is read with
 `read_settings`; a client's options replace some of its fields for one request with `override`.
 """
 
@@ -73,6 +73,8 @@ def _check(hint: Any) -> Check:
     limits: Between | None = None
     if get_origin(hint) is Annotated:
         hint, limits = get_args(hint)
+    if get_origin(hint) is tuple:
+        return _list_check(_check(Annotated[get_args(hint)[0], limits] if limits else get_args(hint)[0]))
     optional = type(None) in get_args(hint)
     if optional:
         hint = next(one for one in get_args(hint) if one is not type(None))
@@ -87,5 +89,18 @@ def _check(hint: Any) -> Check:
         if limits and not limits.low <= value <= limits.high:
             raise ValueError(expected)
         return hint(value)
+
+    return check
+
+
+def _list_check(item: Check) -> Check:
+    def check(value: Any) -> Any:
+        try:
+            if not isinstance(value, list) or not value:
+                raise ValueError
+            return tuple(map(item, value))
+        except ValueError as mistake:
+            what = str(mistake)
+            raise ValueError(f"a list, each item {what}" if what else "a list with at least one item") from None
 
     return check

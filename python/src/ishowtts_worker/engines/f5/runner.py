@@ -1,0 +1,157 @@
+"""How the steps are run: one call after another, or as CUDA graphs that were captured before the first request."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import torch
+
+from .buffers import Buffers, View
+from .flow import Flow
+from .modulation import Step, Table
+
+Wanted = Callable[[], bool]
+"""Whether anybody still wants the result; asked between steps."""
+
+_ROUND = 64
+_LONG_MS = 100.0
+"""A launch that takes longer than this is replayed step by step, so that it can be ended in between."""
+
+
+def rows_of(table: Table) -> list[Step]:
+    """A table's rows."""
+    return [Step(table.layers[n], table.last[n], table.lengths[n]) for n in range(table.steps)]
+
+
+class Runner(ABC):
+    """Runs launches."""
+
+    @abstractmethod
+    def rows(self, needed: int) -> int:
+        """Rows to lay a launch out for that needs so many."""
+
+    @abstractmethod
+    def run(self, view: View, table: Table, wanted: Wanted) -> bool:
+        """From the filled view to its wave. False: nobody wanted it any more."""
+
+    def captured(self) -> int:
+        """Graphs captured so far."""
+        return 0
+
+
+class Eager(Runner):
+    """Call by call."""
+
+    def __init__(self, flow: Flow, round_to: int = 1) -> None:
+        self._flow = flow
+        self._round = round_to
+
+    def rows(self, needed: int) -> int:
+        """As many as are needed."""
+        return -(-needed // self._round) * self._round
+
+    def run(self, view: View, table: Table, wanted: Wanted) -> bool:
+        """See Runner."""
+        self._flow.begin(view)
+        for step in rows_of(table):
+            if not wanted():
+                return False
+            self._flow.step(view, step)
+        self._flow.finish(view)
+        return True
+
+
+class _Bucket:
+    """The graphs for one number of rows."""
+
+    def __init__(self, flow: Flow, view: View, step: Step, table: Table, pool: tuple[int, int]) -> None:
+        self._static = step
+        for _ in range(2):  # compiles, loads and plans whatever this size needs
+            flow.begin(view)
+            flow.step(view, step)
+            flow.finish(view)
+        self.begin = _capture(lambda: flow.begin(view), pool)
+        self.step = _capture(lambda: flow.step(view, step), pool)
+        self.finish = _capture(lambda: flow.finish(view), pool)
+        self.whole: torch.cuda.CUDAGraph | None = None
+        if self._duration_ms(table.steps) <= _LONG_MS:
+
+            def everything() -> None:
+                flow.begin(view)
+                for row in rows_of(table):
+                    flow.step(view, row)
+                flow.finish(view)
+
+            self.whole = _capture(everything, pool)
+
+    def _duration_ms(self, steps: int) -> float:
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        self.step.replay()
+        torch.cuda.synchronize()
+        return 1000 * steps * (time.perf_counter() - start)
+
+
+class Captured(Runner):
+    """A graph of everything for the default number of steps, and graphs of one step for any other.
+
+    What is longer than the largest bucket runs call by call: slower, and nothing has to be captured for it.
+    """
+
+    def __init__(self, flow: Flow, buffers: Buffers, default: Table, sizes: Sequence[int]) -> None:
+        self._flow = flow
+        self._buffers = buffers
+        self._default = default
+        self._step = Step(*(torch.empty_like(part) for part in vars(rows_of(default)[0]).values()))
+        self._load(rows_of(default)[0])
+        self._beyond = Eager(flow, _ROUND)
+        self._sizes = sorted(sizes)
+        self._buckets: dict[int, _Bucket] = {}
+        # One after the other they may all use the same memory, since no graph leaves anything in it.
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def capture(self, progress: Callable[[float], None]) -> None:
+        """Capture all buckets, the largest first, whose memory the others then share."""
+        for number, rows in enumerate(reversed(self._sizes), start=1):
+            self._buckets[rows] = _Bucket(
+                self._flow, self._buffers.view(rows), self._step, self._default, self._pool
+            )
+            progress(number / len(self._sizes))
+
+    def rows(self, needed: int) -> int:
+        """The smallest bucket that is large enough."""
+        return next((size for size in self._sizes if size >= needed), self._beyond.rows(needed))
+
+    def run(self, view: View, table: Table, wanted: Wanted) -> bool:
+        """See Runner."""
+        bucket = self._buckets.get(view.rows)
+        if bucket is None:
+            return self._beyond.run(view, table, wanted)
+        if bucket.whole is not None and table is self._default:
+            bucket.whole.replay()
+            return True
+        bucket.begin.replay()
+        for step in rows_of(table):
+            if not wanted():
+                return False
+            self._load(step)
+            bucket.step.replay()
+        bucket.finish.replay()
+        return True
+
+    def captured(self) -> int:
+        """Graphs captured so far."""
+        return sum(3 + (bucket.whole is not None) for bucket in self._buckets.values())
+
+    def _load(self, step: Step) -> None:
+        for static, part in zip(vars(self._step).values(), vars(step).values(), strict=True):
+            static.copy_(part)
+
+
+def _capture(act: Callable[[], None], pool: tuple[int, int]) -> torch.cuda.CUDAGraph:
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, pool=pool):
+        act()
+    return graph

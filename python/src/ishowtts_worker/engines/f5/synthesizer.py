@@ -1,0 +1,107 @@
+"""From jobs to waves, several in one launch where that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .buffers import Buffers, Job, rows_for
+from .flow import Flow
+from .modulation import Modulation
+from .ops import Ops
+from .runner import Captured, Eager, Runner, Wanted
+from .tier import Tier
+from .vocoder import Vocoder
+from .weights import Weights
+
+MOST = 4
+"""Requests in a launch: one nearly fills a large GPU, so more of them only wait for each other."""
+
+_LEAST_ROOM = 3584
+"""Frames that there is memory for at least, 38 s: the longest reference and segment, and more."""
+
+Wave = NDArray[np.float32]
+
+
+class Synthesizer:
+    """A loaded model that is ready to run."""
+
+    def __init__(
+        self, tier: Tier, weights: Weights, modulation: Modulation, vocoder: Vocoder, buckets: Sequence[int]
+    ) -> None:
+        self._tier = tier
+        self._modulation = modulation
+        # In single precision the same job gives the same samples; rounding would depend on its neighbours.
+        self.most = MOST if tier.is_captured and tier.dtype is not torch.float32 else 1
+        self.longest = max(*buckets, _LEAST_ROOM)
+        self._flow = Flow(weights, vocoder, _ops(tier), fixed_shapes=tier.name in ("compile", "graph"))
+        if tier.name == "compile":
+            torch._dynamo.config.cache_size_limit = 64  # noqa: SLF001 - the public name is newer than torch 2.5
+            self._flow.step = torch.compile(self._flow.step, dynamic=True)  # type: ignore[method-assign]
+        with torch.inference_mode():
+            self._buffers = Buffers(self.longest, MOST, weights.architecture, tier.device, tier.dtype)
+        self._buckets = buckets
+        self._runner: Runner = Eager(self._flow)
+        self._known = 0
+
+    def get_ready(self, steps: int, sway: float, progress: Callable[[float], None]) -> None:
+        """Compile and capture all there is to be."""
+        if self._tier.is_captured:
+            with torch.inference_mode(), torch.cuda.device(self._tier.device):
+                default = self._modulation.table(steps, sway)
+                captured = Captured(self._flow, self._buffers, default, self._buckets)
+                captured.capture(progress)
+                self._runner = captured
+        self._known = self._made()
+
+    @torch.inference_mode()
+    def run(self, jobs: Sequence[Job], sway: float, wanted: Wanted) -> list[Wave] | None:
+        """The waves of up to `most` jobs with one number of steps. None: nobody wanted them any more."""
+        rows = self._runner.rows(rows_for(jobs))
+        starts = self._buffers.fill(jobs, rows)
+        table = self._modulation.table(jobs[0].steps, sway)
+        if not self._runner.run(self._buffers.view(rows), table, wanted):
+            return None
+        return self._buffers.waves(jobs, starts)
+
+    def launches(self, jobs: Sequence[Job]) -> list[list[int]]:
+        """Which jobs to run together: those with as many steps, as long as they fit. Positions, in order."""
+        open_launches: dict[int, list[int]] = {}
+        done: list[list[int]] = []
+        for position, job in enumerate(jobs):
+            group = open_launches.get(job.steps)
+            together = [jobs[other] for other in group or []] + [job]
+            if group is None or len(together) > self.most or rows_for(together) > self.longest:
+                open_launches[job.steps] = group = []
+                done.append(group)
+            group.append(position)
+        return done
+
+    def device_bytes(self) -> int:
+        """Memory held on the GPU."""
+        return torch.cuda.memory_reserved(self._tier.device) if self._tier.device != "cpu" else 0
+
+    def recompiles(self) -> int:
+        """Kernels compiled and graphs captured since it was ready."""
+        return self._made() - self._known
+
+    def _made(self) -> int:
+        made = self._runner.captured()
+        if self._tier.name == "triton":
+            from .kernels import compiled  # noqa: PLC0415 - needs the package triton
+
+            made += compiled()
+        elif self._tier.name == "compile":
+            made += torch._dynamo.utils.counters["stats"]["unique_graphs"]  # noqa: SLF001
+        return made
+
+
+def _ops(tier: Tier) -> Ops:
+    if tier.name != "triton":
+        return Ops()
+    from .kernels import TritonOps  # noqa: PLC0415 - needs the package triton
+
+    return TritonOps()
