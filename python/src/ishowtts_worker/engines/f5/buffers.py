@@ -42,15 +42,16 @@ class Job:
 
 def rows_for(jobs: Sequence[Job]) -> int:
     """Rows that these jobs need in one launch."""
-    end = 0
+    return starts_of(jobs)[-1] + jobs[-1].frames
+
+
+def starts_of(jobs: Sequence[Job]) -> list[int]:
+    """The row in which each of these jobs begins."""
+    starts, end = [], 0
     for job in jobs:
-        end = _start(end) + job.frames
-    return end
-
-
-def _start(end: int) -> int:
-    """Where the next request begins behind row `end`."""
-    return -(-(end + _GAP) // _ALIGNED) * _ALIGNED if end else 0
+        starts.append(-(-(end + _GAP) // _ALIGNED) * _ALIGNED if end else 0)
+        end = starts[-1] + job.frames
+    return starts
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,9 @@ class Buffers:
         integers[:] = 0
         integers[_OWNER] = self._most
         spans[:] = 0
-        starts: list[int] = []
-        end = 0
-        for number, job in enumerate(jobs):
-            start = _start(end)
+        starts = starts_of(jobs)
+        for number, (start, job) in enumerate(zip(starts, jobs, strict=True)):
             end = start + job.frames
-            starts.append(start)
             own = integers[:, start:end]
             text = np.asarray(job.tokens, np.int32)[: job.frames] + 1  # 0 is for frames without a token
             own[_TOKEN, : text.size] = text

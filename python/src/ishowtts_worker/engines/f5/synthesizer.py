@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from .buffers import Buffers, Job, rows_for
+from .architecture import MEL_BANDS
+from .buffers import Buffers, Job, rows_for, starts_of
 from .flow import Flow
 from .modulation import Modulation
 from .ops import Ops
@@ -66,6 +68,16 @@ class Synthesizer:
         if not self._runner.run(self._buffers.view(rows), table, wanted):
             return None
         return self._buffers.waves(jobs, starts)
+
+    @torch.inference_mode()
+    def mels(self, jobs: Sequence[Job], sway: float) -> list[Tensor]:
+        """What the waves of these jobs are made from: frames [n, 100] each, the reference's included."""
+        if self.run(jobs, sway, lambda: True) is None:
+            return []
+        rows = self._runner.rows(rows_for(jobs))
+        mel = self._flow.mel(self._buffers.view(rows))
+        starts = starts_of(jobs)
+        return [mel[start : start + job.frames, :MEL_BANDS].clone() for start, job in zip(starts, jobs, strict=True)]
 
     def launches(self, jobs: Sequence[Job]) -> list[list[int]]:
         """Which jobs to run together: those with as many steps, as long as they fit. Positions, in order."""

@@ -89,8 +89,12 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> Vocoder:
             f"no Vocos at {folder}; it needs config.yaml and {' or '.join(_FILES)}; set vocoder of engine 'f5'",
             param="vocoder",
         )
+    return build(config, Checkpoint.read(file, device, "vocoder"), dtype)
+
+
+def build(config: Path, checkpoint: Checkpoint, dtype: torch.dtype) -> Vocoder:
+    """A vocoder as its config.yaml describes it. Raises LoadFailed."""
     dim, hidden, layers = _sizes(config)
-    checkpoint = Checkpoint.read(file, device, "vocoder")
     take = Loader(checkpoint, "", dtype)
     embed = take.plain("backbone.embed.weight", dim, MEL_BANDS, _TAPS).permute(0, 2, 1)
     embed = F.pad(embed, (0, MEL - MEL_BANDS)).reshape(dim, -1)
@@ -100,7 +104,7 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> Vocoder:
         blocks=[_block(take, f"backbone.convnext.{number}", dim, hidden) for number in range(layers)],
         last_norm=_norm(take, "backbone.final_layer_norm", dim),
         head=take.linear("head.out", WINDOW + 2, dim),
-        window=torch.hann_window(WINDOW, device=device),
+        window=torch.hann_window(WINDOW, device=embed.device),
     )
 
 
