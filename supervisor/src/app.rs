@@ -71,8 +71,8 @@ impl Running {
             Environments::new(&config.server.state_dir, config.server.python.as_deref()).await?;
         let mut interpreters = BTreeMap::new();
         let mut unavailable = BTreeMap::new();
-        for (name, _) in config.enabled_engines() {
-            match environments.ensure(name, progress).await {
+        for (name, engine) in config.enabled_engines() {
+            match environments.ensure(name, &engine.python, progress).await {
                 Ok(python) => {
                     interpreters.insert(name.clone(), python);
                 }

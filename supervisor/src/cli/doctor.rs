@@ -4,7 +4,7 @@ use std::{error::Error, net::TcpListener, path::Path, process::ExitCode};
 
 use super::say_line;
 use crate::{
-    config::Config,
+    config::{Config, Python},
     environments::{Environments, Tool},
     package,
 };
@@ -100,7 +100,7 @@ fn listen(config: &Config, report: &mut Report) {
 async fn engines(config: &Config, environments: &Environments, report: &mut Report) {
     let python = environments.python();
     report.tell(Finding::Good, "python", &format!("{} ({})", python.path.display(), python.version()));
-    match Tool::choose() {
+    match environments.tool() {
         Tool::Uv(path) => report.tell(Finding::Good, "installer", &format!("uv at {}", path.display())),
         Tool::Pip if python.has_venv().await => {
             report.tell(Finding::Good, "installer", "venv and pip (uv would be faster)");
@@ -112,9 +112,12 @@ async fn engines(config: &Config, environments: &Environments, report: &mut Repo
     }
     // The command is to work on the same state directory, whatever named it.
     let place = format!("--state-dir {} ", config.server.state_dir.display());
-    for (name, _) in config.enabled_engines() {
+    for (name, engine) in config.enabled_engines() {
         let what = format!("engine {name}");
-        match environments.interpreter(name) {
+        match environments.interpreter(name, &engine.python) {
+            Some(python) if engine.python == Python::Own(python.clone()) => {
+                report.tell(Finding::Good, &what, &format!("runs on {}, as it is", python.display()));
+            }
             Some(_) if package::lock(name).is_none() => {
                 report.tell(Finding::Good, &what, "needs no packages");
             }

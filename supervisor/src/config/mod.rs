@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 pub use cache::Cache;
 pub use device::Device;
-pub use engine::Engine;
+pub use engine::{Engine, Python};
 pub use locate::{Overrides, load};
 pub use server::{Limits, Server};
 pub use voice::{Clone, Route, Voice};
