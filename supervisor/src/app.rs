@@ -29,6 +29,7 @@ use crate::{
     cache::Cache,
     config::Config,
     environments::{Environments, Progress},
+    gpu::Watch,
     metrics::Metrics,
     package,
     pools::{Places, Pools},
@@ -157,10 +158,12 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         .filter(|(_, engine)| engine.required)
         .map(|(name, _)| name.clone())
         .collect();
+    let gpus = Watch::start(&config.gpu.root, config.gpu.every);
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
         voices: VoiceBook::new(&config),
         metrics: Arc::clone(&running.metrics),
+        gpus: gpus.gpus().clone(),
         limits: config.limits.clone(),
         server: config.server.clone(),
         required: required.clone(),

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::{Cache, Config, DEFAULT, Overrides, Problems, Python, validate};
+use super::{Cache, Config, DEFAULT, Gpu, Overrides, Problems, Python, validate};
 
 fn read(source: &str) -> Result<Config, Problems> {
     let overrides = Overrides { state_dir: Some("/state".into()), ..Overrides::default() };
@@ -191,4 +191,15 @@ fn an_interpreter_must_be_there_and_leaves_no_environment_to_be_made() {
     assert!(told[0].starts_with("line 3: engines.tone.python: leaves nothing to"), "{told:?}");
     let off = read(&format!("[engines.tone]\nenabled = true\n[engines.piper]\n{written}"));
     assert!(off.is_ok(), "an engine that is off misses nothing");
+}
+
+#[test]
+fn gpus_are_watched_below_the_root_every_five_seconds_unless_said_otherwise() {
+    let engine = "[engines.tone]\nenabled = true\n";
+    let seconds = std::time::Duration::from_secs;
+    assert_eq!(read(engine).unwrap().gpu, Gpu { root: "/".into(), every: seconds(5) });
+    let config = read(&format!("[gpu]\nroot = \"host\"\nsample_s = 1\n{engine}")).unwrap();
+    assert_eq!(config.gpu, Gpu { root: "/etc/here/host".into(), every: seconds(1) });
+    let told = problems(&format!("[gpu]\nsample_s = 0\n{engine}"));
+    assert_eq!(told, ["line 2: gpu.sample_s: must be a whole number from 1 to 3600, not 0"]);
 }

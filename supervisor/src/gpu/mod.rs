@@ -1,0 +1,98 @@
+//! What GPUs are doing: clock, load, temperature, power and memory, by the device's name (`cuda:0`).
+//!
+//! NVIDIA's library NVML tells it, loaded at run time if the driver is there. A Jetson's NVML answers little, and some of
+//! it with zeros, so there the kernel's own files ([`tegra`]) come first, value by value. What nobody knows is
+//! absent, not zero. A thread of its own asks ([`watch`]): a driver may take its time.
+
+mod files;
+mod nvml;
+mod reading;
+mod tegra;
+mod watch;
+
+use std::path::Path;
+
+use self::{nvml::Driver, tegra::Tegra};
+
+pub use reading::{Reading, Readings};
+pub use tegra::ClockRange;
+pub use watch::{Gpus, Watch};
+
+/// Whoever can tell something of this machine's GPUs.
+pub struct Sensors {
+    nvml: Result<Driver, String>,
+    tegra: Option<Tegra>,
+}
+
+/// A GPU, as one looks at it before anything runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Card {
+    /// `cuda:0`.
+    pub device: String,
+    /// What it does at this moment.
+    pub reading: Reading,
+    /// Major and minor number of what it can compute.
+    pub compute_capability: Option<(i32, i32)>,
+    /// On a Jetson, between which clocks it may choose.
+    pub clocks: Option<ClockRange>,
+}
+
+impl Sensors {
+    /// Looks for them; `root` is `/`, or where the machine's `/sys`, `/proc` and `/etc` are to be found.
+    pub fn open(root: &Path) -> Self {
+        Self { nvml: Driver::open(), tegra: Tegra::find(root) }
+    }
+
+    /// Why NVML does not answer, if it does not.
+    pub fn nvml_error(&self) -> Option<&str> {
+        self.nvml.as_ref().err().map(String::as_str)
+    }
+
+    /// The driver's version, or on a Jetson the release of its system.
+    pub fn driver(&self) -> Option<String> {
+        let release = self.tegra.as_ref().and_then(Tegra::release);
+        release.or_else(|| self.nvml.as_ref().ok()?.version())
+    }
+
+    /// Whether this is a Jetson.
+    pub fn is_jetson(&self) -> bool {
+        self.tegra.is_some()
+    }
+
+    /// Names of the GPUs. They are numbered as `nvidia-smi` numbers them.
+    fn devices(&self) -> impl Iterator<Item = (u32, String)> {
+        let by_nvml = self.nvml.as_ref().map_or(0, Driver::count);
+        // Our own is one even if NVML does not count it.
+        let count = by_nvml.max(u32::from(self.tegra.is_some()));
+        (0..count).map(|index| (index, format!("cuda:{index}")))
+    }
+
+    /// What each GPU does now. One of which nothing can be told is left out.
+    pub fn read(&self) -> Readings {
+        let readings = self.devices().map(|(index, device)| (device, self.reading(index)));
+        readings.filter(|(_, reading)| *reading != Reading::default()).collect()
+    }
+
+    fn reading(&self, index: u32) -> Reading {
+        let by_nvml = || self.nvml.as_ref().ok().map(|driver| driver.read(index)).unwrap_or_default();
+        match &self.tegra {
+            Some(tegra) if index == 0 => tegra.read().or_else(by_nvml().without_zeros()),
+            _ => by_nvml(),
+        }
+    }
+
+    /// Each GPU with what it is able to.
+    pub fn cards(&self) -> Vec<Card> {
+        let card = |(index, device)| {
+            let tegra = self.tegra.as_ref().filter(|_| index == 0);
+            let by_nvml = self.nvml.as_ref().ok().and_then(|driver| driver.compute_capability(index));
+            Card {
+                device,
+                reading: self.reading(index),
+                compute_capability: by_nvml.or_else(|| tegra?.compute_capability()),
+                clocks: tegra.and_then(Tegra::clock_range),
+            }
+        };
+        self.devices().map(card).collect()
+    }
+}
