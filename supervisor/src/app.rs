@@ -143,6 +143,8 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     tracing::info!(version = crate::VERSION, %address, "Starting");
 
+    let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
+    let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
     let (listener, meanwhile) = share(listener)?;
     let meanwhile = Http::serve(meanwhile, surface::starting());
     let running = tokio::select! {
@@ -158,7 +160,6 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         .filter(|(_, engine)| engine.required)
         .map(|(name, _)| name.clone())
         .collect();
-    let gpus = Watch::start(&config.gpu.root, config.gpu.every);
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
         voices: VoiceBook::new(&config),

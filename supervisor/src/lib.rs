@@ -9,6 +9,7 @@
 //! - [`config`]: the file, typed, or every problem in it;
 //! - [`package`]: the Python code, locks and notices that the binary carries;
 //! - [`environments`]: each engine's Python environment, built when its lock changes;
+//! - [`doctor`]: what a start needs, and what mends it;
 //! - [`gpu`]: what GPUs are doing;
 //! - [`speech`]: text → segments, audio → stream, no HTTP and no worker;
 //! - [`voices`]: which engine speaks which stretch of a text;
@@ -27,6 +28,7 @@ pub mod bench;
 pub mod cache;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod environments;
 pub mod gpu;
 pub mod metrics;

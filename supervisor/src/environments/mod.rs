@@ -109,11 +109,7 @@ impl Environments {
         progress: &dyn Progress,
     ) -> Result<PathBuf, EnvironmentError> {
         let system = match python {
-            Python::Own(path) => {
-                let unfit =
-                    |why| EnvironmentError::Unfit { engine: engine.into(), python: path.clone(), why };
-                return python::can_work(path).await.map(|()| path.clone()).map_err(unfit);
-            }
+            Python::Own(path) => return self.ensure_own(engine, path).await.map(|()| path.clone()),
             Python::Made { system_site_packages } => *system_site_packages,
         };
         let Some(recipe) = Recipe::of(engine, system) else { return Ok(self.python.path.clone()) };
@@ -126,6 +122,12 @@ impl Environments {
             progress.notice(&notice);
         }
         Ok(made)
+    }
+
+    /// Makes sure that an interpreter which was named for an engine can run workers.
+    pub async fn ensure_own(&self, engine: &str, python: &Path) -> Result<(), EnvironmentError> {
+        let unfit = |why| EnvironmentError::Unfit { engine: engine.into(), python: python.to_owned(), why };
+        python::can_work(python).await.map_err(unfit)
     }
 
     /// Makes an environment of a lock's packages unless it is there, and returns its interpreter.

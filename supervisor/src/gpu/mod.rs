@@ -18,6 +18,11 @@ pub use reading::{Reading, Readings};
 pub use tegra::ClockRange;
 pub use watch::{Gpus, Watch};
 
+/// Bytes of the machine's own memory in use, and in all; `root` as in [`Sensors::open`].
+pub fn machine_memory(root: &Path) -> Option<(u64, u64)> {
+    tegra::shared_memory(root)
+}
+
 /// Whoever can tell something of this machine's GPUs.
 pub struct Sensors {
     nvml: Result<Driver, String>,
@@ -40,7 +45,24 @@ pub struct Card {
 impl Sensors {
     /// Looks for them; `root` is `/`, or where the machine's `/sys`, `/proc` and `/etc` are to be found.
     pub fn open(root: &Path) -> Self {
-        Self { nvml: Driver::open(), tegra: Tegra::find(root) }
+        Self::of(Driver::open(), root)
+    }
+
+    fn of(nvml: Result<Driver, String>, root: &Path) -> Self {
+        Self { nvml, tegra: Tegra::find(root) }
+    }
+
+    /// Why a device cannot be computed on, in one line; `None` if it can, as far as one can see.
+    pub fn lacks(&self, device: &str) -> Option<String> {
+        let there: Vec<String> = self.devices().map(|(_, device)| device).collect();
+        if !device.starts_with("cuda:") || there.iter().any(|found| found == device) {
+            return None;
+        }
+        Some(match &self.nvml {
+            _ if !there.is_empty() => format!("there is no {device}; this machine has {}", there.join(", ")),
+            Ok(_) => format!("there is no {device}: NVIDIA's driver sees no GPU"),
+            Err(error) => format!("there is no {device}: NVIDIA's driver does not answer ({error})"),
+        })
     }
 
     /// Why NVML does not answer, if it does not.

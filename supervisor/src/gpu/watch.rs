@@ -37,14 +37,20 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts to ask, at once and then `every` so often. `root` as in [`Sensors::open`].
-    pub fn start(root: &Path, every: Duration) -> Self {
+    /// Starts to ask, at once and then `every` so often. `root` as in [`Sensors::open`]; `wanted` are engines and
+    /// the devices that they are to compute on, and the log is told of such that are not there.
+    pub fn start(root: &Path, every: Duration, wanted: Vec<(String, String)>) -> Self {
         let gpus = Gpus::default();
         let (stop, stopped) = mpsc::channel();
         let (heard, root) = (gpus.clone(), root.to_owned());
         // A driver that never answers must not keep the process: the thread is not waited for.
         let thread = thread::Builder::new().name("gpu".into()).spawn(move || {
             let sensors = Sensors::open(&root);
+            for (engine, device) in wanted {
+                if let Some(why) = sensors.lacks(&device) {
+                    tracing::warn!(engine, "The engine cannot compute: {why}");
+                }
+            }
             let mut told = Told::default();
             loop {
                 let readings = sensors.read();

@@ -89,7 +89,7 @@ impl Tegra {
             let number = |path: &Path| text(path)?.parse::<f64>().ok();
             Some((rail.label.as_str(), number(&rail.millivolts)? * number(&rail.milliamperes)? / 1e6))
         });
-        let memory = text(&self.root.join("proc/meminfo")).and_then(|told| parse::memory(&told));
+        let memory = shared_memory(&self.root);
         Reading {
             name: text(&self.root.join("proc/device-tree/model")),
             clock_hz: self.scaler.as_ref().and_then(|dir| text(&dir.join("cur_freq"))?.parse().ok()),
@@ -104,6 +104,11 @@ impl Tegra {
             memory_total: memory.map(|(_, total)| total),
         }
     }
+}
+
+/// Memory in use and in all: the GPU shares that of the machine.
+pub(super) fn shared_memory(root: &Path) -> Option<(u64, u64)> {
+    parse::memory(&text(&root.join("proc/meminfo"))?)
 }
 
 /// The folders of the GPU and of what sets its clock.
