@@ -24,7 +24,7 @@ pub(super) fn run(config: &Config) -> Result<(), Box<dyn Error>> {
         if let Some(why) =
             sensors.as_ref().filter(|_| engine.enabled).and_then(|found| found.lacks(&engine.device))
         {
-            say_line(&format!("engine {name}: cannot compute here: {why}"));
+            say_line(&format!("engine {name}: will not find its device: {why}"));
         }
     }
     for (name, voice) in &config.voices {

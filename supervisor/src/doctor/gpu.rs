@@ -21,7 +21,8 @@ pub(super) fn check(config: &Config, sensors: &Sensors, report: &mut Report) {
     for (device, engines) in &wanted {
         let Some(why) = sensors.lacks(device) else { continue };
         for engine in engines {
-            let mend = format!("mend it with `device = \"cpu\"` under [engines.{engine}], which may be slow");
+            let mend =
+                format!("install the driver, or mend it with `device = \"cpu\"` under [engines.{engine}]");
             report.miss(format!("engine {engine}, device"), format!("{why}; {mend}"));
         }
     }

@@ -61,11 +61,11 @@ impl Sensors {
         Some(match &self.nvml {
             _ if !there.is_empty() => format!("there is no {device}; this machine has {}", there.join(", ")),
             Ok(_) => format!("there is no {device}: NVIDIA's driver sees no GPU"),
-            Err(error) => format!("there is no {device}: NVIDIA's driver does not answer ({error})"),
+            Err(error) => format!("there is no {device}: NVIDIA's driver {error}"),
         })
     }
 
-    /// Why NVML does not answer, if it does not.
+    /// What NVIDIA's driver does instead of answering, if it does not: `is not installed`.
     pub fn nvml_error(&self) -> Option<&str> {
         self.nvml.as_ref().err().map(String::as_str)
     }
@@ -116,5 +116,33 @@ impl Sensors {
             }
         };
         self.devices().map(card).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_not_there_is_told_with_the_reason() {
+        let nowhere = tempfile::tempdir().unwrap();
+        let sensors = |nvml: &str| Sensors::of(Err(nvml.into()), nowhere.path());
+        let told = sensors("is not installed (no libnvidia-ml.so.1)").lacks("cuda:0");
+        let expected = "there is no cuda:0: NVIDIA's driver is not installed (no libnvidia-ml.so.1)";
+        assert_eq!(told.as_deref(), Some(expected));
+        assert_eq!((sensors("").lacks("cpu"), sensors("").lacks("none")), (None, None));
+        assert!(sensors("").read().is_empty() && sensors("").cards().is_empty());
+    }
+
+    #[test]
+    fn a_jetson_has_its_own_gpu_whatever_the_library_says() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("etc")).unwrap();
+        std::fs::create_dir_all(root.path().join("sys/devices/gpu.0")).unwrap();
+        std::fs::write(root.path().join("etc/nv_tegra_release"), "").unwrap();
+        let sensors = Sensors::of(Err("is not installed".into()), root.path());
+        assert_eq!(sensors.lacks("cuda:0"), None);
+        let told = sensors.lacks("cuda:1");
+        assert_eq!(told.as_deref(), Some("there is no cuda:1; this machine has cuda:0"));
     }
 }

@@ -3,6 +3,7 @@
 use nvml_wrapper::{
     Device, Nvml,
     enum_wrappers::device::{Clock, TemperatureSensor},
+    error::NvmlError,
 };
 
 use super::Reading;
@@ -14,11 +15,17 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Loads the library. An error is in its own words.
+    /// Loads the library. An error says what the driver does.
     pub(super) fn open() -> Result<Self, String> {
-        let nvml = Nvml::init().map_err(|error| error.to_string())?;
-        let count = nvml.device_count().map_err(|error| error.to_string())?;
-        Ok(Self { nvml, count })
+        let open = || {
+            let nvml = Nvml::init()?;
+            let count = nvml.device_count()?;
+            Ok(Self { nvml, count })
+        };
+        open().map_err(|error: NvmlError| match error {
+            NvmlError::LibloadingError(_) => "is not installed (no libnvidia-ml.so.1)".into(),
+            other => format!("does not answer ({other})"),
+        })
     }
 
     pub(super) fn count(&self) -> u32 {

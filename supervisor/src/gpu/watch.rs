@@ -48,7 +48,7 @@ impl Watch {
             let sensors = Sensors::open(&root);
             for (engine, device) in wanted {
                 if let Some(why) = sensors.lacks(&device) {
-                    tracing::warn!(engine, "The engine cannot compute: {why}");
+                    tracing::warn!(engine, "The engine will not find its device: {why}");
                 }
             }
             let mut told = Told::default();
@@ -100,7 +100,10 @@ impl Told {
         }
         let over = self.devices.is_empty();
         if over {
-            tracing::debug!("No GPU is watched: {}", sensors.nvml_error().unwrap_or("there is none"));
+            tracing::debug!(
+                "No GPU is watched: NVIDIA's driver {}",
+                sensors.nvml_error().unwrap_or("sees none")
+            );
         }
         over
     }

@@ -27,7 +27,10 @@ fn jetson(chip: &str) -> TempDir {
     write(root, "var/lib/nvpmodel/status", "pmode:0002");
     write(root, &format!("{RANGE}/min_freq"), "306000000\n");
     write(root, &format!("{RANGE}/max_freq"), "1300500000\n");
-    let config = format!("[engines.tone]\nenabled = true\ndevice = \"cuda:0\"\n[gpu]\nroot = {root:?}\n");
+    let config = format!(
+        "[engines.tone]\nenabled = true\ndevice = \"cuda:0\"\n[gpu]\nroot = \"{}\"\n",
+        root.display()
+    );
     write(root, "ishowtts.toml", &config);
     dir
 }
@@ -101,10 +104,10 @@ async fn an_engine_whose_gpu_is_not_there_is_told_of_in_one_line_wherever_one_lo
 
     let (told, code) = run(dir.path(), &["check-config"]).await;
     assert_eq!(code, Some(0), "the file is valid, on another machine");
-    assert!(told.contains("\nengine tone: cannot compute here: there is no cuda:99; "), "{told}");
+    assert!(told.contains("\nengine tone: will not find its device: there is no cuda:99; "), "{told}");
 
     let server = supervisor().engine("device", "cuda:99").start().await;
-    let warning = server.logged("The engine cannot compute: there is no cuda:99").await;
+    let warning = server.logged("The engine will not find its device: there is no cuda:99").await;
     assert_eq!((&warning["level"], &warning["engine"]), (&json!("WARN"), &json!("tone")));
 }
 
