@@ -29,6 +29,7 @@ use crate::{
     cache::Cache,
     config::Config,
     environments::{Environments, Progress},
+    gpu::Watch,
     metrics::Metrics,
     package,
     pools::{Places, Pools},
@@ -71,8 +72,8 @@ impl Running {
             Environments::new(&config.server.state_dir, config.server.python.as_deref()).await?;
         let mut interpreters = BTreeMap::new();
         let mut unavailable = BTreeMap::new();
-        for (name, _) in config.enabled_engines() {
-            match environments.ensure(name, progress).await {
+        for (name, engine) in config.enabled_engines() {
+            match environments.ensure(name, &engine.python, progress).await {
                 Ok(python) => {
                     interpreters.insert(name.clone(), python);
                 }
@@ -142,6 +143,8 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     tracing::info!(version = crate::VERSION, %address, "Starting");
 
+    let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
+    let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
     let (listener, meanwhile) = share(listener)?;
     let meanwhile = Http::serve(meanwhile, surface::starting());
     let running = tokio::select! {
@@ -161,6 +164,7 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         studio: Arc::clone(&running.studio),
         voices: VoiceBook::new(&config),
         metrics: Arc::clone(&running.metrics),
+        gpus: gpus.gpus().clone(),
         limits: config.limits.clone(),
         server: config.server.clone(),
         required: required.clone(),

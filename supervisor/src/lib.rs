@@ -3,12 +3,14 @@
 //! Knowledge flows one way; a module uses only those to its left:
 //!
 //! ```text
-//! package, config ← voices, speech, environments, metrics ← cache, pools ← schedule ← stream ← surface ← app ← main
+//! package, config, gpu ← voices, speech, environments, metrics ← cache, pools ← schedule ← stream ← surface ← app ← main
 //! ```
 //!
 //! - [`config`]: the file, typed, or every problem in it;
 //! - [`package`]: the Python code, locks and notices that the binary carries;
 //! - [`environments`]: each engine's Python environment, built when its lock changes;
+//! - [`doctor`]: what a start needs, and what mends it;
+//! - [`gpu`]: what GPUs are doing;
 //! - [`speech`]: text → segments, audio → stream, no HTTP and no worker;
 //! - [`voices`]: which engine speaks which stretch of a text;
 //! - [`cache`]: finished audio, kept to answer the same request again;
@@ -26,7 +28,9 @@ pub mod bench;
 pub mod cache;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod environments;
+pub mod gpu;
 pub mod metrics;
 pub mod package;
 pub mod pools;

@@ -181,6 +181,8 @@ fn spec(
         // Threads that wait actively would take the very cores that the others compute on.
         ("OMP_WAIT_POLICY".to_owned(), "PASSIVE".to_owned()),
         ("OMP_NUM_THREADS".to_owned(), engine.threads.to_string()),
+        // `cuda:1` is the same card for workers, for the metrics and for `nvidia-smi`.
+        ("CUDA_DEVICE_ORDER".to_owned(), "PCI_BUS_ID".to_owned()),
         // A server never downloads behind its user's back.
         ("HF_HUB_OFFLINE".to_owned(), "1".to_owned()),
     ]);

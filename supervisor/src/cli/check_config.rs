@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use super::say_line;
-use crate::config::Config;
+use crate::{config::Config, gpu::Sensors};
 
 /// Shows what is in force.
 #[expect(clippy::unnecessary_wraps, reason = "all tasks are called alike")]
@@ -12,6 +12,8 @@ pub(super) fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     say_line(&format!("configuration: {file} (valid)"));
     say_line(&format!("listen:        {}", config.server.listen));
     say_line(&format!("state:         {}", config.server.state_dir.display()));
+    let uses_gpus = config.enabled_engines().any(|(_, engine)| engine.device.starts_with("cuda:"));
+    let sensors = uses_gpus.then(|| Sensors::open(&config.gpu.root));
     for (name, engine) in &config.engines {
         let how = if engine.enabled {
             format!("on, {} worker(s) on {}, {} thread(s)", engine.replicas, engine.device, engine.threads)
@@ -19,6 +21,11 @@ pub(super) fn run(config: &Config) -> Result<(), Box<dyn Error>> {
             "off".into()
         };
         say_line(&format!("engine {name}: {how}"));
+        if let Some(why) =
+            sensors.as_ref().filter(|_| engine.enabled).and_then(|found| found.lacks(&engine.device))
+        {
+            say_line(&format!("engine {name}: will not find its device: {why}"));
+        }
     }
     for (name, voice) in &config.voices {
         let routes: Vec<String> =

@@ -18,7 +18,8 @@ pub(super) async fn run(config: &Config, engine: Option<&str>) -> Result<(), Box
     let spinner = Spinner::start().with_notices();
     let environments = Environments::new(&config.server.state_dir, config.server.python.as_deref()).await?;
     for engine in engines {
-        let python = environments.ensure(&engine, &spinner).await?;
+        let wanted = config.engines.get(&engine).map(|engine| engine.python.clone()).unwrap_or_default();
+        let python = environments.ensure(&engine, &wanted, &spinner).await?;
         spinner.tell(&format!("{engine}: ready, runs on {}", python.display()));
     }
     Ok(())

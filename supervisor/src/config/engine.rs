@@ -1,6 +1,9 @@
 //! `[engines.NAME]`: the keys that all engines share, and the engine's own, which its worker checks.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value};
 
@@ -8,6 +11,24 @@ use super::{
     raw::{Notes, Table},
     server::absolute,
 };
+
+/// What runs an engine's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Python {
+    /// This interpreter, as it is: no environment is made.
+    Own(PathBuf),
+    /// An environment that is made of the engine's lock.
+    Made {
+        /// It sees the system's packages, and takes torch and what belongs to it from there.
+        system_site_packages: bool,
+    },
+}
+
+impl Default for Python {
+    fn default() -> Self {
+        Self::Made { system_site_packages: false }
+    }
+}
 
 /// One engine and how it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +56,8 @@ pub struct Engine {
     /// Whether its audio may be kept to answer the same request again. Unset: only if the engine says that it
     /// gives the same samples each time; true: even though they differ from run to run; false: never.
     pub cache: Option<bool>,
+    /// What runs its code.
+    pub python: Python,
     /// What the engine adds of its own.
     pub settings: Map<String, Value>,
 }
@@ -51,8 +74,9 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
     let cpus = table.integers("cpus");
     let env_table = table.table("env");
     let env = env_table.strings().into_iter().map(|(name, found)| (name, found.value)).collect();
+    let enabled = table.boolean("enabled", false);
     let engine = Engine {
-        enabled: table.boolean("enabled", false),
+        enabled,
         device: device.map_or(default_device.to_owned(), |found| found.value),
         replicas: table.count("replicas", 1, 256, 1),
         threads: table.count("threads", 1, 1024, 1),
@@ -63,12 +87,30 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
         memory_mb: table.integer("memory_mb", 64..1 << 30).and_then(|mb| mb.try_into().ok()),
         stall_s: table.count("stall_s", 1, 3600, 30),
         cache: table.choice("cache"),
+        python: python(table, notes, base, enabled),
         settings: Map::new(),
     };
     Engine {
         settings: table.rest().into_iter().map(|(key, value)| (key, from_here(value, base))).collect(),
         ..engine
     }
+}
+
+fn python(table: &Table<'_>, notes: &Notes<'_>, base: &Path, enabled: bool) -> Python {
+    let named = table.string("python");
+    let system_site_packages = table.boolean("system_site_packages", false);
+    let Some(named) = named else { return Python::Made { system_site_packages } };
+    if system_site_packages {
+        named.problem(
+            notes,
+            "leaves nothing to `system_site_packages`: no environment is made; give one of both",
+        );
+    }
+    let path = absolute(base.join(&named.value));
+    if enabled && !path.is_file() {
+        named.problem(notes, format!("there is no interpreter {}", path.display()));
+    }
+    Python::Own(path)
 }
 
 pub(super) fn is_device(name: &str) -> bool {

@@ -4,6 +4,7 @@
 mod cache;
 mod device;
 mod engine;
+mod gpu;
 mod locate;
 mod raw;
 mod server;
@@ -14,7 +15,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 pub use cache::Cache;
 pub use device::Device;
-pub use engine::Engine;
+pub use engine::{Engine, Python};
+pub use gpu::Gpu;
 pub use locate::{Overrides, load};
 pub use server::{Limits, Server};
 pub use voice::{Clone, Route, Voice};
@@ -33,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     /// Finished audio that is kept.
     pub cache: Cache,
+    /// How GPUs are watched.
+    pub gpu: Gpu,
     /// The voice for each language that is used when a request names none.
     pub default_voices: BTreeMap<String, String>,
     /// Devices that the file says something of, by name.

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::{Cache, Config, DEFAULT, Overrides, Problems, validate};
+use super::{Cache, Config, DEFAULT, Gpu, Overrides, Problems, Python, validate};
 
 fn read(source: &str) -> Result<Config, Problems> {
     let overrides = Overrides { state_dir: Some("/state".into()), ..Overrides::default() };
@@ -161,4 +161,45 @@ fn an_engine_may_leave_open_whether_its_audio_is_kept() {
         assert_eq!(config.engines["tone"].cache, expected);
         assert!(config.engines["tone"].settings.is_empty(), "{written}");
     }
+}
+
+#[test]
+fn an_engine_runs_in_an_environment_of_its_lock_unless_an_interpreter_is_named() {
+    let python = |written: &str| {
+        let config = read(&format!("[engines.tone]\nenabled = true\n{written}")).unwrap();
+        assert!(config.engines["tone"].settings.is_empty(), "{written} is not the engine's own");
+        config.engines["tone"].python.clone()
+    };
+    assert_eq!(python(""), Python::Made { system_site_packages: false });
+    assert_eq!(python("system_site_packages = true\n"), Python::Made { system_site_packages: true });
+    // Seen from the file, and not resolved: an environment's interpreter is a link out of it.
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/bin/sh", dir.path().join("python")).unwrap();
+    let source = "[engines.tone]\nenabled = true\npython = \"./python\"\n";
+    let overrides = Overrides { state_dir: Some("/state".into()), ..Overrides::default() };
+    let config = validate::config(Some(dir.path().join("my.toml")), source, &overrides).unwrap();
+    assert_eq!(config.engines["tone"].python, Python::Own(dir.path().join("python")));
+}
+
+#[test]
+fn an_interpreter_must_be_there_and_leaves_no_environment_to_be_made() {
+    let written = "python = \"venv/bin/python\"\n";
+    let told = problems(&format!("[engines.tone]\nenabled = true\n{written}"));
+    assert_eq!(told, ["line 3: engines.tone.python: there is no interpreter /etc/here/venv/bin/python"]);
+    let told =
+        problems("[engines.tone]\nenabled = true\npython = \"/bin/sh\"\nsystem_site_packages = true\n");
+    assert!(told[0].starts_with("line 3: engines.tone.python: leaves nothing to"), "{told:?}");
+    let off = read(&format!("[engines.tone]\nenabled = true\n[engines.piper]\n{written}"));
+    assert!(off.is_ok(), "an engine that is off misses nothing");
+}
+
+#[test]
+fn gpus_are_watched_below_the_root_every_five_seconds_unless_said_otherwise() {
+    let engine = "[engines.tone]\nenabled = true\n";
+    let seconds = std::time::Duration::from_secs;
+    assert_eq!(read(engine).unwrap().gpu, Gpu { root: "/".into(), every: seconds(5) });
+    let config = read(&format!("[gpu]\nroot = \"host\"\nsample_s = 1\n{engine}")).unwrap();
+    assert_eq!(config.gpu, Gpu { root: "/etc/here/host".into(), every: seconds(1) });
+    let told = problems(&format!("[gpu]\nsample_s = 0\n{engine}"));
+    assert_eq!(told, ["line 2: gpu.sample_s: must be a whole number from 1 to 3600, not 0"]);
 }

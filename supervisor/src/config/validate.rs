@@ -12,6 +12,7 @@ use super::{
     cache::cache,
     device::device,
     engine::{engine, is_device},
+    gpu::gpu,
     locate::Overrides,
     raw::{Notes, Table},
     server::{limits, server},
@@ -45,6 +46,8 @@ fn read(
     let server = server(&root.table("server"), notes, overrides, base);
     let limits = limits(&root.table("limits"));
     let cache = cache(&root.table("cache"), base);
+
+    let gpu = gpu(&root.table("gpu"), base);
 
     let mut devices = BTreeMap::new();
     for (name, table) in root.table("devices").tables() {
@@ -88,5 +91,5 @@ fn read(
     }
     defaults.finish();
     root.finish();
-    Config { file: None, server, limits, devices, cache, default_voices, engines, voices }
+    Config { file: None, server, limits, devices, cache, gpu, default_voices, engines, voices }
 }

@@ -4,10 +4,15 @@
 //! An environment stands in `STATE_DIR/environments/ENGINE-KEY`, where the key is made of the lock, the version of
 //! Python and the processor. It is built beside its place and moved there whole, so that it is complete if it is
 //! there at all; a file lock keeps two servers from building the same one. `uv` builds it when it is
-//! installed, `venv` and pip otherwise. An engine without a lock runs on the plain interpreter.
+//! installed, `venv` and pip otherwise. An engine without a lock runs on the plain interpreter, and one that has an
+//! interpreter named for it on that, as it is.
 
 mod build;
+mod error;
+mod lock;
 mod python;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs, io,
@@ -17,9 +22,10 @@ use std::{
 use sha2::{Digest, Sha256};
 
 pub use build::Tool;
+pub use error::EnvironmentError;
 pub use python::{Interpreter, find_program};
 
-use crate::package;
+use crate::{config::Python, package};
 
 /// Hexadecimal digits in the name of an environment, which tell its lock.
 const KEY_CHARS: usize = 12;
@@ -33,54 +39,45 @@ pub trait Progress: Send + Sync {
     fn notice(&self, text: &str);
 }
 
-/// Why an environment could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum EnvironmentError {
-    /// No Python that fits.
-    #[error("found no Python 3.10 to 3.13 ({tried}); install one, or name it as `python` under [server]")]
-    NoPython {
-        /// What was tried, and what came of it.
-        tried: String,
-    },
-    /// Python lacks what makes environments.
-    #[error(
-        "{python} cannot make environments: install uv, or Python's venv module (on Debian: apt install python3-venv)"
-    )]
-    NoVenv {
-        /// The interpreter.
-        python: PathBuf,
-    },
-    /// A step of the building failed.
-    #[error("could not {act} for {engine}: {message}")]
-    Step {
-        /// Whose environment.
-        engine: String,
-        /// What was tried.
-        act: &'static str,
-        /// The last words of the tool.
-        message: String,
-    },
-    /// The state directory cannot be used.
-    #[error("could not use {path}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-}
-
 /// The environments of one state directory.
 #[derive(Clone, Debug)]
 pub struct Environments {
     dir: PathBuf,
     python: Interpreter,
+    tool: Tool,
+}
+
+/// What an environment is made of.
+struct Recipe {
+    lock: String,
+    /// Packages of the system's Python are seen too.
+    system: bool,
+    /// The system is to bring torch.
+    needs_torch: bool,
+}
+
+impl Recipe {
+    fn plain(lock: &str) -> Self {
+        Self { lock: lock.to_owned(), system: false, needs_torch: false }
+    }
+
+    fn on_system(lock: &str) -> Self {
+        let (lock, left_out) = lock::without_gpu_stack(lock);
+        Self { lock, system: true, needs_torch: left_out.iter().any(|name| name == "torch") }
+    }
+
+    /// `None` if the engine needs no packages.
+    fn of(engine: &str, system: bool) -> Option<Self> {
+        let lock = package::lock(engine)?;
+        Some(if system { Self::on_system(&lock) } else { Self::plain(&lock) })
+    }
 }
 
 impl Environments {
     /// Finds Python; `named` is the interpreter that the configuration names, if it does.
     pub async fn new(state_dir: &Path, named: Option<&str>) -> Result<Self, EnvironmentError> {
-        Ok(Self { dir: state_dir.join("environments"), python: Interpreter::find(named).await? })
+        let python = Interpreter::find(named).await?;
+        Ok(Self { dir: state_dir.join("environments"), python, tool: Tool::choose() })
     }
 
     /// The interpreter that environments are made of.
@@ -88,24 +85,49 @@ impl Environments {
         &self.python
     }
 
+    /// What builds environments.
+    pub fn tool(&self) -> &Tool {
+        &self.tool
+    }
+
     /// The interpreter to run an engine with, if its environment is there.
-    pub fn interpreter(&self, engine: &str) -> Option<PathBuf> {
-        let Some(lock) = package::lock(engine) else { return Some(self.python.path.clone()) };
-        let python = self.home(engine, &lock).join("bin/python");
+    pub fn interpreter(&self, engine: &str, python: &Python) -> Option<PathBuf> {
+        let system = match python {
+            Python::Own(path) => return Some(path.clone()),
+            Python::Made { system_site_packages } => *system_site_packages,
+        };
+        let Some(recipe) = Recipe::of(engine, system) else { return Some(self.python.path.clone()) };
+        let python = self.home(engine, &recipe).join("bin/python");
         python.exists().then_some(python)
     }
 
-    /// Makes the engine's environment unless it is there, and returns its interpreter.
-    pub async fn ensure(&self, engine: &str, progress: &dyn Progress) -> Result<PathBuf, EnvironmentError> {
-        let Some(lock) = package::lock(engine) else { return Ok(self.python.path.clone()) };
-        if let Some(python) = self.interpreter(engine) {
-            return Ok(python);
+    /// Makes the engine's environment unless it is there or is not wanted, and returns its interpreter.
+    pub async fn ensure(
+        &self,
+        engine: &str,
+        python: &Python,
+        progress: &dyn Progress,
+    ) -> Result<PathBuf, EnvironmentError> {
+        let system = match python {
+            Python::Own(path) => return self.ensure_own(engine, path).await.map(|()| path.clone()),
+            Python::Made { system_site_packages } => *system_site_packages,
+        };
+        let Some(recipe) = Recipe::of(engine, system) else { return Ok(self.python.path.clone()) };
+        let found = self.home(engine, &recipe).join("bin/python");
+        if found.exists() {
+            return Ok(found);
         }
-        let python = self.ensure_lock(engine, &lock, progress).await?;
+        let made = self.make(engine, &recipe, progress).await?;
         if let Some(notice) = package::notice(engine) {
             progress.notice(&notice);
         }
-        Ok(python)
+        Ok(made)
+    }
+
+    /// Makes sure that an interpreter which was named for an engine can run workers.
+    pub async fn ensure_own(&self, engine: &str, python: &Path) -> Result<(), EnvironmentError> {
+        let unfit = |why| EnvironmentError::Unfit { engine: engine.into(), python: python.to_owned(), why };
+        python::can_work(python).await.map_err(unfit)
     }
 
     /// Makes an environment of a lock's packages unless it is there, and returns its interpreter.
@@ -115,14 +137,23 @@ impl Environments {
         lock: &str,
         progress: &dyn Progress,
     ) -> Result<PathBuf, EnvironmentError> {
-        let home = self.home(name, lock);
+        self.make(name, &Recipe::plain(lock), progress).await
+    }
+
+    async fn make(
+        &self,
+        name: &str,
+        recipe: &Recipe,
+        progress: &dyn Progress,
+    ) -> Result<PathBuf, EnvironmentError> {
+        let home = self.home(name, recipe);
         let python = home.join("bin/python");
         if python.exists() {
             return Ok(python);
         }
         let io = |path: &Path| {
             let path = path.to_owned();
-            move |source| EnvironmentError::Io { path, source }
+            move |why| EnvironmentError::Io { path, why }
         };
         fs::create_dir_all(&self.dir).map_err(io(&self.dir))?;
         let guard = self.dir.join(format!(".{name}.lock"));
@@ -136,17 +167,20 @@ impl Environments {
         self.remove_drafts(name).map_err(io(&self.dir))?;
         let draft = tempfile::Builder::new().prefix(&format!(".draft-{name}-")).tempdir_in(&self.dir);
         let draft = draft.map_err(io(&self.dir))?;
-        build::build(name, lock, &self.python, draft.path(), progress).await?;
+        self.build(name, recipe, draft.path(), progress).await?;
         fs::rename(draft.path(), &home).map_err(io(&home))?;
         drop(draft.keep());
         self.remove_outdated(name, &home).map_err(io(&self.dir))?;
         Ok(python)
     }
 
-    /// Where the environment of a lock stands.
-    fn home(&self, name: &str, lock: &str) -> PathBuf {
+    /// Where the environment stands.
+    fn home(&self, name: &str, recipe: &Recipe) -> PathBuf {
         let mut hash = Sha256::new();
-        for field in [lock, &self.python.version(), std::env::consts::ARCH] {
+        let (version, system) = (self.python.version(), self.python.path.to_string_lossy());
+        // With the system's packages it makes a difference which Python of that version it is.
+        let system = recipe.system.then_some(system.as_ref());
+        for field in [&recipe.lock, version.as_str(), std::env::consts::ARCH].into_iter().chain(system) {
             hash.update(field.len().to_le_bytes());
             hash.update(field);
         }

@@ -67,6 +67,25 @@ async fn ask(python: &Path) -> Option<(PathBuf, u32)> {
     Some((PathBuf::from(path), minor.parse().ok()?))
 }
 
+/// Whether workers run on this interpreter, and if not, what is wrong with it. No lock has to hold for it.
+pub(super) async fn can_work(python: &Path) -> Result<(), String> {
+    match ask(python).await {
+        Some((_, minor)) if minor >= *MINORS.start() => Ok(()),
+        Some((_, minor)) => {
+            Err(format!("is Python 3.{minor}, and workers need 3.{} or newer", MINORS.start()))
+        }
+        None => Err("does not run as Python".into()),
+    }
+}
+
+/// Whether a worker on this interpreter would find the module: users' own folders and the environment do not count.
+pub(super) async fn finds(python: &Path, module: &str) -> bool {
+    let code = format!("import importlib.util, sys; sys.exit(importlib.util.find_spec({module:?}) is None)");
+    let mut look = Command::new(python);
+    look.args(["-I", "-c", &code]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    look.status().await.is_ok_and(|status| status.success())
+}
+
 /// A program by its name on the path, or by its own path.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     if name.contains('/') {

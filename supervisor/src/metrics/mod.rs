@@ -1,6 +1,7 @@
 //! Every metric family, in one struct that is passed in. Labels come from enums and from the configuration, never
 //! from a request.
 
+mod gpu;
 mod labels;
 mod observe;
 
@@ -11,6 +12,7 @@ use prometheus::{
 
 pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 
+use self::gpu::GpuFamilies;
 use crate::speech::Priority;
 pub use observe::worker as observe_worker;
 
@@ -63,6 +65,7 @@ pub struct Metrics {
     pub cache_evictions: IntCounterVec,
     /// Whether the server answers new requests.
     pub up: Gauge,
+    gpus: GpuFamilies,
 }
 
 impl Metrics {
@@ -165,6 +168,7 @@ impl Metrics {
                 &["tier"],
             )?,
             up,
+            gpus: GpuFamilies::new(&registry)?,
             registry,
         };
         metrics.begin();

@@ -23,6 +23,7 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
         state.metrics.observe_restarts(pool.engine(), statuses.iter().map(|(_, status)| status));
     }
     observe_load(&state.metrics, &state.studio.scheduler().load());
+    state.metrics.observe_gpus(&state.gpus.latest());
     match state.metrics.render() {
         Ok((media_type, text)) => ([(header::CONTENT_TYPE, media_type)], text).into_response(),
         Err(error) => ApiError::Internal(format!("could not render the metrics: {error}")).into_response(),

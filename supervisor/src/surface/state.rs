@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use crate::{
     config::{Limits, Server},
+    gpu::Gpus,
     metrics::Metrics,
     stream::Studio,
     voices::VoiceBook,
@@ -22,6 +23,8 @@ pub struct Shared {
     pub voices: VoiceBook,
     /// All families.
     pub metrics: Arc<Metrics>,
+    /// What was heard of the GPUs last.
+    pub gpus: Gpus,
     /// What a request may ask for.
     pub limits: Limits,
     /// Addresses and directories.

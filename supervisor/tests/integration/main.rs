@@ -16,6 +16,8 @@ mod cache;
 mod cancel;
 mod command_line;
 mod crash;
+mod doctor;
+mod gpu;
 mod harness;
 mod limits;
 mod metrics;

@@ -122,3 +122,27 @@ async fn workers_get_their_session_their_cpus_and_their_nice_value() {
     let memory = limits.lines().find(|line| line.starts_with("Max address space")).unwrap();
     assert!(memory.contains("4294967296"), "{memory}");
 }
+
+#[tokio::test]
+async fn an_engine_runs_on_the_interpreter_that_is_named_for_it() {
+    let home = tempfile::TempDir::new().unwrap();
+    let (python, runs) = (home.path().join("python"), home.path().join("runs"));
+    let script = format!("#!/bin/sh\necho \"$@\" >> {}\nexec python3 \"$@\"\n", runs.display());
+    std::fs::write(&python, script).unwrap();
+    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let fake = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake");
+    let piper = format!(
+        "[engines.piper]\nenabled = true\npython = {python:?}\nenv = {{ PYTHONPATH = {fake:?}, FAKE_START = \"ready\", FAKE_NOTES = {:?} }}\n",
+        home.path().join("notes")
+    );
+    let server = supervisor().engine("python", python.to_str().unwrap()).config(&piper).start().await;
+    let server = server.ready().await;
+    assert_eq!(server.speak(json!({ "text": "hi" })).await.status, 200);
+    let runs = std::fs::read_to_string(runs).unwrap();
+    for engine in ["tone", "piper"] {
+        let worker = |line: &&str| line.contains("-m ishowtts_worker ") && line.contains(engine);
+        assert!(runs.lines().any(|line| worker(&line)), "{engine}: {runs}");
+    }
+    let environments = server.dir.path().join("state/environments");
+    assert!(!environments.exists(), "piper has a lock, and yet nothing is built");
+}

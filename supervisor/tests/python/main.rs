@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ishowtts::environments::{Environments, Progress};
+use ishowtts::{
+    config::Python,
+    environments::{Environments, Progress},
+};
 use tokio::process::Command;
 
 struct Quiet;
@@ -61,7 +64,7 @@ async fn the_real_engines_tests_pass_in_their_own_environments() {
     let version = environments.python().version();
     let packages = tools.ancestors().nth(2).unwrap().join(format!("lib/python{version}/site-packages"));
     for engine in ["piper", "fastspeech2"] {
-        let python = environments.ensure(engine, &Quiet).await.unwrap();
+        let python = environments.ensure(engine, &Python::default(), &Quiet).await.unwrap();
         pytest(&python, Some(&packages), &format!("tests_engines/test_{engine}.py")).await;
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use ishowtts::{
-    config::{self, Overrides},
+    config::{self, Engine, Overrides},
     environments::Environments,
     pools::{Places, Pools},
     speech::{Join, Part, Pause, Resampler},
@@ -45,7 +45,9 @@ impl Engines {
         let overrides = Overrides { config: shipped, state_dir, ..Overrides::default() };
         let config = config::load(&overrides).unwrap();
         let environments = Environments::new(&config.server.state_dir, None).await.unwrap();
-        let interpreter = |(name, _): (&String, _)| (name.clone(), environments.interpreter(name).unwrap());
+        let interpreter = |(name, engine): (&String, &Engine)| {
+            (name.clone(), environments.interpreter(name, &engine.python).unwrap())
+        };
         let runtime = TempDir::new().unwrap();
         let places = Places {
             code: repository.join("python/src").canonicalize().unwrap(),

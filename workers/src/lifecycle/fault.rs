@@ -72,7 +72,11 @@ impl fmt::Display for Fault {
                 }
                 Ok(())
             }
-            Self::Fatal { code, message } => write!(f, "{message} ({code})"),
+            // An exception's text may have several lines; a fault is told in one.
+            Self::Fatal { code, message } => {
+                message.split_whitespace().try_for_each(|word| write!(f, "{word} "))?;
+                write!(f, "({code})")
+            }
             Self::SlowStart(waited) => {
                 write!(f, "it made no progress for {} s while starting", waited.as_secs())
             }
@@ -94,5 +98,17 @@ impl fmt::Display for Fault {
                 write!(f, "it did not answer a ping within {} s", waited.as_secs())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_worker_says_of_itself_is_one_line() {
+        let message = "could not load m.pt:\n\tmissing key 'a'\n".to_owned();
+        let fault = Fault::Fatal { code: "load_failed".into(), message };
+        assert_eq!(fault.to_string(), "could not load m.pt: missing key 'a' (load_failed)");
     }
 }

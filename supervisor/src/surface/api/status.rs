@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     VERSION,
+    gpu::Reading,
     schedule::Refusal,
     surface::{ApiError, AppState},
 };
@@ -50,8 +51,23 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
         "streams": load.streams,
         "audio_bytes": load.audio_bytes,
         "devices": devices,
+        "gpus": state.gpus.latest().into_iter().map(|(device, found)| (device, gpu(found))).collect::<Map<_, _>>(),
         "engines": engines,
     }))
+}
+
+/// What is not known is left out.
+fn gpu(reading: Reading) -> Value {
+    let values = [
+        ("name", reading.name.map(Value::from)),
+        ("clock_mhz", reading.clock_hz.map(|hertz| json!(hertz / 1_000_000))),
+        ("load", reading.load.map(Value::from)),
+        ("temperature_c", reading.temperature_c.map(Value::from)),
+        ("power_w", reading.power_w.map(Value::from)),
+        ("memory_used_bytes", reading.memory_used.map(Value::from)),
+        ("memory_total_bytes", reading.memory_total.map(Value::from)),
+    ];
+    values.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect::<Map<_, _>>().into()
 }
 
 fn worker((name, status): (&str, WorkerStatus)) -> Value {
