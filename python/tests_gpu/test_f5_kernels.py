@@ -50,23 +50,19 @@ def test_norms(dim: int) -> None:
         close(found, truth)
 
 
-@pytest.mark.parametrize("turned", [HEADS, 1])
-def test_rotation(turned: int) -> None:
-    half = DIM // HEADS // 2
-    qkv, angles = random(2 * ROWS, 3 * DIM), random(2 * ROWS, half, scale=3.0)
-    nothing = Linear(qkv, qkv)
-    block = Block(nothing, nothing, nothing, nothing, None, None)
-    truth = PLAIN.rotate(qkv, angles.cos(), angles.sin(), block, HEADS, turned)
-    close(FAST.rotate(qkv.half(), angles.cos(), angles.sin(), block, HEADS, turned), truth)
-
-
-def test_attention_of_requests_of_any_length_in_one_launch() -> None:
+@pytest.mark.parametrize("turned", [HEADS, 1, 0])
+@pytest.mark.parametrize("normed", [False, True])
+def test_attention_of_requests_of_any_length_in_one_launch(turned: int, normed: bool) -> None:
     where, valid = spans()
-    qkv = random(2 * ROWS, 3 * DIM)
+    dim = DIM // HEADS
+    qkv, angles = random(2 * ROWS, 3 * DIM), random(2 * ROWS, dim // 2, scale=3.0)
     # What is nobody's must not matter, whatever it is.
     qkv[valid == 0] = 1e4
-    truth = PLAIN.attend(qkv, HEADS, where)
-    found = FAST.attend(qkv.half(), HEADS, where)
+    nothing = Linear(qkv, qkv)
+    scales = (random(dim, seed=1), random(dim, seed=2)) if normed else (None, None)
+    block = Block(nothing, nothing, nothing, nothing, *scales)
+    truth = PLAIN.attend(qkv, angles.cos(), angles.sin(), block, HEADS, turned, where)
+    found = FAST.attend(qkv.half(), angles.cos(), angles.sin(), block, HEADS, turned, where)
     close(found[valid > 0], truth[valid > 0])
 
 

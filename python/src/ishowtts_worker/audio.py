@@ -67,9 +67,10 @@ def to_pcm16(samples: Samples, gain: float = 1.0) -> bytes:
         return _quantised(scaled)
     # From the knee on the slope falls from 1 towards 0 and the ceiling is approached, never passed.
     room = CEILING - _KNEE
-    bent = _KNEE + room * np.tanh((magnitude - _KNEE) / room)
-    limited = np.where(magnitude <= _KNEE, scaled, np.copysign(bent, scaled))
-    return _quantised(np.nan_to_num(limited, nan=0.0))
+    loud = ~(magnitude <= _KNEE)  # true for nan
+    bent = _KNEE + room * np.tanh((magnitude[loud] - _KNEE) / room)
+    scaled[loud] = np.nan_to_num(np.copysign(bent, scaled[loud]), nan=0.0)
+    return _quantised(scaled)
 
 
 def _quantised(samples: Samples) -> bytes:

@@ -56,8 +56,8 @@ class Flow:
             else:
                 rows, normed = ops.add_norm(rows, change, step.layers[number - 1, 5], scale, shift)
             qkv = F.linear(normed, block.qkv.weight, block.qkv.bias)
-            qkv = ops.rotate(qkv, view.cos, view.sin, block, arch.heads, turned)
-            mixed = F.linear(ops.attend(qkv, arch.heads, spans), block.out.weight, block.out.bias)
+            mixed = ops.attend(qkv, view.cos, view.sin, block, arch.heads, turned, spans)
+            mixed = F.linear(mixed, block.out.weight, block.out.bias)
             rows, normed = ops.add_norm(rows, mixed, gate, scale_up, shift_up)
             change = F.linear(ops.gelu_linear(normed, block.up), block.down.weight, block.down.bias)
         if change is None:

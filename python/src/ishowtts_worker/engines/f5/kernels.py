@@ -36,13 +36,12 @@ def _add_norm(rows, change, gate, scale, shift, out, normed, DIM: tl.constexpr, 
 
 
 @triton.jit
-def _rotate(qkv, cos, sin, INNER: tl.constexpr, HEADS: tl.constexpr, TURNED: tl.constexpr, HALF: tl.constexpr,
-            BOTH: tl.constexpr):  # fmt: skip
-    """One row a program: the heads of queries and keys, in place."""
+def _rotate_keys(qkv, cos, sin, INNER: tl.constexpr, TURNED: tl.constexpr, HALF: tl.constexpr, WIDTH: tl.constexpr):
+    """One row a program: the heads of the keys, in place. Queries are turned where they are read, each once."""
     row = tl.program_id(0).to(tl.int64)
-    head, pair = tl.arange(0, BOTH), tl.arange(0, HALF)
-    turn = ((head % HEADS < TURNED) & (head < 2 * HEADS))[:, None]
-    at = qkv + row * 3 * INNER + head[:, None] * 2 * HALF + pair[None, :]
+    head, pair = tl.arange(0, WIDTH), tl.arange(0, HALF)
+    turn = (head < TURNED)[:, None]
+    at = qkv + row * 3 * INNER + INNER + head[:, None] * 2 * HALF + pair[None, :]
     c = tl.load(cos + row * HALF + pair)[None, :]
     s = tl.load(sin + row * HALF + pair)[None, :]
     first = tl.load(at, mask=turn, other=0.0).to(tl.float32)
@@ -52,31 +51,44 @@ def _rotate(qkv, cos, sin, INNER: tl.constexpr, HEADS: tl.constexpr, TURNED: tl.
 
 
 @triton.jit
-def _attend(qkv, out, starts, lengths, rows, requests, INNER: tl.constexpr, DIM: tl.constexpr, SCALE: tl.constexpr,
-            QUERIES: tl.constexpr, KEYS: tl.constexpr):  # fmt: skip
-    """Attention with a running softmax; a program takes a block of queries of one head of one request's half."""
+def _attend(qkv, cos, sin, out, starts, lengths, rows, requests, INNER: tl.constexpr, HALF: tl.constexpr,
+            TURNED: tl.constexpr, SCALE: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr):  # fmt: skip
+    """Attention with a running softmax; a program takes a block of queries of one head of one request's half.
+
+    A head's two halves are multiplied one after the other, since that is how the queries come out of their turn.
+    """
     block, head, which = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     length = tl.load(lengths + which % requests)
     if block * QUERIES >= length:
         return
     first = (which // requests) * rows + tl.load(starts + which % requests)
-    base = qkv + first.to(tl.int64) * 3 * INNER + head * DIM
-    column = tl.arange(0, DIM)
+    base = qkv + first.to(tl.int64) * 3 * INNER + head * 2 * HALF
+    half, column = tl.arange(0, HALF), tl.arange(0, 2 * HALF)
     row = block * QUERIES + tl.arange(0, QUERIES)
-    query = tl.load(base + row[:, None] * 3 * INNER + column[None, :], mask=row[:, None] < length, other=0.0)
+    inside = row[:, None] < length
+    query = base + row[:, None] * 3 * INNER + half[None, :]
+    left = tl.load(query, mask=inside, other=0.0)
+    right = tl.load(query + HALF, mask=inside, other=0.0)
+    if head < TURNED:
+        at = (first + row)[:, None] * HALF + half[None, :]
+        c, s = tl.load(cos + at, mask=inside, other=0.0), tl.load(sin + at, mask=inside, other=0.0)
+        x, y = left.to(tl.float32), right.to(tl.float32)
+        left, right = (x * c - y * s).to(left.dtype), (y * c + x * s).to(left.dtype)
     key_row = tl.arange(0, KEYS)
-    keys = base + INNER + key_row[None, :] * 3 * INNER + column[:, None]
+    keys = base + INNER + key_row[None, :] * 3 * INNER + half[:, None]
     values = base + 2 * INNER + key_row[:, None] * 3 * INNER + column[None, :]
     greatest = tl.full((QUERIES,), -1e30, tl.float32)
     total = tl.zeros((QUERIES,), tl.float32)
-    mixed = tl.zeros((QUERIES, DIM), tl.float32)
+    mixed = tl.zeros((QUERIES, 2 * HALF), tl.float32)
     whole = length // KEYS * KEYS
     for begin in range(0, whole, KEYS):
         step = begin.to(tl.int64) * 3 * INNER
-        score = tl.dot(query, tl.load(keys + step)) * SCALE
+        score = tl.dot(left, tl.load(keys + step))
+        score = tl.dot(right, tl.load(keys + step + HALF), score)
+        # The scale comes last, where it is part of a multiplication that is done anyway.
         new = tl.maximum(greatest, tl.max(score, 1))
-        weight = tl.exp2(score - new[:, None])
-        fade = tl.exp2(greatest - new)
+        weight = tl.exp2(score * SCALE - (new * SCALE)[:, None])
+        fade = tl.exp2((greatest - new) * SCALE)
         total = total * fade + tl.sum(weight, 1)
         value = tl.load(values + step)
         mixed = tl.dot(weight.to(value.dtype), value, mixed * fade[:, None])
@@ -84,16 +96,17 @@ def _attend(qkv, out, starts, lengths, rows, requests, INNER: tl.constexpr, DIM:
     if whole < length:
         step = whole.to(tl.int64) * 3 * INNER
         there = whole + key_row < length
-        score = tl.dot(query, tl.load(keys + step, mask=there[None, :], other=0.0)) * SCALE
+        score = tl.dot(left, tl.load(keys + step, mask=there[None, :], other=0.0))
+        score = tl.dot(right, tl.load(keys + step + HALF, mask=there[None, :], other=0.0), score)
         score = tl.where(there[None, :], score, -1e30)
         new = tl.maximum(greatest, tl.max(score, 1))
-        weight = tl.exp2(score - new[:, None])
-        fade = tl.exp2(greatest - new)
+        weight = tl.exp2(score * SCALE - (new * SCALE)[:, None])
+        fade = tl.exp2((greatest - new) * SCALE)
         total = total * fade + tl.sum(weight, 1)
         value = tl.load(values + step, mask=there[:, None], other=0.0)
         mixed = tl.dot(weight.to(value.dtype), value, mixed * fade[:, None])
-    target = out + (first + row).to(tl.int64)[:, None] * INNER + head * DIM + column[None, :]
-    tl.store(target, (mixed / total[:, None]).to(out.dtype.element_ty), mask=row[:, None] < length)
+    target = out + (first + row).to(tl.int64)[:, None] * INNER + head * 2 * HALF + column[None, :]
+    tl.store(target, (mixed / total[:, None]).to(out.dtype.element_ty), mask=inside)
 
 
 @triton.jit
@@ -165,7 +178,7 @@ _LOG2_E = 1.4426950408889634
 class TritonOps(Ops):
     """The kernels, where they fit the model; plain torch where they do not."""
 
-    def __init__(self, queries: int = 128, keys: int = 64, warps: int = 4, stages: int = 3) -> None:
+    def __init__(self, queries: int = 64, keys: int = 64, warps: int = 4, stages: int = 3) -> None:
         self._tile = (queries, keys, warps, stages)
 
     def norm(self, rows: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -186,26 +199,24 @@ class TritonOps(Ops):
         )
         return out, normed
 
-    def rotate(self, qkv: Tensor, cos: Tensor, sin: Tensor, block: Block, heads: int, turned: int) -> Tensor:
-        """See Ops. In place where the model norms neither queries nor keys."""
-        half = cos.shape[-1]
-        if block.query_norm is not None or half & (half - 1):
-            return super().rotate(qkv, cos, sin, block, heads, turned)
-        both = triton.next_power_of_2(2 * heads)
-        _rotate[(qkv.shape[0],)](qkv, cos, sin, qkv.shape[1] // 3, heads, turned, half, both, num_warps=4)
-        return qkv
-
-    def attend(self, qkv: Tensor, heads: int, spans: Spans) -> Tensor:
-        """See Ops."""
-        inner = qkv.shape[1] // 3
-        dim = inner // heads
+    def attend(
+        self, qkv: Tensor, cos: Tensor, sin: Tensor, block: Block, heads: int, turned: int, spans: Spans
+    ) -> Tensor:
+        """See Ops. The keys in `qkv` are turned in place."""
+        inner, half, requests = qkv.shape[1] // 3, cos.shape[-1], spans.starts.shape[0]
+        if half & (half - 1) or half < 16:  # noqa: PLR2004 - what the matrix units take
+            return super().attend(qkv, cos, sin, block, heads, turned, spans)
+        if block.query_norm is not None:
+            qkv, turned = self.turn(qkv, cos, sin, block, heads, turned), 0
+        if turned:
+            width = triton.next_power_of_2(heads)
+            _rotate_keys[(qkv.shape[0],)](qkv, cos, sin, inner, turned, half, width, num_warps=4)
         queries, keys, warps, stages = self._tile
         # Rows that are nobody's are never written, so they have to be numbers from the beginning.
         out = qkv.new_zeros(qkv.shape[0], inner) if spans.mixed is None else spans.mixed
-        requests = spans.starts.shape[0]
         _attend[(triton.cdiv(spans.rows, queries), heads, 2 * requests)](
-            qkv, out, spans.starts, spans.lengths, spans.rows, requests, inner, dim, _LOG2_E * dim**-0.5,
-            queries, keys, num_warps=warps, num_stages=stages,
+            qkv, cos, sin, out, spans.starts, spans.lengths, spans.rows, requests, inner, half, turned,
+            _LOG2_E * (2 * half) ** -0.5, queries, keys, num_warps=warps, num_stages=stages,
         )  # fmt: skip
         return out
 
@@ -245,7 +256,7 @@ class TritonOps(Ops):
 
 def compiled() -> int:
     """How many kernels were compiled in this process so far."""
-    kernels = (_add_norm, _rotate, _attend, _position_conv, _depthwise_norm, _euler)
+    kernels = (_add_norm, _rotate_keys, _attend, _position_conv, _depthwise_norm, _euler)
     return sum(_count(kernel) for kernel in kernels)
 
 

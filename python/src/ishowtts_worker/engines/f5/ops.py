@@ -46,7 +46,7 @@ class Ops:
         rows = (rows.float() + gate * change.float()).to(rows.dtype)
         return rows, self.norm(rows, scale, shift)
 
-    def rotate(self, qkv: Tensor, cos: Tensor, sin: Tensor, block: Block, heads: int, turned: int) -> Tensor:
+    def turn(self, qkv: Tensor, cos: Tensor, sin: Tensor, block: Block, heads: int, turned: int) -> Tensor:
         """Queries and keys of `qkv` [rows, 3 * inner], normed where the model does so, `turned` heads rotated."""
         rows, inner = qkv.shape[0], qkv.shape[1] // 3
         both = qkv[:, : 2 * inner].view(rows, 2, heads, -1)
@@ -60,8 +60,14 @@ class Ops:
         both = torch.cat((done, both[:, :, turned:]), dim=2)
         return torch.cat((both.reshape(rows, -1), qkv[:, 2 * inner :]), dim=-1)
 
-    def attend(self, qkv: Tensor, heads: int, spans: Spans) -> Tensor:
-        """Attention of each request's rows to each other: [rows, inner]. Rows that are nobody's are undefined."""
+    def attend(
+        self, qkv: Tensor, cos: Tensor, sin: Tensor, block: Block, heads: int, turned: int, spans: Spans
+    ) -> Tensor:
+        """Attention of each request's rows to each other: [rows, inner]. Rows that are nobody's are undefined.
+
+        `qkv` [rows, 3 * inner] is used up. Of all heads `turned` are rotated by `cos`, `sin` [rows, dim_head / 2].
+        """
+        qkv = self.turn(qkv, cos, sin, block, heads, turned)
         rows, inner = qkv.shape[0], qkv.shape[1] // 3
         query, key, value = qkv.view(2, spans.rows, 3, heads, -1).permute(2, 0, 3, 1, 4)
         if spans.same is not None:
