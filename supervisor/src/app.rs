@@ -92,6 +92,7 @@ impl Running {
                 )
             })?,
             runtime: runtime.path().to_owned(),
+            kept: config.server.state_dir.join("engine-cache"),
             interpreters,
             // Holds even when the file on disk is replaced by an upgrade: it names the program that runs.
             launcher: PathBuf::from("/proc/self/exe"),

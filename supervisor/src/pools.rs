@@ -28,6 +28,8 @@ pub struct Places {
     pub code: PathBuf,
     /// A private directory for sockets and scratch files.
     pub runtime: PathBuf,
+    /// Each engine has a folder of its own in it, for what it would otherwise make again at each start.
+    pub kept: PathBuf,
     /// The Python interpreter of each engine's environment.
     pub interpreters: BTreeMap<String, PathBuf>,
     /// Our own binary.
@@ -185,6 +187,7 @@ fn spec(
         ("CUDA_DEVICE_ORDER".to_owned(), "PCI_BUS_ID".to_owned()),
         // A server never downloads behind its user's back.
         ("HF_HUB_OFFLINE".to_owned(), "1".to_owned()),
+        ("ISHOWTTS_CACHE".to_owned(), places.kept.join(name).to_string_lossy().into_owned()),
     ]);
     env.extend(engine.env.clone());
     WorkerSpec {

@@ -52,6 +52,7 @@ impl Engines {
         let places = Places {
             code: repository.join("python/src").canonicalize().unwrap(),
             runtime: runtime.path().to_owned(),
+            kept: runtime.path().join("kept"),
             interpreters: config.enabled_engines().map(interpreter).collect(),
             launcher: env!("CARGO_BIN_EXE_ishowtts").into(),
             log_level: "warn".into(),
