@@ -62,9 +62,9 @@ def leveller(spoken: Sequence[Sequence[Samples]], sample_rate: int) -> Callable[
 def to_pcm16(samples: Samples, gain: float = 1.0) -> bytes:
     """Samples times `gain`, limited to -1 dBFS, as little-endian PCM16. Not-a-number becomes silence."""
     scaled = samples * np.float32(gain)
-    magnitude = np.abs(scaled)
-    if not magnitude.size or magnitude.max() <= _KNEE:  # false for nan too
+    if not scaled.size or (scaled.max() <= _KNEE and scaled.min() >= -_KNEE):  # false for nan too
         return _quantised(scaled)
+    magnitude = np.abs(scaled)
     # From the knee on the slope falls from 1 towards 0 and the ceiling is approached, never passed.
     room = CEILING - _KNEE
     loud = ~(magnitude <= _KNEE)  # true for nan
@@ -74,7 +74,8 @@ def to_pcm16(samples: Samples, gain: float = 1.0) -> bytes:
 
 
 def _quantised(samples: Samples) -> bytes:
-    pcm: bytes = np.rint(samples * _FULL_SCALE).astype("<i2").tobytes()
+    wide = samples * np.float32(_FULL_SCALE)
+    pcm: bytes = np.rint(wide, out=wide).astype("<i2").tobytes()
     return pcm
 
 

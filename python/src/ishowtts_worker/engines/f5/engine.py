@@ -25,7 +25,6 @@ from .synthesizer import Synthesizer
 from .tier import choose
 from .voices import LANGUAGES, Voice, built_in, frames_for, infos, prepare
 
-_CHUNK = SAMPLE_RATE
 _WEIGHTS = "see docs/engines/f5.md for where to get the files"
 
 
@@ -70,7 +69,7 @@ class F5Engine(Engine[F5Plan]):
         del checkpoint
         specs = [*order.voices, *built_in()]
         kept = folder("voices")
-        voices = {spec.id: prepare(spec, tier.device, kept) for spec in reversed(specs)}
+        voices = {spec.id: prepare(spec, vocabulary, tier.device, kept) for spec in reversed(specs)}
         progress(0.5)
         synthesizer = Synthesizer(tier, model, modulation, speaker, settings.buckets)
         synthesizer.get_ready(
@@ -96,10 +95,10 @@ class F5Engine(Engine[F5Plan]):
             raise UnknownVoice(f"unknown voice {name!r}; this engine has {known}", param="voice")
         options = override(self._defaults, request.options, OPTIONS)
         text = in_words(request.text.strip(), request.language or _guess(request.text))
-        own, skipped = self._vocabulary.read_text(text)
-        if not any(token for token in own):
+        tokens, skipped = self._vocabulary.read_text(voice.transcript + text)
+        skipped -= voice.skipped
+        if not any(map(str.isalnum, text)) or len(tokens) <= voice.tokens:
             raise NothingToSpeak(f"there is nothing to speak in {request.text!r:.80}", param="text")
-        tokens, _ = self._vocabulary.read_text(voice.transcript + text)
         frames = frames_for(voice, text, len(tokens), request.speed * self._settings.speed)
         if frames > self._synthesizer.longest:
             raise EngineError(f"the text is too long for one piece: {text!r:.80}", param="text")
@@ -107,7 +106,7 @@ class F5Engine(Engine[F5Plan]):
         return F5Plan(skipped, job)
 
     def speak(self, plan: F5Plan, cancel: Cancel) -> Iterator[NDArray[np.float32]]:
-        """The whole of it, then chunk by chunk."""
+        """All of it in one chunk."""
         for _, chunk in self.speak_together([plan], [cancel]):
             if chunk is not None:
                 yield chunk
@@ -127,8 +126,7 @@ class F5Engine(Engine[F5Plan]):
             except torch.cuda.OutOfMemoryError as error:
                 raise OutOfMemory("not enough memory on the GPU for this text; shorten it") from error
             for position, wave in zip(launch, waves or [], strict=False):
-                for start in range(0, wave.size, _CHUNK):
-                    yield position, wave[start : start + _CHUNK]
+                yield position, wave
                 yield position, None
 
     def device_bytes(self) -> int:

@@ -36,14 +36,16 @@ def _add_norm(rows, change, gate, scale, shift, out, normed, DIM: tl.constexpr, 
 
 
 @triton.jit
-def _rotate_keys(qkv, cos, sin, INNER: tl.constexpr, TURNED: tl.constexpr, HALF: tl.constexpr, WIDTH: tl.constexpr):
-    """One row a program: the heads of the keys, in place. Queries are turned where they are read, each once."""
-    row = tl.program_id(0).to(tl.int64)
-    head, pair = tl.arange(0, WIDTH), tl.arange(0, HALF)
-    turn = (head < TURNED)[:, None]
-    at = qkv + row * 3 * INNER + INNER + head[:, None] * 2 * HALF + pair[None, :]
-    c = tl.load(cos + row * HALF + pair)[None, :]
-    s = tl.load(sin + row * HALF + pair)[None, :]
+def _rotate_keys(qkv, cos, sin, rows, INNER: tl.constexpr, TURNED: tl.constexpr, HALF: tl.constexpr,
+                 WIDTH: tl.constexpr, ROWS: tl.constexpr):  # fmt: skip
+    """Some rows of the keys a program, in place. Queries are turned where they are read, each once."""
+    row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
+    column = tl.arange(0, WIDTH)[None, :]
+    head, pair = column // HALF, column % HALF
+    turn = (row < rows) & (head < TURNED)
+    at = qkv + row.to(tl.int64) * 3 * INNER + INNER + head * 2 * HALF + pair
+    c = tl.load(cos + row * HALF + pair, mask=turn, other=0.0)
+    s = tl.load(sin + row * HALF + pair, mask=turn, other=0.0)
     first = tl.load(at, mask=turn, other=0.0).to(tl.float32)
     second = tl.load(at + HALF, mask=turn, other=0.0).to(tl.float32)
     tl.store(at, (first * c - second * s).to(qkv.dtype.element_ty), mask=turn)
@@ -53,29 +55,26 @@ def _rotate_keys(qkv, cos, sin, INNER: tl.constexpr, TURNED: tl.constexpr, HALF:
 @triton.jit
 def _attend(qkv, cos, sin, out, starts, lengths, rows, requests, INNER: tl.constexpr, HALF: tl.constexpr,
             TURNED: tl.constexpr, SCALE: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr):  # fmt: skip
-    """Attention with a running softmax; a program takes a block of queries of one head of one request's half.
-
-    A head's two halves are multiplied one after the other, since that is how the queries come out of their turn.
-    """
+    """Attention with a running softmax; a program takes a block of queries of one head of one request's half."""
     block, head, which = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     length = tl.load(lengths + which % requests)
     if block * QUERIES >= length:
         return
     first = (which // requests) * rows + tl.load(starts + which % requests)
     base = qkv + first.to(tl.int64) * 3 * INNER + head * 2 * HALF
-    half, column = tl.arange(0, HALF), tl.arange(0, 2 * HALF)
+    column = tl.arange(0, 2 * HALF)
     row = block * QUERIES + tl.arange(0, QUERIES)
     inside = row[:, None] < length
-    query = base + row[:, None] * 3 * INNER + half[None, :]
-    left = tl.load(query, mask=inside, other=0.0)
-    right = tl.load(query + HALF, mask=inside, other=0.0)
+    query = tl.load(base + row[:, None] * 3 * INNER + column[None, :], mask=inside, other=0.0)
     if head < TURNED:
-        at = (first + row)[:, None] * HALF + half[None, :]
+        # Each column's partner is in the other half: x' = x cos - y sin, y' = y cos + x sin.
+        partner = tl.load(base + row[:, None] * 3 * INNER + (column ^ HALF)[None, :], mask=inside, other=0.0)
+        at = (first + row)[:, None] * HALF + (column % HALF)[None, :]
         c, s = tl.load(cos + at, mask=inside, other=0.0), tl.load(sin + at, mask=inside, other=0.0)
-        x, y = left.to(tl.float32), right.to(tl.float32)
-        left, right = (x * c - y * s).to(left.dtype), (y * c + x * s).to(left.dtype)
+        s = tl.where(column[None, :] < HALF, -s, s)
+        query = (query.to(tl.float32) * c + partner.to(tl.float32) * s).to(query.dtype)
     key_row = tl.arange(0, KEYS)
-    keys = base + INNER + key_row[None, :] * 3 * INNER + half[:, None]
+    keys = base + INNER + key_row[None, :] * 3 * INNER + column[:, None]
     values = base + 2 * INNER + key_row[:, None] * 3 * INNER + column[None, :]
     greatest = tl.full((QUERIES,), -1e30, tl.float32)
     total = tl.zeros((QUERIES,), tl.float32)
@@ -83,8 +82,7 @@ def _attend(qkv, cos, sin, out, starts, lengths, rows, requests, INNER: tl.const
     whole = length // KEYS * KEYS
     for begin in range(0, whole, KEYS):
         step = begin.to(tl.int64) * 3 * INNER
-        score = tl.dot(left, tl.load(keys + step))
-        score = tl.dot(right, tl.load(keys + step + HALF), score)
+        score = tl.dot(query, tl.load(keys + step))
         # The scale comes last, where it is part of a multiplication that is done anyway.
         new = tl.maximum(greatest, tl.max(score, 1))
         weight = tl.exp2(score * SCALE - (new * SCALE)[:, None])
@@ -96,8 +94,7 @@ def _attend(qkv, cos, sin, out, starts, lengths, rows, requests, INNER: tl.const
     if whole < length:
         step = whole.to(tl.int64) * 3 * INNER
         there = whole + key_row < length
-        score = tl.dot(left, tl.load(keys + step, mask=there[None, :], other=0.0))
-        score = tl.dot(right, tl.load(keys + step + HALF, mask=there[None, :], other=0.0), score)
+        score = tl.dot(query, tl.load(keys + step, mask=there[None, :], other=0.0))
         score = tl.where(there[None, :], score, -1e30)
         new = tl.maximum(greatest, tl.max(score, 1))
         weight = tl.exp2(score * SCALE - (new * SCALE)[:, None])
@@ -209,8 +206,9 @@ class TritonOps(Ops):
         if block.query_norm is not None:
             qkv, turned = self.turn(qkv, cos, sin, block, heads, turned), 0
         if turned:
-            width = triton.next_power_of_2(heads)
-            _rotate_keys[(qkv.shape[0],)](qkv, cos, sin, inner, turned, half, width, num_warps=4)
+            width, rows = triton.next_power_of_2(turned * half), 4
+            grid = (triton.cdiv(qkv.shape[0], rows),)
+            _rotate_keys[grid](qkv, cos, sin, qkv.shape[0], inner, turned, half, width, rows, num_warps=4)
         queries, keys, warps, stages = self._tile
         # Rows that are nobody's are never written, so they have to be numbers from the beginning.
         out = qkv.new_zeros(qkv.shape[0], inner) if spans.mixed is None else spans.mixed

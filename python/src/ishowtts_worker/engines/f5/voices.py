@@ -16,6 +16,7 @@ from ...errors import BadSettings
 from ..base import VoiceInfo, VoiceSpec
 from .architecture import SAMPLE_RATE, package_data
 from .mel import log_mel
+from .reading import Vocabulary
 
 LANGUAGES = ("en", "zh")
 _LIMITS = Limits(shortest=1.0, longest=15.0)
@@ -25,11 +26,16 @@ _PREPARATION = 1
 
 @dataclass(frozen=True)
 class Voice:
-    """A prepared reference: `mel` frames [n, 100] on the device, of which `frames` are followed by the new speech."""
+    """A prepared reference: `mel` frames [n, 100] on the device, of which `frames` are followed by the new speech.
+
+    Of its transcript come so many `tokens`, and so many characters are `skipped`.
+    """
 
     mel: Tensor
     frames: int
     transcript: str
+    tokens: int
+    skipped: int
 
     @property
     def text_bytes(self) -> int:
@@ -56,7 +62,7 @@ def infos(voices: Sequence[VoiceSpec]) -> list[VoiceInfo]:
     ]
 
 
-def prepare(spec: VoiceSpec, device: str, cache: Path | None) -> Voice:
+def prepare(spec: VoiceSpec, vocabulary: Vocabulary, device: str, cache: Path | None) -> Voice:
     """Read a clip, or what is kept of it. Raises BadSettings that says what is wrong with it."""
     path, transcript = Path(spec.reference), _ended(spec.transcript)
     if not transcript.strip(" .。"):
@@ -72,7 +78,8 @@ def prepare(spec: VoiceSpec, device: str, cache: Path | None) -> Voice:
         if kept:
             _keep(kept, mel)
     # The last frame is only half covered by the clip: the new speech begins in its place.
-    return Voice(mel.to(device), mel.shape[0] - 1, transcript)
+    tokens, skipped = vocabulary.read_text(transcript)
+    return Voice(mel.to(device), mel.shape[0] - 1, transcript, len(tokens), skipped)
 
 
 def frames_for(voice: Voice, text: str, tokens: int, speed: float) -> int:
