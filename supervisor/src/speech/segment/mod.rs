@@ -28,15 +28,16 @@ pub struct Budget {
 impl Budget {
     /// For an engine whose reference clause took so long and gave so much audio, both in milliseconds: a segment is to
     /// cost at most half the time to first audio that listeners are promised, since for so long it keeps everybody
-    /// else waiting, and is never shorter than a clause. Costs are told apart in steps of the root of two, so that two
-    /// measurements of one engine come to the same length, mostly.
+    /// else waiting, and is never shorter than a clause. The first one is one or two sentences at most, since an engine
+    /// that gives a segment only when it is whole would let the listener wait for more. Costs are told apart in steps of the root
+    /// of two, so that two measurements of one engine come to the same length, mostly.
     pub fn for_engine(elapsed_ms: f64, audio_ms: f64) -> Self {
         const HALF_OF_TARGET_MS: f64 = 150.0;
         let longest = HALF_OF_TARGET_MS * audio_ms / elapsed_ms;
         let longest = if longest.is_finite() { longest } else { f64::from(LONGEST_MS) };
         let fits = |length: &&u32| f64::from(**length) <= longest * 1.05;
         let most_ms = LENGTHS_MS.iter().rev().find(fits).copied().unwrap_or(SHORTEST_MS);
-        Self { first_ms: most_ms, most_ms }
+        Self { first_ms: most_ms.min(FIRST_MS), most_ms }
     }
 }
 
@@ -48,9 +49,11 @@ impl Default for Budget {
 
 /// A clause; what is shorter sounds like words read from a list.
 const SHORTEST_MS: u32 = 1500;
+/// Nearly every sentence.
+const FIRST_MS: u32 = 6000;
 /// A few sentences: an engine that is fast enough for more speaks no better for it.
 const LONGEST_MS: u32 = 12_000;
-const LENGTHS_MS: [u32; 7] = [SHORTEST_MS, 2100, 3000, 4200, 6000, 8500, LONGEST_MS];
+const LENGTHS_MS: [u32; 7] = [SHORTEST_MS, 2100, 3000, 4200, FIRST_MS, 8500, LONGEST_MS];
 
 /// How far a segment may exceed its budget to end at a better place, as a fraction: half as long again.
 const TOLERANCE: (u32, u32) = (3, 2);

@@ -36,16 +36,15 @@ def _add_norm(rows, change, gate, scale, shift, out, normed, DIM: tl.constexpr, 
 
 
 @triton.jit
-def _rotate_keys(qkv, cos, sin, rows, INNER: tl.constexpr, TURNED: tl.constexpr, HALF: tl.constexpr,
-                 WIDTH: tl.constexpr, ROWS: tl.constexpr):  # fmt: skip
-    """Some rows of the keys a program, in place. Queries are turned where they are read, each once."""
-    row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
-    column = tl.arange(0, WIDTH)[None, :]
-    head, pair = column // HALF, column % HALF
-    turn = (row < rows) & (head < TURNED)
-    at = qkv + row.to(tl.int64) * 3 * INNER + INNER + head * 2 * HALF + pair
-    c = tl.load(cos + row * HALF + pair, mask=turn, other=0.0)
-    s = tl.load(sin + row * HALF + pair, mask=turn, other=0.0)
+def _rotate(qkv, cos, sin, INNER: tl.constexpr, HEADS: tl.constexpr, TURNED: tl.constexpr, HALF: tl.constexpr,
+            BOTH: tl.constexpr):  # fmt: skip
+    """One row a program: the heads of queries and keys, in place."""
+    row = tl.program_id(0).to(tl.int64)
+    head, pair = tl.arange(0, BOTH), tl.arange(0, HALF)
+    turn = ((head % HEADS < TURNED) & (head < 2 * HEADS))[:, None]
+    at = qkv + row * 3 * INNER + head[:, None] * 2 * HALF + pair[None, :]
+    c = tl.load(cos + row * HALF + pair)[None, :]
+    s = tl.load(sin + row * HALF + pair)[None, :]
     first = tl.load(at, mask=turn, other=0.0).to(tl.float32)
     second = tl.load(at + HALF, mask=turn, other=0.0).to(tl.float32)
     tl.store(at, (first * c - second * s).to(qkv.dtype.element_ty), mask=turn)
@@ -53,32 +52,24 @@ def _rotate_keys(qkv, cos, sin, rows, INNER: tl.constexpr, TURNED: tl.constexpr,
 
 
 @triton.jit
-def _attend(qkv, cos, sin, out, starts, lengths, rows, requests, INNER: tl.constexpr, HALF: tl.constexpr,
-            TURNED: tl.constexpr, SCALE: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr):  # fmt: skip
+def _attend(qkv, out, starts, lengths, rows, requests, INNER: tl.constexpr, DIM: tl.constexpr, SCALE: tl.constexpr,
+            QUERIES: tl.constexpr, KEYS: tl.constexpr):  # fmt: skip
     """Attention with a running softmax; a program takes a block of queries of one head of one request's half."""
     block, head, which = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     length = tl.load(lengths + which % requests)
     if block * QUERIES >= length:
         return
     first = (which // requests) * rows + tl.load(starts + which % requests)
-    base = qkv + first.to(tl.int64) * 3 * INNER + head * 2 * HALF
-    column = tl.arange(0, 2 * HALF)
+    base = qkv + first.to(tl.int64) * 3 * INNER + head * DIM
+    column = tl.arange(0, DIM)
     row = block * QUERIES + tl.arange(0, QUERIES)
-    inside = row[:, None] < length
-    query = tl.load(base + row[:, None] * 3 * INNER + column[None, :], mask=inside, other=0.0)
-    if head < TURNED:
-        # Each column's partner is in the other half: x' = x cos - y sin, y' = y cos + x sin.
-        partner = tl.load(base + row[:, None] * 3 * INNER + (column ^ HALF)[None, :], mask=inside, other=0.0)
-        at = (first + row)[:, None] * HALF + (column % HALF)[None, :]
-        c, s = tl.load(cos + at, mask=inside, other=0.0), tl.load(sin + at, mask=inside, other=0.0)
-        s = tl.where(column[None, :] < HALF, -s, s)
-        query = (query.to(tl.float32) * c + partner.to(tl.float32) * s).to(query.dtype)
+    query = tl.load(base + row[:, None] * 3 * INNER + column[None, :], mask=row[:, None] < length, other=0.0)
     key_row = tl.arange(0, KEYS)
     keys = base + INNER + key_row[None, :] * 3 * INNER + column[:, None]
     values = base + 2 * INNER + key_row[:, None] * 3 * INNER + column[None, :]
     greatest = tl.full((QUERIES,), -1e30, tl.float32)
     total = tl.zeros((QUERIES,), tl.float32)
-    mixed = tl.zeros((QUERIES, 2 * HALF), tl.float32)
+    mixed = tl.zeros((QUERIES, DIM), tl.float32)
     whole = length // KEYS * KEYS
     for begin in range(0, whole, KEYS):
         step = begin.to(tl.int64) * 3 * INNER
@@ -102,8 +93,8 @@ def _attend(qkv, cos, sin, out, starts, lengths, rows, requests, INNER: tl.const
         total = total * fade + tl.sum(weight, 1)
         value = tl.load(values + step, mask=there[:, None], other=0.0)
         mixed = tl.dot(weight.to(value.dtype), value, mixed * fade[:, None])
-    target = out + (first + row).to(tl.int64)[:, None] * INNER + head * 2 * HALF + column[None, :]
-    tl.store(target, (mixed / total[:, None]).to(out.dtype.element_ty), mask=inside)
+    target = out + (first + row).to(tl.int64)[:, None] * INNER + head * DIM + column[None, :]
+    tl.store(target, (mixed / total[:, None]).to(out.dtype.element_ty), mask=row[:, None] < length)
 
 
 @triton.jit
@@ -199,21 +190,20 @@ class TritonOps(Ops):
     def attend(
         self, qkv: Tensor, cos: Tensor, sin: Tensor, block: Block, heads: int, turned: int, spans: Spans
     ) -> Tensor:
-        """See Ops. The keys in `qkv` are turned in place."""
+        """See Ops. Queries and keys in `qkv` are turned in place."""
         inner, half, requests = qkv.shape[1] // 3, cos.shape[-1], spans.starts.shape[0]
         if half & (half - 1) or half < 16:  # noqa: PLR2004 - what the matrix units take
             return super().attend(qkv, cos, sin, block, heads, turned, spans)
         if block.query_norm is not None:
             qkv, turned = self.turn(qkv, cos, sin, block, heads, turned), 0
         if turned:
-            width, rows = triton.next_power_of_2(turned * half), 4
-            grid = (triton.cdiv(qkv.shape[0], rows),)
-            _rotate_keys[grid](qkv, cos, sin, qkv.shape[0], inner, turned, half, width, rows, num_warps=4)
+            both = triton.next_power_of_2(2 * heads)
+            _rotate[(qkv.shape[0],)](qkv, cos, sin, inner, heads, turned, half, both, num_warps=4)
         queries, keys, warps, stages = self._tile
         # Rows that are nobody's are never written, so they have to be numbers from the beginning.
         out = qkv.new_zeros(qkv.shape[0], inner) if spans.mixed is None else spans.mixed
         _attend[(triton.cdiv(spans.rows, queries), heads, 2 * requests)](
-            qkv, cos, sin, out, spans.starts, spans.lengths, spans.rows, requests, inner, half, turned,
+            qkv, out, spans.starts, spans.lengths, spans.rows, requests, inner, 2 * half,
             _LOG2_E * (2 * half) ** -0.5, queries, keys, num_warps=warps, num_stages=stages,
         )  # fmt: skip
         return out
@@ -254,7 +244,7 @@ class TritonOps(Ops):
 
 def compiled() -> int:
     """How many kernels were compiled in this process so far."""
-    kernels = (_add_norm, _rotate_keys, _attend, _position_conv, _depthwise_norm, _euler)
+    kernels = (_add_norm, _rotate, _attend, _position_conv, _depthwise_norm, _euler)
     return sum(_count(kernel) for kernel in kernels)
 
 
