@@ -22,8 +22,9 @@ from .voices import Style, Voices, read_voices
 
 # With what a run keeps of its own silences a full stop comes to 0.35 s.
 _SENTENCE_PAUSE, _CLAUSE_PAUSE = 0.2, 0.05
-# The model follows these exactly; below it drawls, above it swallows sounds and is not as fast as asked.
-_SLOWEST, _FASTEST = 0.5, 2.0
+# Between these the model follows exactly. Below, it breathes for half a second before a sentence; above, it
+# swallows sounds and is not as fast as asked.
+_SLOWEST, _FASTEST = 0.7, 2.0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from .reading import japanese_spoken
 _NO_READING = "、"
 # Read as a short rest; it stands between the parts of a telephone number.
 _REST = "−"
+# The package knows no sound for these, which people write for effect: えーぇ, んぁ.
+_LOST_SMALL = re.compile("(?:^|(?<=[ーんン]))[ァィゥェォャュョぁぃぅぇぉゃゅょ]")
+_LARGE = str.maketrans("ァィゥェォャュョぁぃぅぇぉゃゅょ", "アイウエオヤユヨあいうえおやゆよ")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ class Japanese(JAG2P):  # type: ignore[misc] # the package has no types
 
 
 def _reading(node: dict[str, str]) -> str:
-    return node["pron"].replace("’", "").replace("'", "")
+    reading = node["pron"].replace("’", "").replace("'", "")
+    return _LOST_SMALL.sub(lambda found: found[0].translate(_LARGE), reading)
 
 
 def _longs(reading: str) -> str:

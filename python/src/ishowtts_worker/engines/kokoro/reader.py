@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from ... import scripts
+from ...text import counts_as_skipped
 from .espeak import Espeak
 from .languages import AMERICAN, Accent
 from .reading import clauses, sentences, stretches
@@ -36,9 +38,7 @@ class Reader:
 
     def read(self, text: str, accent: Accent) -> Reading:
         """The text as a voice of this accent reads it; a page takes some milliseconds."""
-        skipped = 0
-        if accent.espeak:
-            text, skipped = scripts.read(text, accent.language)
+        text, skipped = scripts.read(text, accent.language) if accent.espeak else _without_controls(text)
         found = []
         for sentence in sentences(text):
             phonemes, left_out = self._sentence(sentence, accent)
@@ -72,3 +72,13 @@ class Reader:
             for clause in clauses(sentence)
         ]
         return "".join(said).strip()
+
+
+def _without_controls(text: str) -> tuple[str, int]:
+    """The front ends of Japanese and Mandarin end at a null character and fail at half a surrogate pair."""
+    kept = [" " if _is_control(character) else character for character in text]
+    return "".join(kept), sum(map(_is_control, text))
+
+
+def _is_control(character: str) -> bool:
+    return counts_as_skipped(character) and unicodedata.category(character)[0] == "C"

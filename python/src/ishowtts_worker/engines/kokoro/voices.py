@@ -86,9 +86,10 @@ def read_voices(file: Path | None, default: str | None) -> Voices:
 
 def _styles(file: Path) -> dict[str, Style]:
     try:
-        with np.load(file, allow_pickle=False) as table:
+        # Opened here, since numpy leaves open what is no archive.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as table:
             styles = {name: np.asarray(table[name], np.float32) for name in table.files}
-    except (ValueError, OSError, BadZipFile, AttributeError) as error:
+    except (ValueError, OSError, EOFError, BadZipFile, AttributeError, TypeError) as error:
         raise LoadFailed(f"{file} is not a file of Kokoro voices: {error}", param="voices") from error
     usable = {name: style.reshape(-1, _WIDTH) for name, style in styles.items() if accents(name)}
     if unknown := styles.keys() - usable.keys():
