@@ -29,6 +29,16 @@ SENTENCES = {
         "Light travels at about three hundred thousand kilometres a second.",
         "We walked along the river until it was dark, and then we went home.",
     ),
+    "ja": (
+        "皆さん、こんばんは。",
+        "素早い茶色の狐が、のろまな犬を飛び越えます。",
+        "春が来て、公園の花が一斉に咲きました。",
+        "この方法についてどう思いますか？",
+        "パスポートと写真を二枚、忘れずに持って来てください。",
+        "いいえ、そんなつもりではありません！",
+        "光は一秒におよそ三十万キロメートル進みます。",
+        "私たちは日が暮れるまで川沿いを歩き、それから家に帰りました。",
+    ),
     "zh": (
         "大家好，欢迎收听今天的节目。",
         "敏捷的棕色狐狸跳过了懒狗。",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from ishowtts_worker.channel import Channel
@@ -89,6 +91,19 @@ class Supervisor:
 
 def load(engine: str = "tone", *, threads: int = 1, **settings: Any) -> Load:
     return Load(PROTOCOL_VERSION, engine, 0, "cpu", threads, settings)
+
+
+def engine_part(engine: str, name: str) -> ModuleType:
+    """A module of an engine, without its package, which imports what only its environment has."""
+    name = f"ishowtts_worker.engines.{engine}.{name}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            name, SOURCE / Path(*name.split(".")).with_suffix(".py")
+        )
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
 @contextmanager

@@ -1,33 +1,16 @@
 """What the front ends make of a text, before any package of an engine is needed."""
 
-import importlib.util
-import sys
 import unicodedata
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import SOURCE
+from harness import engine_part
 from ishowtts_worker.text import counts_as_skipped, cut
 
-
-def reading(engine: str) -> ModuleType:
-    """The engine's module `reading`, without its package, which imports what only its environment has."""
-    name = f"ishowtts_worker.engines.{engine}.reading"
-    if name not in sys.modules:
-        path = SOURCE / Path(*name.split(".")).with_suffix(".py")
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-piper = reading("piper")
-fastspeech2 = reading("fastspeech2")
+piper = engine_part("piper", "reading")
+fastspeech2 = engine_part("fastspeech2", "reading")
 
 ANY_TEXT = st.text(st.characters(), max_size=200)
 

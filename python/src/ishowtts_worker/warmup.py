@@ -24,6 +24,12 @@ _CLAUSES = {
         "Thank you very much, and see you on Monday!",
         "Could you tell me how much the blue one costs?",
     ),
+    "ja": (
+        "今日はとても良い天気ですね。",
+        "駅はどこですか？",
+        "ありがとうございます、また明日！",
+        "この町には百万人が住んでいます。",
+    ),
     "zh": (
         "今天天气很好，我们一起去公园散步。",
         "请问去火车站怎么走？",

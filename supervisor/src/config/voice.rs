@@ -25,7 +25,7 @@ pub struct Voice {
 pub struct Route {
     /// Name of the engine.
     pub engine: String,
-    /// One of the engine's voices, or its default.
+    /// One of the engine's voices, a mixture of them, or its default.
     pub speaker: Option<String>,
 }
 
@@ -36,6 +36,11 @@ impl Route {
             Some((engine, speaker)) => Self { engine: engine.into(), speaker: Some(speaker.into()) },
             None => Self { engine: text.into(), speaker: None },
         }
+    }
+
+    /// The voices that a mixture such as `one(2)+other` is made of, without their weights; of a plain one itself.
+    pub fn mixed(speaker: &str) -> impl Iterator<Item = &str> {
+        speaker.split('+').map(|part| part.split_once('(').map_or(part, |(name, _)| name).trim())
     }
 }
 

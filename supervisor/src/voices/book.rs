@@ -155,10 +155,7 @@ impl VoiceBook {
         };
         let languages = match &route.speaker {
             None => ready.languages.clone(),
-            Some(speaker) => {
-                let known = ready.voices.iter().filter(|voice| voice.id == *speaker);
-                known.map(|voice| voice.language.clone()).collect()
-            }
+            Some(speaker) => languages_of(speaker, &ready),
         };
         let routes: BTreeMap<_, _> =
             languages.into_iter().map(|language| (language, route.clone())).collect();
@@ -195,8 +192,24 @@ impl VoiceBook {
     }
 }
 
+/// What one of an engine's voices speaks: none if it is unknown. A mixture speaks what its first voice does; whether
+/// the engine can mix, and what it makes of the weights, it says itself.
+fn languages_of(speaker: &str, ready: &Ready) -> Vec<String> {
+    let of = |name: &str| -> Vec<String> {
+        let known = ready.voices.iter().filter(|voice| voice.id == name);
+        known.map(|voice| voice.language.clone()).collect()
+    };
+    let mut mixed = Route::mixed(speaker).map(of);
+    match mixed.next() {
+        Some(first) if mixed.all(|languages| !languages.is_empty()) => first,
+        _ => Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use ishowtts_workers::protocol::{EngineVoice, Memory, WarmUp};
+
     use super::*;
 
     fn route(engine: &str) -> Route {
@@ -215,6 +228,25 @@ mod tests {
             ]),
             defaults: BTreeMap::from([("en".into(), "walter".into()), ("zh".into(), "walter".into())]),
             engines: vec!["piper".into(), "fastspeech2".into(), "f5".into()],
+        }
+    }
+
+    fn ready(voices: &[(&str, &str)]) -> Ready {
+        let voice = |(id, language): &(&str, &str)| EngineVoice {
+            id: (*id).to_owned(),
+            language: (*language).to_owned(),
+            name: (*id).to_owned(),
+        };
+        Ready {
+            sample_rate: 24_000,
+            voices: voices.iter().map(voice).collect(),
+            languages: voices.iter().map(|(_, language)| (*language).to_owned()).collect(),
+            max_batch: 1,
+            repeatable: true,
+            device: "cpu".into(),
+            tier: "none".into(),
+            warmup: WarmUp { characters: 5, elapsed_ms: 1.0, audio_ms: 400.0 },
+            memory: Memory { rss_bytes: 1, device_bytes: 0 },
         }
     }
 
@@ -260,6 +292,25 @@ mod tests {
             ]
         );
         assert_eq!(cast(None, "123"), [spoken("piper", "en", "123")]);
+    }
+
+    #[test]
+    fn a_mixture_of_an_engines_voices_reaches_it_and_speaks_what_the_first_of_them_does() {
+        let voices = [("anna", "de"), ("anna", "en"), ("rosa", "es")];
+        let ready = Arc::new(ready(&voices));
+        let cast = |voice: &str| book().cast(Some(voice), "Hallo", &|_| Some(Arc::clone(&ready)));
+        for (speaker, language) in
+            [("anna+rosa", "de"), ("anna(2) + rosa(0.5)", "de"), ("rosa(3)+anna", "es")]
+        {
+            let name = format!("f5:{speaker}");
+            let cast = cast(&name).unwrap();
+            let route = Route { engine: "f5".into(), speaker: Some(speaker.into()) };
+            let part = Part { route, language: Some(language.into()), text: "Hallo".into() };
+            assert_eq!((cast.voice, cast.parts), (name, vec![part]));
+        }
+        for unknown in ["f5:anna+", "f5:anna+nobody", "f5:nobody+anna", "f5:+", "f5:anna+piper:joe"] {
+            assert_eq!(cast(unknown).unwrap_err(), CastError::UnknownVoice(unknown.into()));
+        }
     }
 
     #[test]

@@ -63,7 +63,7 @@ async fn the_real_engines_tests_pass_in_their_own_environments() {
     let tools = tools(&environments).await;
     let version = environments.python().version();
     let packages = tools.ancestors().nth(2).unwrap().join(format!("lib/python{version}/site-packages"));
-    for engine in ["piper", "fastspeech2"] {
+    for engine in ["piper", "fastspeech2", "kokoro"] {
         let python = environments.ensure(engine, &Python::default(), &Quiet).await.unwrap();
         pytest(&python, Some(&packages), &format!("tests_engines/test_{engine}.py")).await;
     }
