@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from omegaconf import OmegaConf
+import yaml
 from safetensors.torch import save_file
 from transformers import SeamlessM4TFeatureExtractor
 
@@ -26,7 +26,7 @@ def make(folder: Path) -> Path:
     hearing_folder = cache / "w2v-bert-2.0"
     (cache / "bigvgan").mkdir(parents=True)
     hearing_folder.mkdir()
-    OmegaConf.save(parts.config, folder / "config.yaml")
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
     torch.save(parts.gpt.state_dict(), folder / "gpt.pth")
     torch.save({"model": parts.codec.state_dict()}, folder / "codec.pth")
     net = {name: module.state_dict() for name, module in parts.s2mel.models.items()}

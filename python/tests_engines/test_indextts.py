@@ -12,10 +12,13 @@ import indextts_tiny
 from harness import worker
 from ishowtts_worker.cancel import Cancel
 from ishowtts_worker.engines.indextts import recording
+from ishowtts_worker.engines.indextts.decode import Decoder
 from ishowtts_worker.engines.indextts.diffusion import Diffusion
 from ishowtts_worker.engines.indextts.engine import IndexEngine, IndexPlan
+from ishowtts_worker.engines.indextts.graphs import GraphDecoder
 from ishowtts_worker.engines.indextts.sampling import Knobs
 from ishowtts_worker.engines.indextts.vocoder import Vocoder
+from ishowtts_worker.engines.indextts.weights import Weights
 from ishowtts_worker.errors import BadOption, BadSettings, MissingModel, NothingToSpeak, UnknownVoice
 from ishowtts_worker.protocol import Done, Hello, Load, Progress, Ready, Synthesize, VoiceSpec
 
@@ -129,8 +132,27 @@ def test_the_tokens_are_those_of_the_package(engine: IndexEngine, knobs: Knobs, 
     options = {**dataclasses.asdict(knobs), "do_sample": True, "num_beams": 1, "max_generate_length": 120}
     theirs = model.search(piece, manner, options)
     torch.manual_seed(seed)
-    ours = engine._decoder.generate(model.prefix(piece, manner), knobs, 120, Cancel())
+    ours = engine._machine.decoder.generate(model.prefix(piece, manner), knobs, 120, Cancel())
     assert torch.equal(ours, theirs)
+
+
+def test_the_steps_that_graphs_are_made_of_give_the_same_tokens(engine: IndexEngine) -> None:
+    model = engine._model
+    weights = Weights.of(model.gpt, model.first_position)
+    (piece,) = model.pieces("Hello to us all!", "en", 60)
+    prefix = model.prefix(piece, engine._voices.manner("me", None, 1.0))
+    # With one candidate there is no chance in it; the noise of the two is not the same.
+    knobs = Knobs(0.8, 0.8, 1, 3.0)
+    wanted = Decoder(weights, 400).generate(prefix, knobs, 100, Cancel())
+    found = GraphDecoder(weights, 400, capture=False)
+    for _ in range(2):
+        assert torch.equal(found.generate(prefix, knobs, 100, Cancel()), wanted)
+    assert found.generate(prefix, knobs, 400, Cancel()).shape[1] == 400 - len(prefix)
+    torch.manual_seed(0)
+    many = found.generate(prefix, Knobs(0.8, 1.0, 50, 3.0), 100, Cancel())
+    torch.manual_seed(0)
+    assert torch.equal(found.generate(prefix, Knobs(0.8, 1.0, 50, 3.0), 100, Cancel()), many)
+    assert not torch.equal(many, wanted)
 
 
 def test_the_stop_token_ends_a_piece(engine: IndexEngine, monkeypatch: pytest.MonkeyPatch) -> None:

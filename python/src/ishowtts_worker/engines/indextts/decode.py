@@ -20,17 +20,15 @@ class Cancelled(Exception):
 class Decoder:
     """One sequence at a time, step by step: what runs on any device.
 
-    `room`: rows of the cache. `first_position`: of the first token in the table of positions.
+    `room`: rows of the cache.
     """
 
     # Fake tokens before the start one: the package hands generate ones in place of what is embedded already,
     # and the repetition penalty counts them.
     _FAKE = 1
 
-    def __init__(self, weights: Weights, start: int, stop: int, room: int, first_position: int) -> None:
+    def __init__(self, weights: Weights, room: int) -> None:
         self._weights = weights
-        self._start, self._stop = start, stop
-        self._first_position = first_position
         self.room = room
         width, heads = weights.width, weights.heads
         self._heads, self._each = heads, width // heads
@@ -44,12 +42,12 @@ class Decoder:
         Chance is torch's global generator, as in the package.
         """
         most = min(most, self.room - len(prefix))
-        codes = []
+        codes, stop = [], self._weights.stop
         for code in self._codes(prefix, knobs, most):
             if cancel.requested:
                 raise Cancelled
-            if self._stop in code:
-                codes.append(code[: code.index(self._stop)])
+            if stop in code:
+                codes.append(code[: code.index(stop)])
                 break
             codes.append(code)
         found = [one for group in codes for one in group][:most]
@@ -59,18 +57,18 @@ class Decoder:
         """Groups of tokens, at least `most` in all, whether or not the stop token is among them."""
         seen = self._forget()
         hidden = self._forward(prefix, 0)
-        positions = self._weights.positions
+        first, positions = self._weights.first_position, self._weights.positions
         for number in range(most):
             token = sample(self._logits(hidden), seen, knobs)
             seen[token] = True
             code = int(token)
             yield [code]
-            row = self._weights.tokens[code] + positions[self._first_position + number]
+            row = self._weights.tokens[code] + positions[first + number]
             hidden = self._forward(row[None], len(prefix) + number)
 
     def _forget(self) -> Tensor:
         self._seen.zero_()
-        self._seen[[self._FAKE, self._start]] = True
+        self._seen[[self._FAKE, self._weights.start]] = True
         return self._seen
 
     def _forward(self, rows: Tensor, at: int) -> Tensor:

@@ -14,17 +14,14 @@ from ...errors import BadOption, BadSettings, NothingToSpeak
 from ...stretch import stretch
 from ...table import override, read_settings
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request
-from .decode import Cancelled, Decoder
-from .diffusion import Diffusion
+from .decode import Cancelled
 from .faults import device_faults
 from .files import Files, locate
+from .machine import Machine
 from .model import Manner, Model, Piece
 from .reading import LANGUAGES, language_of, read
-from .sampling import Knobs
 from .settings import OPTIONS, IndexSettings
-from .vocoder import Vocoder
 from .voices import Voices, described, recordings
-from .weights import Weights
 
 SAMPLE_RATE = 22050
 # The package puts this between two pieces.
@@ -47,15 +44,12 @@ class IndexPlan(Plan):
 class IndexEngine(Engine[IndexPlan]):
     """IndexTTS, which imitates recordings."""
 
-    def __init__(self, settings: IndexSettings, model: Model, voices: Voices, info: EngineInfo) -> None:
+    def __init__(self, settings: IndexSettings, machine: Machine, voices: Voices, info: EngineInfo) -> None:
         self.info = info
         self._settings = settings
-        self._model = model
+        self._machine = machine
+        self._model = machine.model
         self._voices = voices
-        half = settings.half and model.device != "cpu"
-        self._decoder = _decoder(model, settings)
-        self._diffusion = Diffusion(model.estimator, half)
-        self._vocoder = Vocoder(model.vocoder)
 
     @classmethod
     def load(cls, order: Load, progress: LoadProgress) -> IndexEngine:
@@ -67,10 +61,12 @@ class IndexEngine(Engine[IndexPlan]):
         languages = _languages(settings.version, order)
         torch.set_num_threads(order.threads)
         torch.set_grad_enabled(False)
+        half = settings.half and device != "cpu"
         with device_faults():
-            model = _model(files, settings, device)
-            progress(0.6)
-            voices = Voices(model, known, lambda done: progress(0.6 + 0.4 * done))
+            model = _model(files, settings.version, device, half)
+            progress(0.5)
+            voices = Voices(model, known, lambda done: progress(0.5 + 0.2 * done))
+            machine = Machine(model, half, settings.max_tokens, lambda done: progress(0.7 + 0.3 * done))
         if settings.emotion is not None and settings.emotion not in known:
             raise BadSettings(
                 f"emotion must be a voice of this engine ({', '.join(known)}), not {settings.emotion!r}",
@@ -82,9 +78,9 @@ class IndexEngine(Engine[IndexPlan]):
             languages=languages,
             repeatable=False,
             device=device,
-            tier="eager",
+            tier=machine.tier,
         )
-        return cls(settings, model, voices, info)
+        return cls(settings, machine, voices, info)
 
     def prepare(self, request: Request) -> IndexPlan:
         """Read the text and cut it into pieces; milliseconds, but for the first Chinese or English number."""
@@ -116,39 +112,15 @@ class IndexEngine(Engine[IndexPlan]):
                 yield np.pad(samples, (0, pause if number < len(plan.pieces) else 0))
 
     def _piece(self, piece: Piece, manner: Manner, plan: IndexPlan, cancel: Cancel) -> NDArray[np.float32]:
-        settings = plan.settings
-        prefix = self._model.prefix(piece, manner)
-        codes = self._codes(piece, manner, prefix, settings, cancel)
-        if codes.shape[1] == 0:
-            return np.zeros(0, np.float32)
-        condition = self._model.condition(codes, prefix, max(plan.length, _LEAST_LENGTH))
-        mel = self._diffusion.mel(
-            condition, manner.reference, settings.diffusion_steps, settings.cfg_rate, cancel
-        )
-        samples: NDArray[np.float32] = self._vocoder.wave(mel).clamp(-1, 1).cpu().numpy()
+        length = max(plan.length, _LEAST_LENGTH)
+        samples = self._machine.speak(piece, manner, plan.settings, length, cancel)
         if plan.length < _LEAST_LENGTH:
             return stretch(samples, plan.length / _LEAST_LENGTH, SAMPLE_RATE)
         return samples
 
-    def _codes(
-        self, piece: Piece, manner: Manner, prefix: torch.Tensor, settings: IndexSettings, cancel: Cancel
-    ) -> torch.Tensor:
-        if settings.num_beams == 1:
-            knobs = Knobs(settings.temperature, settings.top_p, settings.top_k, settings.repetition_penalty)
-            return self._decoder.generate(prefix, knobs, settings.max_tokens, cancel)
-        options = {
-            "do_sample": True,
-            "num_beams": settings.num_beams,
-            "length_penalty": 0.0,
-            "temperature": settings.temperature,
-            "top_p": settings.top_p,
-            "top_k": settings.top_k,
-            "repetition_penalty": settings.repetition_penalty,
-            "max_generate_length": settings.max_tokens,
-        }
-        codes = self._model.search(piece, manner, options)
-        ends = (codes[0] == self._model.gpt.stop_mel_token).nonzero()
-        return codes[:, : int(ends[0])] if len(ends) else codes
+    def device_bytes(self) -> int:
+        """What torch holds of the GPU."""
+        return int(torch.cuda.memory_reserved()) if self.info.device != "cpu" else 0
 
 
 def _device(asked: str) -> str:
@@ -175,19 +147,10 @@ def _languages(version: str, order: Load) -> list[str]:
     return [first, *(one for one in offered if one != first)]
 
 
-def _model(files: Files, settings: IndexSettings, device: str) -> Model:
-    half = settings.half and device != "cpu"
+def _model(files: Files, version: str, device: str, half: bool) -> Model:
     from .version25 import Version25  # noqa: PLC0415 - the other version's package need not be there
 
     return Version25.load(files, device, half)
-
-
-def _decoder(model: Model, settings: IndexSettings) -> Decoder:
-    gpt = model.gpt
-    most_text = gpt.text_pos_embedding.emb.num_embeddings
-    tokens = min(settings.max_tokens, gpt.mel_pos_embedding.emb.num_embeddings - model.first_position)
-    room = model.conditions + most_text + 1 + tokens
-    return Decoder(Weights.of(gpt), gpt.start_mel_token, gpt.stop_mel_token, room, model.first_position)
 
 
 __all__ = ["IndexEngine", "IndexPlan"]

@@ -7,17 +7,16 @@ from typing import Any
 
 import torch
 
-from . import recording
+from . import packages
 
-recording.stand_in_for_librosa()
+packages.stand_in()
 
-from indextts25.codec.models import EnhancedCodec  # noqa: E402 - it imports librosa
+from indextts25.codec.models import EnhancedCodec  # noqa: E402 - it imports what is stood in for
 from indextts25.gpt.model_v2 import UnifiedVoice  # noqa: E402
 from indextts25.s2mel.modules.bigvgan.bigvgan import BigVGAN  # noqa: E402
 from indextts25.s2mel.modules.bigvgan.env import AttrDict  # noqa: E402
 from indextts25.s2mel.modules.campplus.DTDNN import CAMPPlus  # noqa: E402
 from indextts25.s2mel.modules.commons import MyModel  # noqa: E402
-from omegaconf import OmegaConf  # noqa: E402
 from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel  # noqa: E402
 
 _SPECTRUM = {"n_fft": 1024, "win_length": 1024, "hop_length": 256, "n_mels": 80, "fmin": 0, "fmax": "None"}
@@ -131,7 +130,7 @@ class Parts:
     """The modules, on a device; the seed is torch's global one."""
 
     def __init__(self, config: dict[str, Any], bigvgan: dict[str, Any], hearing: dict[str, Any], device: str):
-        self.config = OmegaConf.create(config)
+        self.config = packages.Config.of(config)
         with torch.device(device):
             self.gpt = UnifiedVoice(**self.config.gpt)
             self.hearing = Wav2Vec2BertModel(Wav2Vec2BertConfig(**hearing))

@@ -1,14 +1,8 @@
-"""A recording as the models take it, and the one thing that they use librosa for, without librosa.
-
-librosa brings numba and scikit-learn, 350 MB, and takes half of the time that the start takes.
-"""
+"""A recording as the models take it, and their filters: all that the packages use librosa for."""
 
 from __future__ import annotations
 
-import sys
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import soundfile
@@ -72,16 +66,4 @@ def _hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mels < _KNEE / _LINEAR, mels * _LINEAR, bent)
 
 
-def stand_in_for_librosa() -> None:
-    """Let the packages import librosa where it is not there: they ask it for filters alone, once we read."""
-    if "librosa" in sys.modules:
-        return
-    librosa, filters = ModuleType("librosa"), ModuleType("librosa.filters")
-    for module in (librosa, filters):
-        module.__spec__ = ModuleSpec(module.__name__, None)
-    filters.__dict__["mel"] = mel_filters
-    librosa.__dict__["filters"] = filters
-    sys.modules.update({"librosa": librosa, "librosa.filters": filters})
-
-
-__all__ = ["Samples", "mel_filters", "read", "stand_in_for_librosa"]
+__all__ = ["Samples", "mel_filters", "read"]

@@ -9,16 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import recording
+from . import packages, recording
 from .files import Files
 from .model import Manner, Model, Piece, Reference
 
-recording.stand_in_for_librosa()
+packages.stand_in()
 
-from indextts25.infer_v2_5 import IndexTTS2  # noqa: E402 - it imports librosa
+from indextts25.infer_v2_5 import IndexTTS2  # noqa: E402 - it imports what is stood in for
 from indextts25.utils.common import kaldi_fbank, resample  # noqa: E402
 from indextts25.utils.tokenizer import lang_to_token  # noqa: E402
-from omegaconf import OmegaConf  # noqa: E402
 
 SAMPLE_RATE = 22050
 _HEARING_RATE = 16000
@@ -44,7 +43,7 @@ class Version25(Model):
     @classmethod
     def load(cls, files: Files, device: str, half: bool) -> Version25:
         """Read the weights; `files` has seen to it that nothing is left to download."""
-        config = OmegaConf.merge(OmegaConf.load(files.config), files.named)
+        config = packages.Config(packages.Config.read(files.config) | files.named)
         return cls(_assemble(config, str(files.folder), device), half)
 
     def reference(self, recording_file: Path) -> Reference:

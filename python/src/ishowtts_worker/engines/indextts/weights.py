@@ -28,7 +28,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Weights:
-    """All that a step of the decoding reads. Of the two last norms one follows the other, as in the model."""
+    """All that a step of the decoding reads. Of the two last norms one follows the other, as in the model.
+
+    `start` and `stop` are tokens; `first_position`: of the first token after the start, in its table.
+    """
 
     layers: list[Layer]
     norm: Tensor
@@ -41,9 +44,12 @@ class Weights:
     positions: Tensor
     heads: int
     epsilon: float
+    start: int
+    stop: int
+    first_position: int
 
     @classmethod
-    def of(cls, gpt: Any) -> Weights:
+    def of(cls, gpt: Any, first_position: int) -> Weights:
         """Take them from a UnifiedVoice, whose own matrices become views of these."""
         block = gpt.gpt
         return cls(
@@ -58,6 +64,9 @@ class Weights:
             gpt.mel_pos_embedding.emb.weight,
             gpt.heads,
             block.ln_f.eps,
+            gpt.start_mel_token,
+            gpt.stop_mel_token,
+            first_position,
         )
 
     @property
