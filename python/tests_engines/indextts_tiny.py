@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import yaml
 from safetensors.torch import save_file
 from transformers import SeamlessM4TFeatureExtractor
 
-from ishowtts_worker.engines.indextts.random_model import Parts, tiny
+from ishowtts_worker.engines.indextts.random_model import Parts, tiny, write_bytes_tokenizer
 
 
 def make(folder: Path) -> Path:
@@ -35,8 +34,7 @@ def make(folder: Path) -> Path:
     styles = sum(config["emo_num"])
     torch.save(torch.randn(styles, 192), folder / "feat1.pt")
     torch.save(torch.randn(styles, config["gpt"]["model_dim"]), folder / "feat2.pt")
-    ranks = (f"{base64.b64encode(bytes([one])).decode()} {one}\n" for one in range(256))
-    (folder / "multilingual_zh_ja_yue_char_del.tiktoken").write_text("".join(ranks))
+    write_bytes_tokenizer(folder)
     parts.hearing.config.save_pretrained(hearing_folder)
     SeamlessM4TFeatureExtractor().save_pretrained(hearing_folder)
     # Half the size on the disk; it is read into float32.

@@ -89,7 +89,9 @@ def test_attention_over_the_cache(kind: torch.dtype, position: int) -> None:
     of = weights(kind)
     made = state(of, position)
     before, cache = made.row.clone(), made.cache.clone().float()
-    KernelStep(of, made, SHAPES).attend(of.layers[0], made.cache[0])
+    step = KernelStep(of, made, SHAPES)
+    for part in (step.attend_in, step.look_back, step.attend_out):
+        part(of.layers[0], made.cache[0])
 
     layer = Layer(*(one.float() for one in vars(of.layers[0]).values()))
     normed = F.layer_norm(before, (WIDTH,), layer.norm1, layer.norm1_bias, of.epsilon)
@@ -107,7 +109,9 @@ def test_the_wide_half_of_a_layer(kind: torch.dtype) -> None:
     of = weights(kind)
     made = state(of)
     before = made.row.clone()
-    KernelStep(of, made, SHAPES).feed(of.layers[0])
+    step = KernelStep(of, made, SHAPES)
+    for part in (step.widen, step.narrow):
+        part(of.layers[0], made.cache[0])
     layer = Layer(*(one.float() for one in vars(of.layers[0]).values()))
     normed = F.layer_norm(before, (WIDTH,), layer.norm2, layer.norm2_bias, of.epsilon)
     wide = F.gelu(F.linear(normed, layer.widen, layer.widen_bias), approximate="tanh")

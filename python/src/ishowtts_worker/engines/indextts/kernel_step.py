@@ -43,8 +43,9 @@ class KernelStep(Step):
         super().__init__(weights, state)
         self._shapes = _SHAPES | (shapes or {})
         width, heads = weights.width, weights.heads
-        if width // heads & (width // heads - 1) or len(weights.head) < MOST_CANDIDATES:
-            raise ValueError(f"heads of {width // heads} are not a power of two, or there are too few tokens")
+        self._each = width // heads
+        if self._each & (self._each - 1) or len(weights.head) < MOST_CANDIDATES:
+            raise ValueError(f"heads of {self._each} are not a power of two, or there are too few tokens")
         kind, device = weights.head.dtype, weights.head.device
         self._wide_size = len(weights.layers[0].widen)
         self._query = torch.zeros(width, dtype=kind, device=device)
@@ -58,40 +59,53 @@ class KernelStep(Step):
     def advance(self, reach: int) -> None:
         """What `reach` says is of no interest: keys are read up to the position and no further."""
         for layer, cache in zip(self._weights.layers, self._state.cache, strict=True):
-            self.attend(layer, cache)
-            self.feed(layer)
+            self.attend_in(layer, cache)
+            self.look_back(layer, cache)
+            self.attend_out(layer, cache)
+            self.widen(layer, cache)
+            self.narrow(layer, cache)
         self._choose(self.score())
 
-    def attend(self, layer: Layer, cache: Tensor) -> None:
-        """The first half of a layer."""
-        state, weights, width = self._state, self._weights, self._weights.width
-        each = width // weights.heads
+    def attend_in(self, layer: Layer, cache: Tensor) -> None:
+        """The query, and this position's key and value."""
+        state, width = self._state, self._weights.width
         self._run(
             kernels.attend_in, 3 * width,
             state.row, layer.norm1, layer.norm1_bias, layer.attend, layer.attend_bias, self._query, cache,
-            state.cursor, WIDTH=width, EPSILON=weights.epsilon, BLOCK=self._block,
-        )  # fmt: skip
-        kernels.look_back[(weights.heads, kernels.SPLITS)](
-            self._query, cache, state.cursor, self._found, self._stats,
-            WIDTH=width, EACH=each, PARTS=kernels.SPLITS, BLOCK=_KEYS, num_warps=4,
-        )  # fmt: skip
-        self._run(
-            kernels.attend_out, width,
-            state.row, self._found, self._stats, layer.join, layer.join_bias,
-            WIDTH=width, EACH=each, PARTS=kernels.SPLITS, BLOCK=self._block,
+            state.cursor, WIDTH=width, EPSILON=self._weights.epsilon, BLOCK=self._block,
         )  # fmt: skip
 
-    def feed(self, layer: Layer) -> None:
-        """The second half of a layer."""
-        row, width, wide = self._state.row, self._weights.width, self._wide_size
+    def look_back(self, layer: Layer, cache: Tensor) -> None:
+        """The query against all keys."""
+        kernels.look_back[(self._weights.heads, kernels.SPLITS)](
+            self._query, cache, self._state.cursor, self._found, self._stats,
+            WIDTH=self._weights.width, EACH=self._each, PARTS=kernels.SPLITS, BLOCK=_KEYS, num_warps=4,
+        )  # fmt: skip
+
+    def attend_out(self, layer: Layer, cache: Tensor) -> None:
+        """What was found, into the row."""
+        width = self._weights.width
+        self._run(
+            kernels.attend_out, width,
+            self._state.row, self._found, self._stats, layer.join, layer.join_bias,
+            WIDTH=width, EACH=self._each, PARTS=kernels.SPLITS, BLOCK=self._block,
+        )  # fmt: skip
+
+    def widen(self, layer: Layer, cache: Tensor) -> None:
+        """The wide row."""
+        wide = self._wide_size
         self._run(
             kernels.widen, wide,
-            row, layer.norm2, layer.norm2_bias, layer.widen, layer.widen_bias, self._wide,
-            WIDTH=width, OUT=wide, EPSILON=self._weights.epsilon, BLOCK=self._block,
+            self._state.row, layer.norm2, layer.norm2_bias, layer.widen, layer.widen_bias, self._wide,
+            WIDTH=self._weights.width, OUT=wide, EPSILON=self._weights.epsilon, BLOCK=self._block,
         )  # fmt: skip
+
+    def narrow(self, layer: Layer, cache: Tensor) -> None:
+        """The wide row, back into the row."""
+        width = self._weights.width
         self._run(
-            kernels.narrow, width, row, self._wide, layer.narrow, layer.narrow_bias,
-            WIDTH=width, IN=wide, BLOCK=_WIDE,
+            kernels.narrow, width, self._state.row, self._wide, layer.narrow, layer.narrow_bias,
+            WIDTH=width, IN=self._wide_size, BLOCK=_WIDE,
         )  # fmt: skip
 
     def score(self) -> Tensor:

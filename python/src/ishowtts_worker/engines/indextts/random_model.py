@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from copy import deepcopy
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -13,11 +16,15 @@ packages.stand_in()
 
 from indextts25.codec.models import EnhancedCodec  # noqa: E402 - it imports what is stood in for
 from indextts25.gpt.model_v2 import UnifiedVoice  # noqa: E402
+from indextts25.infer_v2_5 import IndexTTS2  # noqa: E402
+from indextts25.s2mel.modules.audio import mel_spectrogram  # noqa: E402
 from indextts25.s2mel.modules.bigvgan.bigvgan import BigVGAN  # noqa: E402
 from indextts25.s2mel.modules.bigvgan.env import AttrDict  # noqa: E402
 from indextts25.s2mel.modules.campplus.DTDNN import CAMPPlus  # noqa: E402
 from indextts25.s2mel.modules.commons import MyModel  # noqa: E402
-from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel  # noqa: E402
+from indextts25.utils.front import TextNormalizer  # noqa: E402
+from indextts25.utils.tokenizer import get_encoding  # noqa: E402
+from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2BertConfig, Wav2Vec2BertModel  # noqa: E402
 
 _SPECTRUM = {"n_fft": 1024, "win_length": 1024, "hop_length": 256, "n_mels": 80, "fmin": 0, "fmax": "None"}
 
@@ -149,4 +156,37 @@ class Parts:
         return [self.gpt, self.hearing, self.codec, self.s2mel, self.campplus, self.bigvgan]
 
 
-__all__ = ["BIGVGAN", "FULL", "HEARING", "Parts", "tiny"]
+def package(parts: Parts, device: str) -> Any:
+    """The package's own engine with these modules, as its constructor leaves it."""
+    made = IndexTTS2.__new__(IndexTTS2)
+    config = parts.config
+    made.device, made.dtype, made.use_bf16 = device, None, False
+    made.cfg, made.stop_mel_token = config, config.gpt.stop_mel_token
+    made._spk_cache, made._emo_cache, made._emovec_cache = {}, {}, {}
+    made._ja_text_process = None
+    made.gpt, made.semantic_model, made.semantic_codec = parts.gpt, parts.hearing, parts.codec
+    made.s2mel, made.campplus_model, made.bigvgan = parts.s2mel, parts.campplus, parts.bigvgan
+    made.gpt.post_init_gpt2_config()
+    made.s2mel.models["cfm"].estimator.setup_caches(max_batch_size=1, max_seq_length=8192)
+    made.extract_features = SeamlessM4TFeatureExtractor()
+    made.semantic_mean = torch.zeros(1024, device=device)
+    made.semantic_std = torch.ones(1024, device=device)
+    made.text_process = TextNormalizer(enable_glossary=True)
+    with TemporaryDirectory() as folder:
+        write_bytes_tokenizer(Path(folder))
+        made.tokenizer = get_encoding(TOKENIZER, model_dir=folder)
+    spectrum = {"n_fft": 1024, "win_size": 1024, "hop_size": 256, "num_mels": 80, "sampling_rate": 22050}
+    made.mel_fn = lambda x: mel_spectrogram(x, **spectrum, fmin=0, fmax=None)
+    return made
+
+
+TOKENIZER = "multilingual_zh_ja_yue_char_del"
+
+
+def write_bytes_tokenizer(folder: Path) -> None:
+    """A tokenizer's file in which each byte is a token."""
+    ranks = (f"{b64encode(bytes([one])).decode()} {one}\n" for one in range(256))
+    (folder / f"{TOKENIZER}.tiktoken").write_text("".join(ranks))
+
+
+__all__ = ["BIGVGAN", "FULL", "HEARING", "Parts", "package", "tiny", "write_bytes_tokenizer"]
