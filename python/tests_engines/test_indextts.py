@@ -16,6 +16,7 @@ from ishowtts_worker.engines.indextts.decode import Decoder
 from ishowtts_worker.engines.indextts.diffusion import Diffusion
 from ishowtts_worker.engines.indextts.engine import IndexEngine, IndexPlan
 from ishowtts_worker.engines.indextts.graphs import GraphDecoder
+from ishowtts_worker.engines.indextts.model import Piece
 from ishowtts_worker.engines.indextts.sampling import Knobs
 from ishowtts_worker.engines.indextts.vocoder import Vocoder
 from ishowtts_worker.engines.indextts.weights import Weights
@@ -260,7 +261,9 @@ def test_a_gpu_that_is_not_there_is_told(folder: Path) -> None:
 @pytest.fixture
 def condition(engine: IndexEngine) -> Iterator[torch.Tensor]:
     torch.manual_seed(0)
-    yield engine._model.condition(torch.randint(0, 8192, (1, 40)), torch.zeros(0), 1.0)
+    yield engine._model.condition(
+        torch.randint(0, 8192, (1, 40)), Piece([], "en"), engine._voices.manner("me", None, 1.0), 1.0
+    )
 
 
 def test_a_padded_mel_and_its_samples_are_the_same(engine: IndexEngine, condition: torch.Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -148,9 +149,11 @@ def _languages(version: str, order: Load) -> list[str]:
 
 
 def _model(files: Files, version: str, device: str, half: bool) -> Model:
-    from .version25 import Version25  # noqa: PLC0415 - the other version's package need not be there
-
-    return Version25.load(files, device, half)
+    # Each imports its own package, which takes seconds.
+    name = "Version2" if version == "2" else "Version25"
+    module = importlib.import_module(f"{__package__}.{name.lower()}")
+    model: Model = getattr(module, name).load(files, device, half)
+    return model
 
 
 __all__ = ["IndexEngine", "IndexPlan"]

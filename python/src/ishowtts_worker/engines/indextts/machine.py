@@ -66,7 +66,7 @@ class Machine:
         codes = self.codes(piece, manner, prefix, settings, cancel)
         if codes.shape[1] == 0:
             return np.zeros(0, np.float32)
-        condition = self.model.condition(codes, prefix, length)
+        condition = self.model.condition(codes, piece, manner, length)
         mel = self.diffusion.mel(
             condition, manner.reference, settings.diffusion_steps, settings.cfg_rate, cancel
         )

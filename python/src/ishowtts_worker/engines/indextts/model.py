@@ -28,10 +28,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Manner:
-    """Who speaks, and how: the emotion, as the GPT takes it [1, D]."""
+    """Who speaks, and how: the emotion [1, D] and what else of the speaker [1, S, D] goes before the text."""
 
     reference: Reference
     emotion: Tensor
+    speaker: Tensor
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Model(ABC):
         """The package's own generation [1, N], beams and all."""
 
     @abstractmethod
-    def condition(self, codes: Tensor, prefix: Tensor, length: float) -> Tensor:
+    def condition(self, codes: Tensor, piece: Piece, manner: Manner, length: float) -> Tensor:
         """What the diffusion follows [1, F, C], made of tokens [1, N]; `length` 1 is the natural one."""
 
 

@@ -49,6 +49,28 @@ def stand_in() -> None:
         _module("omegaconf", OmegaConf=Config)
 
 
+def stand_in_for_version2() -> None:
+    """What indextts2-inference imports on top: its own loop, which wants much, and torchaudio for a name."""
+    stand_in()
+    package = find_spec("indextts")
+    if package is None or package.submodule_search_locations is None:
+        raise ModuleNotFoundError("no package indextts2-inference", name="indextts")
+    _module("indextts", __path__=list(package.submodule_search_locations))
+    if find_spec("torchaudio") is None:
+        functional = _module("torchaudio.functional.functional", _hz_to_mel=None, _mel_to_hz=None)
+        _module("torchaudio", functional=_module("torchaudio.functional", functional=functional))
+
+
+def number_readers() -> dict[str, Any]:
+    """What reads numbers in Chinese and English, by language; without wetext digits are left to the model."""
+    if find_spec("wetext") is None:
+        return {}
+    from wetext import Normalizer  # noqa: PLC0415 - it may be absent
+
+    chinese = Normalizer(remove_erhua=False, lang="zh", operator="tn")
+    return {"zh": chinese, "en": Normalizer(lang="en", operator="tn")}
+
+
 def _module(name: str, **contents: Any) -> ModuleType:
     module = sys.modules.get(name)
     if module is None:
@@ -58,4 +80,4 @@ def _module(name: str, **contents: Any) -> ModuleType:
     return module
 
 
-__all__ = ["Config", "stand_in"]
+__all__ = ["Config", "number_readers", "stand_in", "stand_in_for_version2"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,10 @@ class Version25(Model):
         self._autocast = torch.autocast(torch.device(self.device).type, torch.float16, enabled=half)
         if half:
             self.gpt.half()
-        _number_reader(package.text_process)
+        # The package looks for these only on other systems than Linux.
+        readers = packages.number_readers()
+        package.text_process.zh_normalizer = readers.get("zh")
+        package.text_process.en_normalizer = readers.get("en")
 
     @classmethod
     def load(cls, files: Files, device: str, half: bool) -> Version25:
@@ -75,7 +77,8 @@ class Version25(Model):
         lent, strength = (reference.emotion, 1.0) if other is None else (other.emotion, strength)
         lengths = [torch.tensor([one.shape[-1]], device=self.device) for one in (own, lent)]
         with self._autocast:
-            return Manner(reference, self.gpt.merge_emovec(own, lent, *lengths, alpha=strength))
+            speaker = self.gpt.spk_emb_proj(reference.style)[None]
+            return Manner(reference, self.gpt.merge_emovec(own, lent, *lengths, alpha=strength), speaker)
 
     def pieces(self, text: str, language: str, most_tokens: int) -> list[Piece]:
         """Normalised, cut and in tokens as the package does it."""
@@ -89,7 +92,7 @@ class Version25(Model):
         return found
 
     def _conditions(self, manner: Manner) -> Tensor:
-        speaker = self.gpt.spk_emb_proj(manner.reference.style)[None] + manner.emotion[:, None]
+        speaker = manner.speaker + manner.emotion[:, None]
         return torch.cat([speaker, speaker.new_zeros(1, self.conditions - 1, speaker.shape[-1])], dim=1)
 
     def prefix(self, piece: Piece, manner: Manner) -> Tensor:
@@ -114,7 +117,7 @@ class Version25(Model):
             )
         return codes
 
-    def condition(self, codes: Tensor, prefix: Tensor, length: float) -> Tensor:
+    def condition(self, codes: Tensor, piece: Piece, manner: Manner, length: float) -> Tensor:
         """Codes to features, stretched to mel frames; the GPT's own states are not needed."""
         features = self.package.semantic_codec.decode(codes)
         frames = max(1, int(features.shape[1] * 1.72 * length))
@@ -132,16 +135,6 @@ def _assemble(config: Any, folder: str, device: str) -> Any:
     package._spk_cache, package._emo_cache, package._emovec_cache = {}, {}, {}
     package._load_models(use_accel=False)
     return package
-
-
-def _number_reader(text_process: Any) -> None:
-    """Numbers in Chinese and English: the package looks for it only on other systems than Linux."""
-    if find_spec("wetext") is None:
-        return
-    from wetext import Normalizer  # noqa: PLC0415 - without it digits are left to the model
-
-    text_process.zh_normalizer = Normalizer(remove_erhua=False, lang="zh", operator="tn")
-    text_process.en_normalizer = Normalizer(lang="en", operator="tn")
 
 
 __all__ = ["SAMPLE_RATE", "Version25"]
