@@ -15,7 +15,7 @@ _BLOCK = 512
 
 def fused(module: Any, x: Tensor, length: Tensor) -> Tensor:
     """What `vocoder.aliased` gives; of a module with filters of twelve taps and a factor of two."""
-    act = module.act
+    act, x = module.act, x.contiguous()
     out = torch.empty_like(x)
     _, channels, room = x.shape
     kernels.snake[(channels, triton.cdiv(room, _BLOCK))](

@@ -48,15 +48,16 @@ class Machine:
             self.decoder = Decoder(weights, room)
             self.vocoder = Vocoder(model.vocoder)
             return
-        with torch.cuda.device(model.device):
-            graphs = GraphDecoder(weights, room)
-            self.decoder, self.tier = graphs, graphs.tier
-            progress(0.2)
-            self.diffusion.prepare()
-            progress(0.6)
-            self.vocoder = Vocoder(model.vocoder, _activation(model.vocoder))
-            self.vocoder.prepare()
-            progress(1.0)
+        # Streams and graphs are made on the device that is the current one.
+        torch.cuda.set_device(model.device)
+        graphs = GraphDecoder(weights, room)
+        self.decoder, self.tier = graphs, graphs.tier
+        progress(0.2)
+        self.diffusion.prepare()
+        progress(0.6)
+        self.vocoder = Vocoder(model.vocoder, _activation(model.vocoder))
+        self.vocoder.prepare()
+        progress(1.0)
 
     def speak(
         self, piece: Piece, manner: Manner, settings: IndexSettings, length: float, cancel: Cancel
