@@ -1,4 +1,4 @@
-"""The f5-tts package's own model and vocoder, small and random, and the files that a real one would be loaded from."""
+"""The f5-tts package's own model and vocoder, small and random, and the files that real ones come in."""
 
 import importlib.util
 import sys
@@ -81,7 +81,10 @@ def vocabulary() -> Path:
 
 
 def build(arch: dict[str, Any], vocos: dict[str, int]) -> Package:
-    """Random weights. What training starts from zero is random too: with zeros every text would sound the same."""
+    """Random weights.
+
+    What training starts from zero is random too: with zeros every text would sound the same.
+    """
     torch.manual_seed(1)
     tokens, size = get_tokenizer(str(vocabulary()), "custom")
     model = CFM(
@@ -101,8 +104,8 @@ def build(arch: dict[str, Any], vocos: dict[str, int]) -> Package:
     return Package(model.eval().requires_grad_(False), vocoder.eval().requires_grad_(False))
 
 
-@torch.no_grad()
 def _randomise(name: str, parameter: nn.Parameter, dim: int) -> None:
+    parameter = parameter.data
     if parameter.ndim >= 2 and "grn" not in name and "text_embed.text_embed" not in name:
         parameter.normal_(0, 1 / parameter[0].numel() ** 0.5)
     if "attn_norm.linear.weight" in name or "norm_out.linear.weight" in name:
@@ -125,8 +128,14 @@ def save(package: Package, folder: Path, arch: dict[str, Any], vocos: dict[str, 
     torch.save(package.vocoder.state_dict(), folder / "vocos/pytorch_model.bin")
     features = {"sample_rate": 24_000, "n_fft": 1024, "hop_length": 256, "n_mels": 100, "padding": "center"}
     parts = {
-        "feature_extractor": {"class_path": "vocos.feature_extractors.MelSpectrogramFeatures", "init_args": features},
-        "backbone": {"class_path": "vocos.models.VocosBackbone", "init_args": {"input_channels": 100, **vocos}},
+        "feature_extractor": {
+            "class_path": "vocos.feature_extractors.MelSpectrogramFeatures",
+            "init_args": features,
+        },
+        "backbone": {
+            "class_path": "vocos.models.VocosBackbone",
+            "init_args": {"input_channels": 100, **vocos},
+        },
         "head": {
             "class_path": "vocos.heads.ISTFTHead",
             "init_args": {"dim": vocos["dim"], "n_fft": 1024, "hop_length": 256, "padding": "center"},

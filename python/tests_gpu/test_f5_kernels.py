@@ -1,4 +1,4 @@
-"""The Triton kernels of f5 against plain torch in single precision. Run on a machine with a GPU of SM 8.0 or more:
+"""The Triton kernels of f5 against plain torch in single precision, on a GPU of SM 8.0 or more.
 
 PYTHONPATH=src python -m pytest tests_gpu/test_f5_kernels.py
 """
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ishowtts_worker.engines.f5.kernels import TritonOps
-from ishowtts_worker.engines.f5.ops import Ops, Spans
+from ishowtts_worker.engines.f5.ops import Ops, Rotation, Spans
 from ishowtts_worker.engines.f5.weights import Block, DepthwiseNorm, Linear, PositionConv
 
 ROWS, DIM, HEADS = 448, 256, 4
@@ -61,8 +61,9 @@ def test_attention_of_requests_of_any_length_in_one_launch(turned: int, normed: 
     nothing = Linear(qkv, qkv)
     scales = (random(dim, seed=1), random(dim, seed=2)) if normed else (None, None)
     block = Block(nothing, nothing, nothing, nothing, *scales)
-    truth = PLAIN.attend(qkv, angles.cos(), angles.sin(), block, HEADS, turned, where)
-    found = FAST.attend(qkv.half(), angles.cos(), angles.sin(), block, HEADS, turned, where)
+    rotation = Rotation(angles.cos(), angles.sin(), HEADS, turned)
+    truth = PLAIN.attend(qkv, block, rotation, where)
+    found = FAST.attend(qkv.half(), block, rotation, where)
     close(found[valid > 0], truth[valid > 0])
 
 
@@ -83,7 +84,9 @@ def test_depthwise_convolution_and_norm(halves: int) -> None:
     _, valid = spans()
     rows = random(2 * ROWS, DIM)
     conv = DepthwiseNorm(random(7, DIM), random(DIM), random(DIM, seed=1), random(DIM, seed=2))
-    close(FAST.depthwise_norm(rows.half(), conv, valid, halves), PLAIN.depthwise_norm(rows, conv, valid, halves))
+    close(
+        FAST.depthwise_norm(rows.half(), conv, valid, halves), PLAIN.depthwise_norm(rows, conv, valid, halves)
+    )
 
 
 def test_gelu_in_the_product() -> None:

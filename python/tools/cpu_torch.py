@@ -1,9 +1,10 @@
 """Puts a torch that computes on the CPU into an environment: `cpu_torch.py ENV LOCK`.
 
-The package index carries no build of torch for the CPU alone. The usual one is linked against 2.3 GB of NVIDIA's
-libraries that a machine without a GPU never calls. So torch, torchaudio and three small ones of those are installed as
-LOCK pins them, and for each of the others a stand-in is made (needs gcc and readelf): a library of the same name whose
-functions all return an error. It serves tests; never ship such an environment.
+The package index carries no build of torch for the CPU alone. The usual one is linked against 2.3 GB of
+NVIDIA's libraries that a machine without a GPU never calls. So torch, torchaudio and three small ones of
+those are installed as LOCK pins them, and for each of the others a stand-in is made (needs gcc and readelf):
+a library of the same name whose functions all return an error. It serves tests; never ship such an
+environment.
 """
 
 from __future__ import annotations
@@ -122,7 +123,9 @@ def main() -> None:
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = subprocess.run([python, "-c", where], check=True, capture_output=True, text=True).stdout.strip()
     made = make_stand_ins(Path(site))
-    check = "import torch; assert not torch.cuda.is_available(); print(torch.__version__, torch.ones(2).sum().item())"
+    check = (
+        "import torch; assert not torch.cuda.is_available(); print(torch.__version__, torch.ones(2).sum())"
+    )
     told = subprocess.run([python, "-c", check], check=True, capture_output=True, text=True).stdout.strip()
     sys.stdout.write(f"torch {told}; stand-ins: {', '.join(made)}\n")
 

@@ -1,4 +1,7 @@
-"""Where a worker may keep what it would otherwise make again at each start: compiled kernels, prepared voices."""
+"""Where a worker may keep what it would otherwise make again at each start.
+
+Compiled kernels, prepared voices.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ _VARIABLE = "ISHOWTTS_CACHE"
 
 
 def folder(name: str) -> Path | None:
-    """A folder for one kind of thing, made if need be; none when the supervisor gave no place, or it is not ours."""
+    """A folder for one kind of thing, made if need be; none without a place to write."""
     root = os.environ.get(_VARIABLE)
     if not root:
         return None

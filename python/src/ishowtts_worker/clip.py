@@ -57,7 +57,8 @@ def read(path: Path, sample_rate: int, limits: Limits, voice: str) -> Samples:
         raise bad("is silent")
     if not limits.shortest <= seconds <= limits.longest:
         raise bad(
-            f"has {seconds:.1f} s of speech; give one of {limits.shortest:g} to {limits.longest:g} s, cut between words"
+            f"has {seconds:.1f} s of speech; "
+            f"give one of {limits.shortest:g} to {limits.longest:g} s, cut between words"
         )
     return levelled(trimmed)
 
@@ -76,4 +77,5 @@ def trim(samples: Samples, sample_rate: int) -> Samples:
 def levelled(samples: Samples) -> Samples:
     """Brought to the common level, so that all voices of an engine are equally loud."""
     power = float(np.sqrt(np.mean(np.square(samples))))
-    return np.clip(samples * np.float32(_LEVEL / max(power, 1e-6)), -1.0, 1.0).astype(np.float32)
+    found: Samples = np.clip(samples * np.float32(_LEVEL / max(power, 1e-6)), -1.0, 1.0).astype(np.float32)
+    return found

@@ -19,6 +19,7 @@ _ENGLISH_TIME = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?!:)")
 _ENGLISH_YEAR = re.compile(r"(?<![\d.,$€£#])\b(1[1-9]\d\d|20\d\d)\b(?![\d%]|[.,:]\d)")
 _ENGLISH_NUMBER = re.compile(rf"(?<![\w.])(-?)({_DIGITS})((?:\.\d+)?)(\s?%)?(?![^\W\d_])")
 _DIGIT_BY_DIGIT = str.maketrans("0123456789", "零一二三四五六七八九")
+_NOON = 12
 _LONGEST = 18
 """More digits than this are a number that nobody says as one: they are read one by one."""
 
@@ -58,7 +59,11 @@ def _money(found: re.Match[str]) -> str:
 def _time(found: re.Match[str]) -> str:
     hour, minute = found[1], found[2]
     if minute == "00":
-        return f"{_say(str(int(hour)))} o'clock" if 1 <= int(hour) <= 12 else f"{_say(str(int(hour)))} hundred"  # noqa: PLR2004
+        return (
+            f"{_say(str(int(hour)))} o'clock"
+            if 1 <= int(hour) <= _NOON
+            else f"{_say(str(int(hour)))} hundred"
+        )
     return f"{_say(str(int(hour)))} {'oh ' if minute.startswith('0') else ''}{_say(str(int(minute)))}"
 
 
@@ -78,7 +83,8 @@ def _say(digits: str, kind: str = "cardinal") -> str:
 
 
 def _chinese(text: str) -> str:
-    # Its reader of dates and units wants plain digits without separators, and says a telephone number as a quantity.
+    # Its reader of dates and units wants plain digits without separators, and says a telephone number as a
+    # quantity.
     plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     plain = re.sub(r"(?<![\d.])\d{7,}(?![\d.])", lambda found: _each(found[0]), plain)
     try:

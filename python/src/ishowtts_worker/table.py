@@ -1,8 +1,9 @@
 """Settings and options: tables that a person wrote, read into frozen dataclasses.
 
-A field is `float`, `int`, `bool`, `str` or `Path`, one of them with None, or `tuple[int, ...]`; `Annotated[float,
-Between(0, 2)]` adds a range, to each item of a tuple. Every field has a default. The engine's table of the configuration is read with
-`read_settings`; a client's options replace some of its fields for one request with `override`.
+A field is `float`, `int`, `bool`, `str` or `Path`, one of them with None, or `tuple[int, ...]`;
+`Annotated[float, Between(0, 2)]` adds a range, to each item of a tuple. Every field has a default. The
+engine's table of the configuration is read with `read_settings`; a client's options replace some of its
+fields for one request with `override`.
 """
 
 from __future__ import annotations
@@ -101,6 +102,8 @@ def _list_check(item: Check) -> Check:
             return tuple(map(item, value))
         except ValueError as mistake:
             what = str(mistake)
-            raise ValueError(f"a list, each item {what}" if what else "a list with at least one item") from None
+            raise ValueError(
+                f"a list, each item {what}" if what else "a list with at least one item"
+            ) from None
 
     return check

@@ -9,6 +9,6 @@ for _variable, _name in (("TRITON_CACHE_DIR", "triton"), ("TORCHINDUCTOR_CACHE_D
     if (_folder := folder(_name)) is not None:
         os.environ.setdefault(_variable, str(_folder))
 
-from .engine import F5Engine as ENGINE  # noqa: E402, N814 - the name by which engines are found
+from .engine import F5Engine as ENGINE  # noqa: E402 - the name by which engines are found
 
 __all__ = ["ENGINE"]

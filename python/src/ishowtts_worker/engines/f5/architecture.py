@@ -1,7 +1,7 @@
 """What a checkpoint is built like: the `model` part of the YAML that F5-TTS trains with.
 
-The two public models are named by their files in the f5-tts package, F5TTS_v1_Base and F5TTS_Base; a path names one
-of your own, which is how the tests run a tiny model.
+The two public models are named by their files in the f5-tts package, F5TTS_v1_Base and F5TTS_Base; a path
+names one of your own, which is how the tests run a tiny model.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _NOT_HERE = ("text_embedding_average_upsampling", "long_skip_connection")
 class Architecture:
     """Sizes of a diffusion transformer (DiT) of F5-TTS; the names are those of the YAML.
 
-    `pe_attn_head`: so many heads have a rotary position, none: all. `text_mask_padding`: the text encoder sees
-    nothing beyond the text's end.
+    `pe_attn_head`: so many heads have a rotary position, none: all. `text_mask_padding`: the text encoder
+    sees nothing beyond the text's end.
     """
 
     dim: int
@@ -70,10 +70,15 @@ def package_data() -> Path:
 
 def find(model: str, base: Path | None = None) -> Path:
     """The YAML of a public model's name, or of a path. Raises MissingModel."""
-    path = Path(model) if model.endswith((".yaml", ".yml")) else (base or package_data()) / f"configs/{model}.yaml"
+    path = (
+        Path(model)
+        if model.endswith((".yaml", ".yml"))
+        else (base or package_data()) / f"configs/{model}.yaml"
+    )
     if not path.is_file():
         raise MissingModel(
-            f"no configuration of a model at {path}; set model to F5TTS_v1_Base, F5TTS_Base or the path of a .yaml",
+            f"no configuration of a model at {path}; "
+            "set model to F5TTS_v1_Base, F5TTS_Base or the path of a .yaml",
             param="model",
         )
     return path
@@ -83,7 +88,11 @@ def read(path: Path) -> Architecture:
     """The architecture that a YAML describes. Raises LoadFailed for what this engine does not compute."""
     try:
         table = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]
-        arch, mel, backbone = dict(table["arch"]), dict(table.get("mel_spec") or {}), table.get("backbone", "DiT")
+        arch, mel, backbone = (
+            dict(table["arch"]),
+            dict(table.get("mel_spec") or {}),
+            table.get("backbone", "DiT"),
+        )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, UnicodeError) as error:
         raise LoadFailed(f"{path} is not the configuration of an F5-TTS model: {error!r}") from error
     if backbone != "DiT":
@@ -101,9 +110,13 @@ def _architecture(arch: Mapping[str, Any], path: Path) -> Architecture:
             raise LoadFailed(f"{path} asks for {key}, which this engine does not compute", param="model")
     unknown = sorted(set(arch) - known - _OF_NO_MATTER - set(_NOT_HERE))
     if unknown:
-        raise LoadFailed(f"{path} has keys that this engine does not know: {', '.join(unknown)}", param="model")
+        raise LoadFailed(
+            f"{path} has keys that this engine does not know: {', '.join(unknown)}", param="model"
+        )
     try:
-        found = Architecture(**{key: value for key, value in arch.items() if key in known and value is not None})
+        found = Architecture(
+            **{key: value for key, value in arch.items() if key in known and value is not None}
+        )
     except TypeError as error:
         raise LoadFailed(f"{path}: {error}", param="model") from error
     if found.qk_norm not in (None, "rms_norm"):

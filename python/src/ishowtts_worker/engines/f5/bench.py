@@ -10,6 +10,8 @@ package's own inference is measured where it can be imported (`upstream.py` says
 from __future__ import annotations
 
 import argparse
+import functools
+import gc
 import json
 import os
 import statistics
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +58,11 @@ class Bench:
     def note(self, what: str, **figures: Any) -> None:
         """One result."""
         self.rows.append({"what": what, **figures})
-        told = "  ".join(f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in figures.items())
-        print(f"{what:34}{told}", flush=True)  # noqa: T201 - a command that tells
+        told = "  ".join(
+            f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+            for key, value in figures.items()
+        )
+        print(f"{what:34}{told}", flush=True)
 
     def time_ms(self, act: Callable[[], object], rounds: int | None = None) -> float:
         """Median of several calls, after two that are not counted."""
@@ -107,23 +112,35 @@ def _always() -> bool:
 def measure_ours(bench: Bench, tier: Tier) -> None:
     """One request at a time, then several together; at exact lengths, then in buckets."""
     exact = tuple(frames(REFERENCE_SECONDS + seconds) for seconds in SECONDS)
-    for name, buckets in (("exact length", exact), ("buckets", BUCKETS)):
-        synthesizer = bench.synthesizer(tier, buckets)
-        for seconds in SECONDS:
-            for steps in STEPS if name == "buckets" else STEPS[:1]:
-                jobs = [bench.job(seconds, steps)]
-                taken = bench.time_ms(lambda jobs=jobs: synthesizer.run(jobs, _SWAY, _always))  # type: ignore[misc]
-                bench.note(f"ours, {name}", seconds=seconds, nfe=steps, ms=taken, rtf=taken / 1000 / seconds)
-        if name == "buckets":
-            for count in (2, 3, 4)[: synthesizer.most - 1]:
-                jobs = [bench.job(SECONDS[1], seed=number) for number in range(count)]
-                taken = bench.time_ms(lambda jobs=jobs: synthesizer.run(jobs, _SWAY, _always))  # type: ignore[misc]
-                bench.note("ours, together", requests=count, seconds=SECONDS[1], ms=taken, audio_s_per_s=count * SECONDS[1] / taken * 1000)
-            if tier.is_captured:
-                measure_random(bench, synthesizer)
-        del synthesizer
-        if bench.device.startswith("cuda"):
-            torch.cuda.empty_cache()
+    measure_alone(bench, bench.synthesizer(tier, exact), "exact length", STEPS[:1])
+    free(bench)
+    synthesizer = bench.synthesizer(tier, BUCKETS)
+    measure_alone(bench, synthesizer, "buckets", STEPS)
+    for count in range(2, synthesizer.most + 1):
+        jobs = [bench.job(SECONDS[1], seed=number) for number in range(count)]
+        taken = bench.time_ms(functools.partial(synthesizer.run, jobs, _SWAY, _always))
+        rate = count * SECONDS[1] / taken * 1000
+        bench.note("ours, together", requests=count, seconds=SECONDS[1], ms=taken, audio_s_per_s=rate)
+    if tier.is_captured:
+        measure_random(bench, synthesizer)
+    del synthesizer
+    free(bench)
+
+
+def measure_alone(bench: Bench, synthesizer: Synthesizer, name: str, steps: Sequence[int]) -> None:
+    """One request at a time."""
+    for seconds in SECONDS:
+        for count in steps:
+            jobs = [bench.job(seconds, count)]
+            taken = bench.time_ms(functools.partial(synthesizer.run, jobs, _SWAY, _always))
+            bench.note(f"ours, {name}", seconds=seconds, nfe=count, ms=taken, rtf=taken / 1000 / seconds)
+
+
+def free(bench: Bench) -> None:
+    """Give back what nobody holds any more."""
+    gc.collect()
+    if bench.device.startswith("cuda"):
+        torch.cuda.empty_cache()
 
 
 def measure_random(bench: Bench, synthesizer: Synthesizer) -> None:
@@ -134,20 +151,31 @@ def measure_random(bench: Bench, synthesizer: Synthesizer) -> None:
     for number, seconds in enumerate(lengths):
         synthesizer.run([bench.job(seconds, seed=number)], _SWAY, _always)
     grown = synthesizer.device_bytes() / before - 1 if before else 0.0
-    bench.note("ours, 1000 random lengths", recompiles=synthesizer.recompiles(), memory_grown=grown, device_gib=synthesizer.device_bytes() / 2**30)
+    bench.note(
+        "ours, 1000 random lengths",
+        recompiles=synthesizer.recompiles(),
+        memory_grown=grown,
+        device_gib=synthesizer.device_bytes() / 2**30,
+    )
 
 
 def measure_error(bench: Bench, tier: Tier) -> None:
     """How far half precision is from single precision, in the mel spectrogram."""
+    alone, together = (
+        [bench.job(SECONDS[1], seed=5)],
+        [bench.job(SECONDS[0], seed=4), bench.job(SECONDS[1], seed=5)],
+    )
     found = {}
-    for name, one in (("single", Tier("eager", tier.device, torch.float32)), ("half", tier)):
+    for precision, one in (("single", Tier("eager", tier.device, torch.float32)), ("half", tier)):
         synthesizer = bench.synthesizer(one, (1024,))
-        for label, jobs in (("alone", [bench.job(SECONDS[1], seed=5)]), ("together", [bench.job(SECONDS[0], seed=4), bench.job(SECONDS[1], seed=5)])):
-            found[name, label] = synthesizer.mels(jobs, _SWAY)[-1].double().cpu()
+        for how, jobs in (("alone", alone), ("together", together)):
+            found[precision, how] = synthesizer.mels(jobs, _SWAY)[-1].double().cpu()
         del synthesizer
+        free(bench)
     truth = found["single", "alone"]
-    for label in (("single", "together"), ("half", "alone"), ("half", "together")):
-        bench.note("mel error to single precision", precision=label[0], how=label[1], relative=float((found[label] - truth).norm() / truth.norm()))
+    for precision, how in (("single", "together"), ("half", "alone"), ("half", "together")):
+        error = float((found[precision, how] - truth).norm() / truth.norm())
+        bench.note("mel error to single precision", precision=precision, how=how, relative=error)
 
 
 def measure_ready(bench: Bench) -> None:
@@ -157,9 +185,17 @@ def measure_ready(bench: Bench) -> None:
             code = f"from {__package__}.bench import get_ready; get_ready({bench.device!r}, {bench.files!r})"
             start = time.perf_counter()
             done = subprocess.run(
-                [sys.executable, "-c", code], env={**os.environ, "ISHOWTTS_CACHE": cache}, check=True, capture_output=True, text=True
+                [sys.executable, "-c", code],
+                env={**os.environ, "ISHOWTTS_CACHE": cache},
+                check=True,
+                capture_output=True,
+                text=True,
             )
-            bench.note(f"time to ready, {name} caches", seconds=time.perf_counter() - start, **json.loads(done.stdout.splitlines()[-1]))
+            bench.note(
+                f"time to ready, {name} caches",
+                seconds=time.perf_counter() - start,
+                **json.loads(done.stdout.splitlines()[-1]),
+            )
 
 
 def get_ready(device: str, files: dict[str, str]) -> None:
@@ -169,8 +205,12 @@ def get_ready(device: str, files: dict[str, str]) -> None:
 
     imported = time.perf_counter()
     engine = ENGINE.load(Load(1, "f5", 0, device, 1, dict(files), []), lambda _: None)
-    figures = {"importing": imported - start, "loading": time.perf_counter() - imported, "device_gib": engine.device_bytes() / 2**30}
-    print(json.dumps(figures))  # noqa: T201
+    figures = {
+        "importing": imported - start,
+        "loading": time.perf_counter() - imported,
+        "device_gib": engine.device_bytes() / 2**30,
+    }
+    print(json.dumps(figures))
 
 
 def main() -> None:
@@ -191,7 +231,11 @@ def main() -> None:
     bench.note("device", name=name, torch=torch.__version__, tier=tier.name, dtype=str(tier.dtype))
     with tempfile.TemporaryDirectory() as scratch:
         if arguments.checkpoint and arguments.vocoder:
-            files = {"model": arguments.model, "checkpoint": str(arguments.checkpoint), "vocoder": str(arguments.vocoder)}
+            files = {
+                "model": arguments.model,
+                "checkpoint": str(arguments.checkpoint),
+                "vocoder": str(arguments.vocoder),
+            }
         else:
             from .random_model import write  # noqa: PLC0415
 

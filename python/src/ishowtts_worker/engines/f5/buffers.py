@@ -1,7 +1,7 @@
 """What a launch computes on: memory at fixed places, filled from jobs, of which a bucket uses the first rows.
 
-That lengths are contents of this memory, and no shapes, is what lets one CUDA graph serve every length up to its
-bucket's, and several requests at once.
+That lengths are contents of this memory, and no shapes, is what lets one CUDA graph serve every length up to
+its bucket's, and several requests at once.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _TOKEN, _POSITION, _OWNER, _REFERENCE, _SPOKEN, _INTEGERS = range(6)
 class Job:
     """One utterance to make: `tokens` of the reference's text and its own, and `frames` for both.
 
-    `reference`: mel frames [n, 100] on the device; the wave begins at frame `spoken_from`. `guidance`: how far it
-    is led away from what the model would say to no text (CFG).
+    `reference`: mel frames [n, 100] on the device; the wave begins at frame `spoken_from`. `guidance`: how
+    far it is led away from what the model would say to no text (CFG).
     """
 
     tokens: Sequence[int]
@@ -56,7 +56,10 @@ def starts_of(jobs: Sequence[Job]) -> list[int]:
 
 @dataclass(frozen=True)
 class View:
-    """The part of all buffers that a launch of `rows` rows uses. The halves are conditional and unconditional."""
+    """The part of all buffers that a launch of `rows` rows uses.
+
+    The halves are conditional and unconditional.
+    """
 
     rows: int
     tokens: Tensor

@@ -1,4 +1,4 @@
-"""Tensors by name out of a file: safetensors, or a PyTorch checkpoint read as weights only, so that no file runs code."""
+"""Tensors by name out of a file: safetensors, or a PyTorch checkpoint read in the way that runs no code."""
 
 from __future__ import annotations
 
@@ -29,15 +29,25 @@ class Checkpoint:
     def read(cls, path: Path, device: str, setting: str) -> Checkpoint:
         """Read a file; `setting` is the key that named it. Raises MissingModel and LoadFailed."""
         if not path.is_file():
-            raise MissingModel(f"no file at {path}; set {setting} of engine 'f5' to a checkpoint", param=setting)
+            raise MissingModel(
+                f"no file at {path}; set {setting} of engine 'f5' to a checkpoint", param=setting
+            )
         try:
             if path.suffix == ".safetensors":
                 tensors = load_file(path, device=device)
             else:
                 tensors = _table(torch.load(path, map_location=device, weights_only=True))
-        except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError) as error:
+        except (
+            SafetensorError,
+            pickle.UnpicklingError,
+            RuntimeError,
+            EOFError,
+            ValueError,
+            TypeError,
+        ) as error:
             raise LoadFailed(
-                f"{path} is no safetensors file and no checkpoint of plain weights: {str(error).splitlines()[0]}",
+                f"{path} is no safetensors file and no checkpoint of plain weights: "
+                f"{str(error).splitlines()[0]}",
                 param=setting,
             ) from error
         return cls(path, {name.removeprefix(_AVERAGED): tensor for name, tensor in tensors.items()})
@@ -52,7 +62,7 @@ class Checkpoint:
         return tuple(self._tensors[name].shape)
 
     def take(self, name: str, shape: Iterable[int]) -> Tensor:
-        """A tensor in float32, which is forgotten here. Raises LoadFailed if it is not there in that shape."""
+        """A tensor in float32, forgotten here. Raises LoadFailed if it is not there in that shape."""
         expected = tuple(shape)
         if (found := self.shape(name)) != expected:
             raise LoadFailed(

@@ -55,13 +55,18 @@ class F5Engine(Engine[F5Plan]):
 
     @classmethod
     def load(cls, order: Load, progress: LoadProgress) -> F5Engine:
-        """Read the files, prepare the voices, compile and capture. Raises BadSettings, MissingModel, LoadFailed."""
+        """Read the files, prepare the voices, compile and capture.
+
+        Raises BadSettings, MissingModel, LoadFailed.
+        """
         settings = read_settings(F5Settings, order.settings)
         torch.set_num_threads(max(order.threads, 1))
         tier = choose(order.device, settings.kernels, settings.dtype)
         files = _files(settings)
         arch = architecture.read(architecture.find(settings.model))
-        vocabulary = Vocabulary.read(settings.vocab or architecture.package_data() / "infer/examples/vocab.txt")
+        vocabulary = Vocabulary.read(
+            settings.vocab or architecture.package_data() / "infer/examples/vocab.txt"
+        )
         checkpoint = Checkpoint.read(files[0], tier.device, "checkpoint")
         progress(0.3)
         model, modulation = weights.load(checkpoint, arch, len(vocabulary), tier.dtype)
@@ -102,7 +107,9 @@ class F5Engine(Engine[F5Plan]):
         frames = frames_for(voice, text, len(tokens), request.speed * self._settings.speed)
         if frames > self._synthesizer.longest:
             raise EngineError(f"the text is too long for one piece: {text!r:.80}", param="text")
-        job = Job(tokens, voice.mel, voice.frames, frames, request.seed, options.nfe_step, options.cfg_strength)
+        job = Job(
+            tokens, voice.mel, voice.frames, frames, request.seed, options.nfe_step, options.cfg_strength
+        )
         return F5Plan(skipped, job)
 
     def speak(self, plan: F5Plan, cancel: Cancel) -> Iterator[NDArray[np.float32]]:
@@ -122,7 +129,9 @@ class F5Engine(Engine[F5Plan]):
                 return not all(cancels[position].requested for position in launch)
 
             try:
-                waves = self._synthesizer.run([jobs[position] for position in launch], self._settings.sway, wanted)
+                waves = self._synthesizer.run(
+                    [jobs[position] for position in launch], self._settings.sway, wanted
+                )
             except torch.cuda.OutOfMemoryError as error:
                 raise OutOfMemory("not enough memory on the GPU for this text; shorten it") from error
             for position, wave in zip(launch, waves or [], strict=False):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - as everybody writes it
+import torch.nn.functional as F
 from torch import Tensor
 
 from .buffers import View
 from .modulation import Step
-from .ops import Ops, Spans
+from .ops import Ops, Rotation, Spans
 from .vocoder import Vocoder
 from .weights import Weights
 
 
 class Flow:
-    """A model on a device, computed by `ops`. It writes into a View's memory and allocates nothing that outlives it.
+    """A model on a device, computed by `ops`; it writes into a View's memory and leaves nothing elsewhere.
 
     `fixed_shapes`: attention must not look at lengths on the host, since it is compiled or captured.
     """
@@ -43,6 +43,7 @@ class Flow:
         weights, ops = self._weights, self._ops
         arch = weights.architecture
         turned = arch.heads if arch.pe_attn_head is None else min(arch.pe_attn_head, arch.heads)
+        rotation = Rotation(view.cos, view.sin, arch.heads, turned)
         spans = self._spans(view)
         noisy = F.linear(view.noisy.to(self._dtype), weights.input_mel)
         rows = (view.base.view(2, view.rows, -1) + noisy).view(2 * view.rows, -1)
@@ -56,7 +57,7 @@ class Flow:
             else:
                 rows, normed = ops.add_norm(rows, change, step.layers[number - 1, 5], scale, shift)
             qkv = F.linear(normed, block.qkv.weight, block.qkv.bias)
-            mixed = ops.attend(qkv, view.cos, view.sin, block, arch.heads, turned, spans)
+            mixed = ops.attend(qkv, block, rotation, spans)
             mixed = F.linear(mixed, block.out.weight, block.out.bias)
             rows, normed = ops.add_norm(rows, mixed, gate, scale_up, shift_up)
             change = F.linear(ops.gelu_linear(normed, block.up), block.down.weight, block.down.bias)
@@ -98,7 +99,9 @@ class Flow:
             hidden = self._ops.depthwise_norm(rows, block.conv, both, 2)
             hidden = F.gelu(F.linear(hidden, block.up.weight, block.up.bias))
             hidden = self._ops.response_norm(hidden, block.gamma, block.beta, members)
-            rows = (rows + F.linear(hidden, block.down.weight, block.down.bias)) * both[:, None].to(self._dtype)
+            rows = (rows + F.linear(hidden, block.down.weight, block.down.bias)) * both[:, None].to(
+                self._dtype
+            )
         return rows
 
     def _members(self, view: View) -> Tensor:

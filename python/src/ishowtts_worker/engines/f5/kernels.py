@@ -1,4 +1,7 @@
-"""The operations as Triton kernels, for half precision on SM 8.0 and up. No kernel depends on a length at compile time."""
+"""The operations as Triton kernels, for half precision on SM 8.0 and up.
+
+No kernel depends on a length at compile time.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,17 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .ops import Ops, Spans
+from .ops import Ops, Rotation, Spans
 from .weights import Block, DepthwiseNorm, Linear, PositionConv
 
 # Triton's language is no Python that a type checker knows.
-# mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,misc,operator"
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,misc,operator,attr-defined"
 
 
 @triton.jit
-def _add_norm(rows, change, gate, scale, shift, out, normed, DIM: tl.constexpr, WIDTH: tl.constexpr, ADD: tl.constexpr):
+def _add_norm(
+    rows, change, gate, scale, shift, out, normed, DIM: tl.constexpr, WIDTH: tl.constexpr, ADD: tl.constexpr
+):
     """One row a program: out = rows + gate * change, normed = norm(out) * scale + shift."""
     at = tl.program_id(0).to(tl.int64) * DIM
     column = tl.arange(0, WIDTH)
@@ -52,9 +57,9 @@ def _rotate(qkv, cos, sin, INNER: tl.constexpr, HEADS: tl.constexpr, TURNED: tl.
 
 
 @triton.jit
-def _attend(qkv, out, starts, lengths, rows, requests, INNER: tl.constexpr, DIM: tl.constexpr, SCALE: tl.constexpr,
-            QUERIES: tl.constexpr, KEYS: tl.constexpr):  # fmt: skip
-    """Attention with a running softmax; a program takes a block of queries of one head of one request's half."""
+def _attend(qkv, out, starts, lengths, rows, requests, INNER: tl.constexpr, DIM: tl.constexpr,
+            SCALE: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr):  # fmt: skip
+    """Attention with a running softmax; a program takes some queries of one head of one request's half."""
     block, head, which = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     length = tl.load(lengths + which % requests)
     if block * QUERIES >= length:
@@ -100,7 +105,10 @@ def _attend(qkv, out, starts, lengths, rows, requests, INNER: tl.constexpr, DIM:
 @triton.jit
 def _position_conv(rows, weight, bias, valid, residual, out, length, DIM: tl.constexpr, TAPS: tl.constexpr,
                    WIDTH: tl.constexpr, FRAMES: tl.constexpr, ADD: tl.constexpr):  # fmt: skip
-    """A block of frames of one group: a product of [frames, width] with [width, width] for each tap, then mish."""
+    """A block of frames of one group.
+
+    A product of [frames, width] with [width, width] for each tap, then mish.
+    """
     frame = tl.program_id(0) * FRAMES + tl.arange(0, FRAMES)
     group, half = tl.program_id(1), tl.program_id(2)
     column = tl.arange(0, WIDTH)
@@ -115,10 +123,11 @@ def _position_conv(rows, weight, bias, valid, residual, out, length, DIM: tl.con
         factors = tl.load(weight + ((group * TAPS + tap) * WIDTH + column)[:, None] * WIDTH + column[None, :])
         total = tl.dot(value, factors, total)
     total += tl.load(bias + group * WIDTH + column).to(tl.float32)[None, :]
-    # mish(x) = x * tanh(log(1 + e^x)) = x * (e^2x + 2 e^x) / (e^2x + 2 e^x + 2), which is x long before e^2x overflows.
+    # mish(x) = x * tanh(log(1 + e^x)) = x * (e^2x + 2 e^x) / (e^2x + 2 e^x + 2), which is x long before e^2x
+    # overflows.
     power = tl.exp(tl.minimum(total, 20.0))
     ratio = power * power + 2.0 * power
-    total = tl.where(total > 20.0, total, total * ratio / (ratio + 2.0))
+    total = tl.where(total > 20.0, total, total * ratio / (ratio + 2.0))  # noqa: PLR2004 - as above
     inside = frame < length
     total *= tl.load(valid + base + frame, mask=inside, other=0.0)[:, None]
     target = (base + frame).to(tl.int64)[:, None] * DIM + (group * WIDTH + column)[None, :]
@@ -128,7 +137,9 @@ def _position_conv(rows, weight, bias, valid, residual, out, length, DIM: tl.con
 
 
 @triton.jit
-def _depthwise_norm(rows, weight, bias, scale, shift, valid, out, length, DIM: tl.constexpr, WIDTH: tl.constexpr):
+def _depthwise_norm(
+    rows, weight, bias, scale, shift, valid, out, length, DIM: tl.constexpr, WIDTH: tl.constexpr
+):
     """One row a program: seven neighbours within its part, then a layer norm."""
     row = tl.program_id(0)
     begin = row // length * length
@@ -139,7 +150,9 @@ def _depthwise_norm(rows, weight, bias, scale, shift, valid, out, length, DIM: t
         source = row + tap - 3
         there = (source >= begin) & (source < begin + length)
         there = there & (tl.load(valid + source, mask=there, other=0.0) > 0)
-        value = tl.load(rows + source.to(tl.int64) * DIM + column, mask=inside & there, other=0.0).to(tl.float32)
+        value = tl.load(rows + source.to(tl.int64) * DIM + column, mask=inside & there, other=0.0).to(
+            tl.float32
+        )
         total += value * tl.load(weight + tap * DIM + column, mask=inside, other=0.0)
     centred = tl.where(inside, total - tl.sum(tl.where(inside, total, 0.0), 0) / DIM, 0.0)
     deviation = 1.0 / tl.sqrt(tl.sum(centred * centred, 0) / DIM + 1e-6)
@@ -161,6 +174,8 @@ def _euler(flow, noisy, guidance, length, rows, MEL: tl.constexpr):
 
 
 _LOG2_E = 1.4426950408889634
+_LEAST = 16
+"""Columns that the matrix units take at least."""
 
 
 class TritonOps(Ops):
@@ -173,7 +188,17 @@ class TritonOps(Ops):
         """See Ops."""
         normed, dim = torch.empty_like(rows), rows.shape[-1]
         _add_norm[(rows.shape[0],)](
-            rows, rows, scale, scale, shift, rows, normed, dim, triton.next_power_of_2(dim), False, num_warps=4
+            rows,
+            rows,
+            scale,
+            scale,
+            shift,
+            rows,
+            normed,
+            dim,
+            triton.next_power_of_2(dim),
+            False,
+            num_warps=4,
         )
         return normed
 
@@ -187,22 +212,30 @@ class TritonOps(Ops):
         )
         return out, normed
 
-    def attend(
-        self, qkv: Tensor, cos: Tensor, sin: Tensor, block: Block, heads: int, turned: int, spans: Spans
-    ) -> Tensor:
+    def attend(self, qkv: Tensor, block: Block, rotation: Rotation, spans: Spans) -> Tensor:
         """See Ops. Queries and keys in `qkv` are turned in place."""
-        inner, half, requests = qkv.shape[1] // 3, cos.shape[-1], spans.starts.shape[0]
-        if half & (half - 1) or half < 16:  # noqa: PLR2004 - what the matrix units take
-            return super().attend(qkv, cos, sin, block, heads, turned, spans)
+        inner, half, requests = qkv.shape[1] // 3, rotation.cos.shape[-1], spans.starts.shape[0]
+        if half & (half - 1) or half < _LEAST // 2:
+            return super().attend(qkv, block, rotation, spans)
         if block.query_norm is not None:
-            qkv, turned = self.turn(qkv, cos, sin, block, heads, turned), 0
-        if turned:
-            both = triton.next_power_of_2(2 * heads)
-            _rotate[(qkv.shape[0],)](qkv, cos, sin, inner, heads, turned, half, both, num_warps=4)
+            qkv = self.turn(qkv, block, rotation)
+        elif rotation.turned:
+            both = triton.next_power_of_2(2 * rotation.heads)
+            _rotate[(qkv.shape[0],)](
+                qkv,
+                rotation.cos,
+                rotation.sin,
+                inner,
+                rotation.heads,
+                rotation.turned,
+                half,
+                both,
+                num_warps=4,
+            )
         queries, keys, warps, stages = self._tile
         # Rows that are nobody's are never written, so they have to be numbers from the beginning.
         out = qkv.new_zeros(qkv.shape[0], inner) if spans.mixed is None else spans.mixed
-        _attend[(triton.cdiv(spans.rows, queries), heads, 2 * requests)](
+        _attend[(triton.cdiv(spans.rows, queries), rotation.heads, 2 * requests)](
             qkv, out, spans.starts, spans.lengths, spans.rows, requests, inner, 2 * half,
             _LOG2_E * (2 * half) ** -0.5, queries, keys, num_warps=warps, num_stages=stages,
         )  # fmt: skip
@@ -213,7 +246,7 @@ class TritonOps(Ops):
     ) -> Tensor:
         """See Ops."""
         groups, taps, width, _ = conv.weight.shape
-        if width < 16 or width & (width - 1):  # noqa: PLR2004 - the least that the matrix units take
+        if width < _LEAST or width & (width - 1):
             return super().position_conv(rows, conv, valid, residual)
         out, frames, length = torch.empty_like(rows), 64, rows.shape[0] // 2
         _position_conv[(triton.cdiv(length, frames), groups, 2)](
@@ -233,7 +266,7 @@ class TritonOps(Ops):
 
     def gelu_linear(self, rows: Tensor, linear: Linear) -> Tensor:
         """See Ops. The GELU is the last act of the product's own kernel (cuBLASLt)."""
-        found: Tensor = torch._addmm_activation(linear.bias, rows, linear.weight.t(), use_gelu=True)  # noqa: SLF001
+        found: Tensor = torch._addmm_activation(linear.bias, rows, linear.weight.t(), use_gelu=True)
         return found
 
     def euler(self, flow: Tensor, noisy: Tensor, guidance: Tensor, length: Tensor) -> None:

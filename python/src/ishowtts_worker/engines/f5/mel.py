@@ -1,7 +1,7 @@
-"""The mel spectrogram that F5-TTS and Vocos are trained on: magnitudes, 100 bands on the HTK scale, natural log.
+"""The mel spectrogram of F5-TTS and Vocos: magnitudes, 100 bands on the HTK scale, natural logarithm.
 
-As torchaudio's MelSpectrogram(power=1, norm=None, center=True) computes it, without torchaudio, which is built for
-one version of torch alone and which a Jetson's image does not bring.
+As torchaudio's MelSpectrogram(power=1, norm=None, center=True) computes it, without torchaudio, which is
+built for one version of torch alone and which a Jetson's image does not bring.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _LEAST = 1e-5
 def log_mel(wave: Tensor) -> Tensor:
     """Frames [n // 256 + 1, 100] of a float32 wave [n] at 24 kHz."""
     window = torch.hann_window(WINDOW, device=wave.device)
-    spectrum = torch.stft(wave, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True)
+    spectrum = torch.stft(
+        wave, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True
+    )
     mel = spectrum.abs().transpose(0, 1) @ _bank().to(wave.device)
     return mel.clamp(min=_LEAST).log()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - as everybody writes it
+import torch.nn.functional as F
 from torch import Tensor
 
 from .architecture import Architecture
@@ -23,8 +23,11 @@ _KEPT = 8
 
 @dataclass(frozen=True)
 class Table:
-    """For each of n steps: `layers` [n, depth, 6, dim] (shift, 1 + scale, gate of the attention; the same of the
-    feed-forward), `last` [n, 2, dim] (1 + scale, shift), `lengths` [n]; float32."""
+    """What n steps are modulated by, in float32.
+
+    `layers` [n, depth, 6, dim]: shift, 1 + scale and gate of the attention, then of the feed-forward. `last`
+    [n, 2, dim]: 1 + scale, shift. `lengths` [n].
+    """
 
     layers: Tensor
     last: Tensor
@@ -33,7 +36,7 @@ class Table:
     @property
     def steps(self) -> int:
         """How many."""
-        return self.lengths.shape[0]
+        return int(self.lengths.shape[0])
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,12 @@ class Modulation:
         layers = [pair(name, 6 * dim, dim, dtype) for name in names]
         return cls(time, [*layers, pair("norm_out.linear", 2 * dim, dim, dtype)])
 
-    @torch.inference_mode()
     def table(self, steps: int, sway: float) -> Table:
         """The table for so many steps: a few milliseconds the first time."""
         key = (steps, sway)
         if key not in self._tables:
-            self._tables[key] = self._make(steps, sway)
+            with torch.inference_mode():
+                self._tables[key] = self._make(steps, sway)
             if len(self._tables) > _KEPT:
                 self._tables.popitem(last=False)
         self._tables.move_to_end(key)

@@ -1,4 +1,4 @@
-"""The operations that are more than a product, in plain torch: what the kernels of `kernels.py` have to equal.
+"""The operations that are more than a product, in plain torch: what `kernels.py` has to equal.
 
 Rows are frames. The conditional half of all rows comes first, then as many of the unconditional half; several
 requests lie one after the other in each half, with rows that are nobody's between them and behind them.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - as everybody writes it
+import torch.nn.functional as F
 from torch import Tensor
 
 from .weights import Block, DepthwiseNorm, Linear, PositionConv
@@ -18,10 +18,21 @@ _EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
+class Rotation:
+    """How places turn queries and keys: `cos` and `sin` [rows, dim_head / 2], in `turned` of all `heads`."""
+
+    cos: Tensor
+    sin: Tensor
+    heads: int
+    turned: int
+
+
+@dataclass(frozen=True)
 class Spans:
     """Where each request's frames are within a half of `rows` rows: int32 `starts` and `lengths` [requests].
 
-    `same` [rows, rows], where the shapes must not depend on lengths: which rows belong together. `mixed` [2 * rows, inner], where it is written in place: what attention gives.
+    `same` [rows, rows], where the shapes must not depend on lengths: which rows belong together. `mixed` [2 *
+    rows, inner], where it is written in place: what attention gives.
     """
 
     rows: int
@@ -46,28 +57,29 @@ class Ops:
         rows = (rows.float() + gate * change.float()).to(rows.dtype)
         return rows, self.norm(rows, scale, shift)
 
-    def turn(self, qkv: Tensor, cos: Tensor, sin: Tensor, block: Block, heads: int, turned: int) -> Tensor:
-        """Queries and keys of `qkv` [rows, 3 * inner], normed where the model does so, `turned` heads rotated."""
+    def turn(self, qkv: Tensor, block: Block, rotation: Rotation) -> Tensor:
+        """`qkv` [rows, 3 * inner], queries and keys normed where the model does so, and rotated."""
         rows, inner = qkv.shape[0], qkv.shape[1] // 3
+        heads, turned = rotation.heads, rotation.turned
         both = qkv[:, : 2 * inner].view(rows, 2, heads, -1)
         if block.query_norm is not None and block.key_norm is not None:
             scale = torch.stack((block.query_norm, block.key_norm))[:, None]
             power = both.float().square().mean(-1, keepdim=True)
             both = (both.float() * torch.rsqrt(power + _EPSILON) * scale).to(qkv.dtype)
         first, second = both[:, :, :turned].float().chunk(2, dim=-1)
-        cos, sin = cos[:, None, None], sin[:, None, None]
+        cos, sin = rotation.cos[:, None, None], rotation.sin[:, None, None]
         done = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(qkv.dtype)
         both = torch.cat((done, both[:, :, turned:]), dim=2)
         return torch.cat((both.reshape(rows, -1), qkv[:, 2 * inner :]), dim=-1)
 
-    def attend(
-        self, qkv: Tensor, cos: Tensor, sin: Tensor, block: Block, heads: int, turned: int, spans: Spans
-    ) -> Tensor:
-        """Attention of each request's rows to each other: [rows, inner]. Rows that are nobody's are undefined.
+    def attend(self, qkv: Tensor, block: Block, rotation: Rotation, spans: Spans) -> Tensor:
+        """Attention of each request's rows to each other, [rows, inner]; undefined in rows that are nobody's.
 
-        `qkv` [rows, 3 * inner] is used up. Of all heads `turned` are rotated by `cos`, `sin` [rows, dim_head / 2].
+        `qkv` [rows, 3 * inner] is used up. Of all heads `turned` are rotated by `cos`, `sin` [rows, dim_head
+        / 2].
         """
-        qkv = self.turn(qkv, cos, sin, block, heads, turned)
+        qkv = self.turn(qkv, block, rotation)
+        heads = rotation.heads
         rows, inner = qkv.shape[0], qkv.shape[1] // 3
         query, key, value = qkv.view(2, spans.rows, 3, heads, -1).permute(2, 0, 3, 1, 4)
         if spans.same is not None:
@@ -84,7 +96,7 @@ class Ops:
     def position_conv(
         self, rows: Tensor, conv: PositionConv, valid: Tensor, residual: Tensor | None = None
     ) -> Tensor:
-        """Grouped convolution along each half, then mish; nothing comes from or goes to rows that are nobody's."""
+        """Grouped convolution along each half, then mish; rows that are nobody's give and get nothing."""
         groups, taps, inputs, outputs = conv.weight.shape
         weight = conv.weight.permute(0, 3, 2, 1).reshape(groups * outputs, inputs, taps)
         halves = (rows * valid[:, None]).view(2, -1, rows.shape[1]).transpose(1, 2)
@@ -100,7 +112,7 @@ class Ops:
         return F.layer_norm(found, found.shape[-1:], conv.scale, conv.shift, _EPSILON).to(rows.dtype)
 
     def response_norm(self, rows: Tensor, gamma: Tensor, beta: Tensor, members: Tensor) -> Tensor:
-        """Global response norm (ConvNeXt V2) over each request's rows; `members` [groups, rows] is 1 for its own."""
+        """Global response norm (ConvNeXt V2) over each request's rows, by `members` [groups, rows]."""
         wide = rows.float()
         size = (members @ wide.square()).sqrt()
         relative = size / (size.mean(-1, keepdim=True) + _EPSILON)
@@ -111,6 +123,9 @@ class Ops:
         return F.gelu(F.linear(rows, linear.weight, linear.bias), approximate="tanh")
 
     def euler(self, flow: Tensor, noisy: Tensor, guidance: Tensor, length: Tensor) -> None:
-        """Moves `noisy` [rows, mel] along the flow [2 * rows, mel]: the conditional one, led away from the other."""
+        """Moves `noisy` [rows, mel] along the flow [2 * rows, mel].
+
+        The conditional one, led away from the other.
+        """
         with_all, with_none = flow.float().chunk(2)
         noisy += length * (with_all + (with_all - with_none) * guidance[:, None])

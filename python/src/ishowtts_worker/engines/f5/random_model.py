@@ -58,8 +58,14 @@ def write(folder: Path, model: str) -> dict[str, str]:
     features = {"sample_rate": 24_000, "n_fft": 1024, "hop_length": 256, "n_mels": 100, "padding": "center"}
     head = {"dim": _VOCOS["dim"], "n_fft": 1024, "hop_length": 256, "padding": "center"}
     parts = {
-        "feature_extractor": {"class_path": "vocos.feature_extractors.MelSpectrogramFeatures", "init_args": features},
-        "backbone": {"class_path": "vocos.models.VocosBackbone", "init_args": {"input_channels": 100, **_VOCOS}},
+        "feature_extractor": {
+            "class_path": "vocos.feature_extractors.MelSpectrogramFeatures",
+            "init_args": features,
+        },
+        "backbone": {
+            "class_path": "vocos.models.VocosBackbone",
+            "init_args": {"input_channels": 100, **_VOCOS},
+        },
         "head": {"class_path": "vocos.heads.ISTFTHead", "init_args": head},
     }
     (folder / "vocos/config.yaml").write_text(yaml.safe_dump(parts), encoding="utf-8")

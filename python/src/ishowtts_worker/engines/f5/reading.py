@@ -1,4 +1,7 @@
-"""Text to the model's tokens: Latin letters as they are, Chinese as pinyin with its tone, as F5-TTS was trained."""
+"""Text to the model's tokens.
+
+Latin letters as they are, Chinese as pinyin with its tone, as F5-TTS was trained.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ class Vocabulary:
     def read(cls, path: Path) -> Vocabulary:
         """Read a vocab.txt: one token a line, the space first. Raises MissingModel and LoadFailed."""
         if not path.is_file():
-            raise MissingModel(f"no vocabulary at {path}; set vocab of engine 'f5' to a vocab.txt", param="vocab")
+            raise MissingModel(
+                f"no vocabulary at {path}; set vocab of engine 'f5' to a vocab.txt", param="vocab"
+            )
         try:
             lines = path.read_text(encoding="utf-8").split("\n")
         except UnicodeError as error:
@@ -53,7 +58,10 @@ class Vocabulary:
 
 
 def symbols(text: str) -> list[str]:
-    """What is written for a text: letters and marks one by one, a syllable of pinyin with a space before it."""
+    """What is written for a text.
+
+    Letters and marks one by one, a syllable of pinyin with a space before it.
+    """
     found: list[str] = []
     for word in rjieba.cut(text.translate(_SAME)):
         size = len(word.encode(errors="replace"))
@@ -63,7 +71,9 @@ def symbols(text: str) -> list[str]:
             found.extend(word)
         elif size == _UTF8_HAN * len(word):
             # As one word, since a character's sound depends on its neighbours.
-            for character, sound in zip(word, lazy_pinyin(word, style=Style.TONE3, tone_sandhi=True), strict=False):
+            for character, sound in zip(
+                word, lazy_pinyin(word, style=Style.TONE3, tone_sandhi=True), strict=False
+            ):
                 found.extend((" ", sound) if _is_han(character) else (sound,))
         else:
             found.extend(_mixed(word))

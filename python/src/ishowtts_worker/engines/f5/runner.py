@@ -1,4 +1,7 @@
-"""How the steps are run: one call after another, or as CUDA graphs that were captured before the first request."""
+"""How the steps are run.
+
+One call after another, or as CUDA graphs that were captured before the first request.
+"""
 
 from __future__ import annotations
 

@@ -16,10 +16,11 @@ BUCKETS = (512, 640, 768, 896, 1024, 1152, 1280, 1536, 1792, 2048, 2560, 3072, 3
 class F5Settings:
     """The engine's table.
 
-    `model`: F5TTS_v1_Base, F5TTS_Base, or the path of a .yaml. `checkpoint`: its .safetensors or .pt. `vocab`: its
-    vocab.txt; none: the one of the f5-tts package. `vocoder`: a folder with Vocos. `dtype`: auto, float16, bfloat16
-    or float32. `kernels`: auto, triton, compile, graph or eager (`tier.py`). `buckets`: frames that launches are made
-    for. `sway`: where the steps lie (sway sampling). `speed` multiplies what a request asks for.
+    `model`: F5TTS_v1_Base, F5TTS_Base, or the path of a .yaml. `checkpoint`: its .safetensors or .pt.
+    `vocab`: its vocab.txt; none: the one of the f5-tts package. `vocoder`: a folder with Vocos. `dtype`:
+    auto, float16, bfloat16 or float32. `kernels`: auto, triton, compile, graph or eager (`tier.py`).
+    `buckets`: frames that launches are made for. `sway`: where the steps lie (sway sampling). `speed`
+    multiplies what a request asks for.
     """
 
     model: str = "F5TTS_v1_Base"
@@ -37,7 +38,10 @@ class F5Settings:
 
 @dataclass(frozen=True)
 class F5Options:
-    """A request's `engine_options`: `nfe_step`, how many steps; `cfg_strength`, how closely it keeps to the text."""
+    """A request's `engine_options`.
+
+    `nfe_step`, how many steps; `cfg_strength`, how closely it keeps to the text.
+    """
 
     nfe_step: Annotated[int, Between(4, 64)] = 7
     cfg_strength: Annotated[float, Between(0, 10)] = 2.0

@@ -41,7 +41,7 @@ class Synthesizer:
         self.longest = max(*buckets, _LEAST_ROOM)
         self._flow = Flow(weights, vocoder, _ops(tier), fixed_shapes=tier.name in ("compile", "graph"))
         if tier.name == "compile":
-            torch._dynamo.config.cache_size_limit = 64  # noqa: SLF001 - the public name is newer than torch 2.5
+            torch._dynamo.config.cache_size_limit = 64
             self._flow.step = torch.compile(self._flow.step, dynamic=True)  # type: ignore[method-assign]
         with torch.inference_mode():
             self._buffers = Buffers(self.longest, MOST, weights.architecture, tier.device, tier.dtype)
@@ -59,25 +59,24 @@ class Synthesizer:
                 self._runner = captured
         self._known = self._made()
 
-    @torch.inference_mode()
     def run(self, jobs: Sequence[Job], sway: float, wanted: Wanted) -> list[Wave] | None:
         """The waves of up to `most` jobs with one number of steps. None: nobody wanted them any more."""
-        rows = self._runner.rows(rows_for(jobs))
-        starts = self._buffers.fill(jobs, rows)
-        table = self._modulation.table(jobs[0].steps, sway)
-        if not self._runner.run(self._buffers.view(rows), table, wanted):
-            return None
-        return self._buffers.waves(jobs, starts)
+        with torch.inference_mode():
+            rows = self._runner.rows(rows_for(jobs))
+            starts = self._buffers.fill(jobs, rows)
+            table = self._modulation.table(jobs[0].steps, sway)
+            if not self._runner.run(self._buffers.view(rows), table, wanted):
+                return None
+            return self._buffers.waves(jobs, starts)
 
-    @torch.inference_mode()
     def mels(self, jobs: Sequence[Job], sway: float) -> list[Tensor]:
         """What the waves of these jobs are made from: frames [n, 100] each, the reference's included."""
         if self.run(jobs, sway, lambda: True) is None:
             return []
-        rows = self._runner.rows(rows_for(jobs))
-        mel = self._flow.mel(self._buffers.view(rows))
-        starts = starts_of(jobs)
-        return [mel[start : start + job.frames, :MEL_BANDS].clone() for start, job in zip(starts, jobs, strict=True)]
+        with torch.inference_mode():
+            mel = self._flow.mel(self._buffers.view(self._runner.rows(rows_for(jobs))))
+            places = zip(starts_of(jobs), jobs, strict=True)
+            return [mel[start : start + job.frames, :MEL_BANDS].clone() for start, job in places]
 
     def launches(self, jobs: Sequence[Job]) -> list[list[int]]:
         """Which jobs to run together: those with as many steps, as long as they fit. Positions, in order."""
@@ -107,7 +106,7 @@ class Synthesizer:
 
             made += compiled()
         elif self._tier.name == "compile":
-            made += torch._dynamo.utils.counters["stats"]["unique_graphs"]  # noqa: SLF001
+            made += torch._dynamo.utils.counters["stats"]["unique_graphs"]
         return made
 
 

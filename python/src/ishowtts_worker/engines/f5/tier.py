@@ -1,4 +1,4 @@
-"""What to compute with on a device: the best that it and the installed packages can do, unless the settings say."""
+"""What to compute with on a device: the best that it and the packages can do, unless the settings say."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ _LEAST_CAPABILITY = (8, 0)
 
 @dataclass(frozen=True)
 class Tier:
-    """`name`: triton (our kernels in CUDA graphs), compile (torch.compile in CUDA graphs), graph (plain torch in
-    CUDA graphs) or eager (plain torch)."""
+    """What is computed with.
+
+    `name`: triton (our kernels in CUDA graphs), compile (torch.compile in CUDA graphs), graph (plain torch in
+    CUDA graphs) or eager (plain torch).
+    """
 
     name: str
     device: str
@@ -37,7 +40,9 @@ def choose(device: str, kernels: str, dtype: str) -> Tier:
         raise BadSettings(f"kernels must be auto, {', '.join(_TIERS)}, not {kernels!r}", param="kernels")
     if device in ("cpu", "none"):
         if kernels in ("triton", "graph"):
-            raise BadSettings(f"kernels = {kernels!r} is for a GPU; on 'cpu' there are eager and compile", "kernels")
+            raise BadSettings(
+                f"kernels = {kernels!r} is for a GPU; on 'cpu' there are eager and compile", "kernels"
+            )
         # Half precision is slower than single on nearly every processor.
         return Tier("eager" if kernels == "auto" else kernels, "cpu", _DTYPES.get(dtype, torch.float32))
     return _on_gpu(_checked(device), kernels, _DTYPES.get(dtype, torch.float16))
@@ -56,7 +61,9 @@ def _on_gpu(device: str, kernels: str, dtype: torch.dtype) -> Tier:
     if kernels != "auto":
         if not possible[kernels]:
             needs = "the package triton, a GPU of compute capability 8.0 or more, and half precision"
-            raise BadSettings(f"kernels = {kernels!r} is not possible on {device!r}; it needs {needs}", "kernels")
+            raise BadSettings(
+                f"kernels = {kernels!r} is not possible on {device!r}; it needs {needs}", "kernels"
+            )
         return Tier(kernels, device, dtype)
     if dtype is torch.float32:
         return Tier("eager", device, dtype)
@@ -71,13 +78,15 @@ def _checked(device: str) -> str:
     if kind is None or kind.type != "cuda":
         raise BadSettings(f"f5 computes on 'cpu' or 'cuda:0', not on {device!r}", param="device")
     if not torch.cuda.is_available():
-        built = torch.version.cuda or "no CUDA"
+        built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
         raise BadSettings(
-            f"f5 is to compute on {device!r}, but torch {torch.__version__} (built for {built}) finds no GPU: "
-            "install NVIDIA's driver, or set device = \"cpu\"; `ishowtts doctor` says more",
+            f"f5 is to compute on {device!r}, but torch {torch.__version__} ({built}) finds no GPU: "
+            'install NVIDIA\'s driver, or set device = "cpu"; `ishowtts doctor` says more',
             param="device",
         )
     count = torch.cuda.device_count()
     if (kind.index or 0) >= count:
-        raise BadSettings(f"there is no {device!r}: this machine has {count} GPUs, from 'cuda:0' on", param="device")
+        raise BadSettings(
+            f"there is no {device!r}: this machine has {count} GPUs, from 'cuda:0' on", param="device"
+        )
     return f"cuda:{kind.index or 0}"

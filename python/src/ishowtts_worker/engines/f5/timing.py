@@ -1,4 +1,7 @@
-"""When the flow is looked at: the moments of the Euler steps, which depend on their number and the sway alone."""
+"""When the flow is looked at.
+
+The moments of the Euler steps, which depend on their number and the sway alone.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,13 @@ _PRUNED = {
 
 
 def moments(steps: int, sway: float) -> list[float]:
-    """`steps` + 1 moments from 0 to 1. A negative `sway` puts more of them near the beginning (sway sampling)."""
-    even = [number / 32 for number in _PRUNED[steps]] if steps in _PRUNED else [n / steps for n in range(steps + 1)]
+    """`steps` + 1 moments from 0 to 1.
+
+    A negative `sway` puts more of them near the beginning (sway sampling).
+    """
+    even = (
+        [number / 32 for number in _PRUNED[steps]]
+        if steps in _PRUNED
+        else [n / steps for n in range(steps + 1)]
+    )
     return [t + sway * (math.cos(math.pi / 2 * t) - 1 + t) for t in even]

@@ -1,7 +1,7 @@
 """The f5-tts package's own inference, to be measured beside ours.
 
-It needs, beside this engine's environment: torchaudio, vocos, encodec, x-transformers, torchdiffeq, einops, scipy,
-tqdm. What else it imports, to train and to transcribe, is replaced by empty modules.
+It needs, beside this engine's environment: torchaudio, vocos, encodec, x-transformers, torchdiffeq, einops,
+scipy, tqdm. What else it imports, to train and to transcribe, is replaced by empty modules.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def load(files: dict[str, str], device: str, dtype: torch.dtype) -> tuple[Any, A
     from vocos.pretrained import Vocos  # noqa: PLC0415
 
     table = yaml.safe_load(architecture.find(files["model"]).read_text(encoding="utf-8"))["model"]
-    tensors = {name.removeprefix("ema_model."): tensor for name, tensor in load_file(files["checkpoint"]).items()}
+    tensors = {
+        name.removeprefix("ema_model."): tensor for name, tensor in load_file(files["checkpoint"]).items()
+    }
     size = tensors["transformer.text_embed.text_embed.weight"].shape[0] - 1
     model = CFM(
         transformer=DiT(**table["arch"], text_num_embeds=size, mel_dim=MEL_BANDS),
@@ -78,7 +80,7 @@ def load(files: dict[str, str], device: str, dtype: torch.dtype) -> tuple[Any, A
 
 
 def measure(bench: Bench) -> None:
-    """Its `sample` and its vocoder, as its inference calls them, for the requests that ours is measured with."""
+    """Its `sample` and its vocoder, as its inference calls them, for the requests that ours gets."""
     from .bench import REFERENCE_SECONDS, SECONDS, STEPS, frames  # noqa: PLC0415
 
     try:
@@ -97,11 +99,15 @@ def measure(bench: Bench) -> None:
             def once(text: torch.Tensor = text, steps: int = steps, total: int = job.frames) -> torch.Tensor:
                 with torch.inference_mode():
                     mel, _ = model.sample(
-                        cond=wave, text=text, duration=total, steps=steps, cfg_strength=2.0, sway_sampling_coef=-1.0
+                        cond=wave,
+                        text=text,
+                        duration=total,
+                        steps=steps,
+                        cfg_strength=2.0,
+                        sway_sampling_coef=-1.0,
                     )
                     made: torch.Tensor = vocos.decode(mel.float()[:, known:].transpose(1, 2)).cpu()
                     return made
 
             taken = bench.time_ms(once, min(bench.rounds, 8))
             bench.note("the package's own", seconds=seconds, nfe=steps, ms=taken, rtf=taken / 1000 / seconds)
-

@@ -1,7 +1,7 @@
-"""Vocos: a mel spectrogram to a wave (charactr/vocos-mel-24khz), computed frame by frame in the rows of a launch.
+"""Vocos (charactr/vocos-mel-24khz): a mel spectrogram to a wave, frame by frame in the rows of a launch.
 
-ConvNeXt blocks at the frames' own rate, then one inverse Fourier transform a frame, windowed and added up. The
-last step is written out, since torch.istft looks at its result on the host, which no CUDA graph can hold.
+ConvNeXt blocks at the frames' own rate, then one inverse Fourier transform a frame, windowed and added up.
+The last step is written out, since torch.istft looks at its result on the host, which no CUDA graph can hold.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - as everybody writes it
+import torch.nn.functional as F
 import yaml
 from torch import Tensor
 
@@ -81,12 +81,13 @@ def span(first: int, frames: int) -> tuple[int, int]:
 
 
 def load(folder: Path, device: str, dtype: torch.dtype) -> Vocoder:
-    """Read a Vocos folder: config.yaml, and pytorch_model.bin or model.safetensors. Raises MissingModel, LoadFailed."""
+    """Read a folder of config.yaml and the weights. Raises MissingModel, LoadFailed."""
     config = folder / "config.yaml"
     file = next((folder / name for name in _FILES if (folder / name).is_file()), None)
     if not config.is_file() or file is None:
         raise MissingModel(
-            f"no Vocos at {folder}; it needs config.yaml and {' or '.join(_FILES)}; set vocoder of engine 'f5'",
+            f"no Vocos at {folder}, which needs config.yaml and {' or '.join(_FILES)}; "
+            "set vocoder of engine 'f5'",
             param="vocoder",
         )
     return build(config, Checkpoint.read(file, device, "vocoder"), dtype)
@@ -119,10 +120,13 @@ def _sizes(config: Path) -> tuple[int, int, int]:
         )  # fmt: skip
         sizes = int(backbone["dim"]), int(backbone["intermediate_dim"]), int(backbone["num_layers"])
     except (yaml.YAMLError, KeyError, TypeError, ValueError, UnicodeError) as error:
-        raise LoadFailed(f"{config} is not the configuration of a Vocos: {error!r}", param="vocoder") from error
+        raise LoadFailed(
+            f"{config} is not the configuration of a Vocos: {error!r}", param="vocoder"
+        ) from error
     if found != (24_000, MEL_BANDS, WINDOW, HOP, "center", "center"):
         raise LoadFailed(
-            f"{config} describes a Vocos for other spectrograms than F5-TTS makes; use charactr/vocos-mel-24khz",
+            f"{config} describes a Vocos for other spectrograms than F5-TTS makes; "
+            "use charactr/vocos-mel-24khz",
             param="vocoder",
         )
     return sizes

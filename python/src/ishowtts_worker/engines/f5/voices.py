@@ -26,7 +26,9 @@ _PREPARATION = 1
 
 @dataclass(frozen=True)
 class Voice:
-    """A prepared reference: `mel` frames [n, 100] on the device, of which `frames` are followed by the new speech.
+    """A prepared reference.
+
+    `mel` frames [n, 100] on the device, of which `frames` are followed by the new speech.
 
     Of its transcript come so many `tokens`, and so many characters are `skipped`.
     """
@@ -70,7 +72,9 @@ def prepare(spec: VoiceSpec, vocabulary: Vocabulary, device: str, cache: Path | 
     try:
         kept = cache / f"{digest(path)}-{_PREPARATION}.npy" if cache else None
     except OSError as error:
-        raise BadSettings(f"reference of voice {spec.id!r} cannot be read: {error}", param="reference") from error
+        raise BadSettings(
+            f"reference of voice {spec.id!r} cannot be read: {error}", param="reference"
+        ) from error
     if kept and kept.is_file():
         mel = torch.from_numpy(np.load(kept, allow_pickle=False))
     else:
@@ -90,7 +94,7 @@ def frames_for(voice: Voice, text: str, tokens: int, speed: float) -> int:
     size = len(text.encode())
     pace = _HURRIED_PACE * speed if size < _HURRIED_BYTES else speed
     spoken = int(voice.frames / voice.text_bytes * size / pace)
-    return max(voice.frames + spoken, voice.mel.shape[0] + 1, tokens + 1)
+    return max(voice.frames + spoken, int(voice.mel.shape[0]) + 1, tokens + 1)
 
 
 _HURRIED_BYTES = 10
@@ -111,5 +115,3 @@ def _keep(path: Path, mel: Tensor) -> None:
     with draft.open("wb") as file:
         np.save(file, mel.numpy(), allow_pickle=False)
     draft.replace(path)
-
-

@@ -1,10 +1,10 @@
 """The model's weights in the form in which they are computed with, made of a checkpoint once.
 
-Every change is exact but for rounding: q, k and v are one product; the parts of the input projection for the noisy
-mel, the reference and the text are apart, since only the first changes from step to step; mel bands are filled up to
-128 with zeros, which products like better than 100; a head's rotary pairs are its two halves instead of neighbours;
-convolutions lie as their kernels read them; and what gives the modulation of every layer, 42 % of all weights, is
-kept apart to be made a table of (`modulation.py`).
+Every change is exact but for rounding: q, k and v are one product; the parts of the input projection for the
+noisy mel, the reference and the text are apart, since only the first changes from step to step; mel bands are
+filled up to 128 with zeros, which products like better than 100; a head's rotary pairs are its two halves
+instead of neighbours; convolutions lie as their kernels read them; and what gives the modulation of every
+layer, 42 % of all weights, is kept apart to be made a table of (`modulation.py`).
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ class Loader:
         )
 
 
-def load(checkpoint: Checkpoint, arch: Architecture, vocabulary: int, dtype: torch.dtype) -> tuple[Weights, Modulation]:
+def load(
+    checkpoint: Checkpoint, arch: Architecture, vocabulary: int, dtype: torch.dtype
+) -> tuple[Weights, Modulation]:
     """The weights of an F5-TTS checkpoint with a vocabulary of so many tokens. Raises LoadFailed."""
     take = Loader(checkpoint, "transformer.", dtype)
     dim, text_dim = arch.dim, arch.text_dim
@@ -152,7 +154,9 @@ def load(checkpoint: Checkpoint, arch: Architecture, vocabulary: int, dtype: tor
         output=output,
         text_table=table,
         text_positions=_text_positions(text_dim, table.device),
-        text_blocks=[_text_block(take, f"text_embed.text_blocks.{n}", text_dim) for n in range(arch.conv_layers)],
+        text_blocks=[
+            _text_block(take, f"text_embed.text_blocks.{n}", text_dim) for n in range(arch.conv_layers)
+        ],
         cos=cos,
         sin=sin,
     )
@@ -171,7 +175,9 @@ def _columns(tensor: Tensor) -> Tensor:
 def _position_conv(take: Loader, number: int, dim: int) -> PositionConv:
     name, width = f"input_embed.conv_pos_embed.conv1d.{number}", dim // _CONV_GROUPS
     weight = take.plain(f"{name}.weight", dim, width, _CONV_TAPS).view(_CONV_GROUPS, width, width, _CONV_TAPS)
-    return PositionConv(take.product(weight.permute(0, 3, 2, 1)), take.product(take.plain(f"{name}.bias", dim)))
+    return PositionConv(
+        take.product(weight.permute(0, 3, 2, 1)), take.product(take.plain(f"{name}.bias", dim))
+    )
 
 
 def _block(take: Loader, name: str, arch: Architecture) -> Block:
@@ -209,7 +215,9 @@ def _text_block(take: Loader, name: str, dim: int) -> TextBlock:
 
 def _rotary(arch: Architecture, device: torch.device) -> tuple[Tensor, Tensor]:
     """In float32 whatever the model is in: half precision would turn by up to 0.3 rad too much at 9 s."""
-    frequencies = 1.0 / _ROTARY_BASE ** (torch.arange(0, arch.dim_head, 2, device=device).float() / arch.dim_head)
+    frequencies = 1.0 / _ROTARY_BASE ** (
+        torch.arange(0, arch.dim_head, 2, device=device).float() / arch.dim_head
+    )
     angles = torch.arange(LONGEST, device=device).float()[:, None] * frequencies
     return angles.cos(), angles.sin()
 
