@@ -1,59 +1,32 @@
 """The f5-tts package's own model and vocoder, small and random, and the files that real ones come in."""
 
-import importlib.util
 import sys
-import types
+import warnings
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import torch
 import yaml
 from safetensors.torch import save_file
 from torch import nn
 
-# What the package imports to train and to transcribe.
-_UNUSED = (
-    "wandb",
-    "ema_pytorch",
-    "datasets",
-    "librosa",
-    "librosa.filters",
-    "accelerate",
-    "accelerate.utils",
-    "huggingface_hub",
-    "matplotlib",
-)
+from ishowtts_worker.engines.f5.architecture import package_data
+from ishowtts_worker.engines.f5.upstream import stand_in
 
-
-def _stand_in(name: str) -> None:
-    module = types.ModuleType(name)
-    module.__spec__ = ModuleSpec(name, None)
-    module.__path__ = []
-    module.__getattr__ = lambda key: mock.MagicMock()  # type: ignore[method-assign]
-    sys.modules[name] = module
-
-
-for _name in _UNUSED:
-    if importlib.util.find_spec(_name.partition(".")[0]) is None or _name.partition(".")[0] in sys.modules:
-        sys.modules.setdefault(_name, None)  # type: ignore[arg-type]
-        if sys.modules[_name] is None:
-            _stand_in(_name)
-
-from f5_tts.model.backbones.dit import DiT  # noqa: E402
-from f5_tts.model.cfm import CFM  # noqa: E402
-from f5_tts.model.utils import get_tokenizer  # noqa: E402
-from vocos.feature_extractors import MelSpectrogramFeatures  # noqa: E402
-from vocos.heads import ISTFTHead  # noqa: E402
-from vocos.models import VocosBackbone  # noqa: E402
-from vocos.pretrained import Vocos  # noqa: E402
+stand_in()
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # theirs, about torch
+    from f5_tts.model.backbones.dit import DiT
+    from f5_tts.model.cfm import CFM
+    from f5_tts.model.utils import get_tokenizer
+    from vocos.feature_extractors import MelSpectrogramFeatures
+    from vocos.heads import ISTFTHead
+    from vocos.models import VocosBackbone
+    from vocos.pretrained import Vocos
 
 TINY = {"dim": 64, "depth": 3, "heads": 2, "dim_head": 32, "ff_mult": 2, "text_dim": 32, "conv_layers": 2}
-BASE = {"dim": 1024, "depth": 22, "heads": 16, "ff_mult": 2, "text_dim": 512, "conv_layers": 4}
 TINY_VOCOS = {"dim": 32, "intermediate_dim": 64, "num_layers": 2}
-BASE_VOCOS = {"dim": 512, "intermediate_dim": 1536, "num_layers": 8}
 
 
 @dataclass
@@ -75,9 +48,7 @@ class Package:
 
 def vocabulary() -> Path:
     """The package's own."""
-    found = importlib.util.find_spec("f5_tts")
-    assert found is not None and found.submodule_search_locations is not None
-    return Path(found.submodule_search_locations[0]) / "infer/examples/vocab.txt"
+    return package_data() / "infer/examples/vocab.txt"
 
 
 def build(arch: dict[str, Any], vocos: dict[str, int]) -> Package:
@@ -144,3 +115,7 @@ def save(package: Package, folder: Path, arch: dict[str, Any], vocos: dict[str, 
     (folder / "vocos/config.yaml").write_text(yaml.safe_dump(parts))
     names = {"model": "model.yaml", "checkpoint": "model.safetensors", "vocoder": "vocos"}
     return {key: str(folder / name) for key, name in names.items()}
+
+
+if __name__ == "__main__":
+    save(build(TINY, TINY_VOCOS), Path(sys.argv[1]), TINY, TINY_VOCOS)

@@ -34,8 +34,12 @@ def install(python: Path, lock: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write(pins(lock.read_text(encoding="utf-8"), _REAL))
         file.flush()
-        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([*command, "--require-hashes", "-r", file.name], check=True)
+        has_pip = (
+            subprocess.run([python, "-c", "import pip"], capture_output=True, check=False).returncode == 0
+        )
+        pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+        command = pip if has_pip else ["uv", "pip", "install", "--python", python]
+        subprocess.run([*command, "--quiet", "--no-deps", "--require-hashes", "-r", file.name], check=True)
 
 
 def readelf(library: Path, *what: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from unicodedata import decimal
 
 import cn2an
 from num2words import num2words
@@ -17,7 +18,7 @@ _ENGLISH_MONEY = re.compile(rf"([$€£])\s?({_DIGITS})(?:\.(\d{{2}}))?(?![\d.])
 _ENGLISH_ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
 _ENGLISH_TIME = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?!:)")
 _ENGLISH_YEAR = re.compile(r"(?<![\d.,$€£#])\b(1[1-9]\d\d|20\d\d)\b(?![\d%]|[.,:]\d)")
-_ENGLISH_NUMBER = re.compile(rf"(?<![\w.])(-?)({_DIGITS})((?:\.\d+)?)(\s?%)?(?![^\W\d_])")
+_ENGLISH_NUMBER = re.compile(rf"(?<![\w.])(-?)({_DIGITS})((?:\.\d+)?)(\s?%)?(?![^\W_])")
 _DIGIT_BY_DIGIT = str.maketrans("0123456789", "零一二三四五六七八九")
 _NOON = 12
 _LONGEST = 18
@@ -26,8 +27,10 @@ _LONGEST = 18
 
 def in_words(text: str, language: str) -> str:
     """The text with its numbers written out, in English or Chinese; in another language as it is."""
-    if not any(character.isdigit() for character in text):
+    if not any(character.isdecimal() for character in text):
         return text
+    # Digits of any script, full-width ones included.
+    text = "".join(str(decimal(one)) if one.isdecimal() else one for one in text)
     return _WAYS.get(language.partition("-")[0], _unchanged)(text)
 
 

@@ -8,7 +8,7 @@ const GPU_LIBRARIES: [&str; 2] = ["nvidia-", "cuda-"];
 /// The lock without what the system's image brings for its GPU, and the names of what was left out.
 ///
 /// A pin is a line `name==version ; marker \`, and the indented lines below it are its hashes.
-pub(super) fn without_gpu_stack(lock: &str) -> (String, Vec<String>) {
+pub fn without_gpu_stack(lock: &str) -> (String, Vec<String>) {
     let (mut kept, mut left_out) = (String::with_capacity(lock.len()), Vec::<String>::new());
     let (mut leaving_out, mut continued) = (false, false);
     for line in lock.split_inclusive('\n') {

@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 pub use build::Tool;
 pub use error::EnvironmentError;
+pub use lock::without_gpu_stack;
 pub use python::{Interpreter, find_program};
 
 use crate::{config::Python, package};
@@ -62,7 +63,7 @@ impl Recipe {
     }
 
     fn on_system(lock: &str) -> Self {
-        let (lock, left_out) = lock::without_gpu_stack(lock);
+        let (lock, left_out) = without_gpu_stack(lock);
         Self { lock, system: true, needs_torch: left_out.iter().any(|name| name == "torch") }
     }
 

@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../torch/mod.rs"]
+mod torch;
+
 use std::{
     env,
     path::{Path, PathBuf},
@@ -66,5 +69,19 @@ async fn the_real_engines_tests_pass_in_their_own_environments() {
     for engine in ["piper", "fastspeech2", "kokoro"] {
         let python = environments.ensure(engine, &Python::default(), &Quiet).await.unwrap();
         pytest(&python, Some(&packages), &format!("tests_engines/test_{engine}.py")).await;
+    }
+}
+
+#[tokio::test]
+async fn the_tests_of_f5_pass_beside_the_package_that_it_equals() {
+    let environments = environments().await;
+    let tools = tools(&environments).await;
+    let version = environments.python().version();
+    let packages = tools.ancestors().nth(2).unwrap().join(format!("lib/python{version}/site-packages"));
+    let python =
+        torch::on_the_cpu(&environments, "f5-reference", &root().join("tests_engines/f5-reference.txt"))
+            .await;
+    for tests in ["tests_engines/test_numerals.py", "tests_engines/test_f5.py"] {
+        pytest(&python, Some(&packages), tests).await;
     }
 }

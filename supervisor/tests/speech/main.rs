@@ -12,11 +12,14 @@
 )]
 
 mod engines;
+mod f5;
 #[path = "../integration/harness/mod.rs"]
 #[expect(dead_code, reason = "each test binary uses a part of it")]
 mod harness;
 mod joins;
 mod sound;
+#[path = "../torch/mod.rs"]
+mod torch;
 
 use std::path::{Path, PathBuf};
 
