@@ -101,22 +101,23 @@ def attend_out(
 ):  # fmt: skip
     """The parts put together, their product, and the residual."""
     columns = tl.arange(0, BLOCK)
-    there = columns < WIDTH
     outs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     weights = _weights(matrix, outs, columns, WIDTH, WIDTH)
     heads: tl.constexpr = WIDTH // EACH
-    head = columns // EACH
+    head = tl.arange(0, BLOCK // EACH)
+    there = head < heads
     most = tl.load(stats + head, mask=there, other=0.0)
     for part in tl.static_range(1, PARTS):
         most = tl.maximum(most, tl.load(stats + part * 2 * heads + head, mask=there, other=0.0))
-    sums = tl.zeros([BLOCK], tl.float32)
-    total = tl.zeros([BLOCK], tl.float32)
+    places = head[:, None] * EACH + tl.arange(0, EACH)[None, :]
+    sums = tl.zeros([BLOCK // EACH, EACH], tl.float32)
+    total = tl.zeros([BLOCK // EACH], tl.float32)
     for part in tl.static_range(PARTS):
         at = stats + part * 2 * heads + head
         fade = tl.exp(tl.load(at, mask=there, other=0.0) - most)
         total += fade * tl.load(at + heads, mask=there, other=1.0)
-        sums += fade * tl.load(found + part * WIDTH + columns, mask=there, other=0.0)
-    joined = tl.where(there, sums / total, 0.0)
+        sums += fade[:, None] * tl.load(found + part * WIDTH + places, mask=there[:, None], other=0.0)
+    joined = tl.reshape(sums / total[:, None], [BLOCK])
     more = _product(joined, weights, bias, outs, WIDTH)
     tl.store(row + outs, tl.load(row + outs, mask=outs < WIDTH, other=0.0) + more, mask=outs < WIDTH)
 
