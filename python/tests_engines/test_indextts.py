@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 import indextts_tiny
 from harness import worker
 from ishowtts_worker.cancel import Cancel
-from ishowtts_worker.engines.indextts import recording
+from ishowtts_worker.engines.indextts import bench, recording
 from ishowtts_worker.engines.indextts.decode import Decoder
 from ishowtts_worker.engines.indextts.diffusion import Diffusion
 from ishowtts_worker.engines.indextts.engine import IndexEngine, IndexPlan
@@ -258,6 +259,15 @@ def test_a_gpu_that_is_not_there_is_told(folder: Path) -> None:
         IndexEngine.load(dataclasses.replace(order(folder), device="cuda:0"), lambda done: None)
 
 
+def test_the_benchmark_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told.json"
+    small = "--tiny --device cpu --threads 1 --tokens 20 --steps 2 --runs 1 --upstream-runs 0"
+    monkeypatch.setattr("sys.argv", ["bench", *small.split(), f"--json={told}"])
+    bench.main()
+    (row,) = json.loads(told.read_text())["rows"]
+    assert row["name"] == "this engine, eager" and 0.7 < row["audio_s"] < 0.9 and row["tokens_per_s"] > 0
+
+
 @pytest.fixture
 def condition(engine: IndexEngine) -> Iterator[torch.Tensor]:
     torch.manual_seed(0)
@@ -272,7 +282,7 @@ def test_a_padded_mel_and_its_samples_are_the_same(engine: IndexEngine, conditio
     def mel(bucket: int | None) -> torch.Tensor:
         diffusion = Diffusion(engine._model.estimator, half=False)
         if bucket is not None:
-            diffusion.pad_to(bucket)
+            diffusion.prepare([bucket], capture=False)
         torch.manual_seed(1)
         return diffusion.mel(condition, reference, 4, 0.7, Cancel())
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ...cancel import Cancel
 from . import recording
-from .bench_parts import Stopwatch, kernels, median, peak_mib
+from .bench_parts import Stopwatch, kernels, median, peak_mib, table
 from .files import locate
 from .machine import Machine
 from .model import Manner
@@ -71,14 +71,15 @@ class Bench:
         self._device: str = arguments.device
         self._half = self._device != "cpu"
         self._rows: list[dict[str, Any]] = []
+        self._built = 0.0
 
     def run(self) -> dict[str, Any]:
         """All of it, as it is written to the file."""
         begin = time.perf_counter()
         upstream = self._upstream()
         self._sync()
-        built = time.perf_counter() - begin
-        print(f"{self._card()}, torch {torch.__version__}, models built in {built:.1f} s")
+        self._built = time.perf_counter() - begin
+        print(f"{self._card()}, torch {torch.__version__}")
         if self._arguments.kernels:
             timed = kernels(Version25(upstream, self._half))
             return {"card": self._card(), "torch": torch.__version__, "kernels": timed}
@@ -86,11 +87,11 @@ class Bench:
             for beams in (3, 1):
                 self._time_upstream(upstream, beams)
         self._time_ours(upstream)
+        print(table(self._rows))
         return {
             "card": self._card(),
             "torch": torch.__version__,
             "python": platform.python_version(),
-            "built_s": round(built, 2),
             "weights": "random" if self._arguments.model_dir is None else str(self._arguments.model_dir),
             "tokens": self._arguments.tokens,
             "diffusion_steps": self._arguments.steps,
@@ -139,7 +140,8 @@ class Bench:
             )  # fmt: skip
             return sum(one.shape[-1] for one in stream)
 
-        self._time(f"package, {beams} beam{'s' if beams > 1 else ''}", parts, speak, arguments.upstream_runs)
+        name = f"package, {beams} beam{'s' if beams > 1 else ''}"
+        self._time(name, parts, speak, arguments.upstream_runs, self._built)
 
     def _time_ours(self, upstream: Any) -> None:
         arguments = self._arguments
@@ -158,12 +160,12 @@ class Bench:
             "vocoder": (machine.vocoder, "wave"),
         }
         speak = _speaker(machine, manner, settings)
-        row = self._time(f"this engine, {machine.tier}", parts, speak, arguments.runs)
-        row["prepared_s"] = round(prepared, 2)
-        print(f"graphs and kernels ready after {prepared:.1f} s")
+        self._time(f"this engine, {machine.tier}", parts, speak, arguments.runs, self._built + prepared)
 
-    def _time(self, name: str, parts: dict[str, tuple[Any, str]], speak: Any, runs: int) -> dict[str, Any]:
-        """Run it warm, and put a row down."""
+    def _time(
+        self, name: str, parts: dict[str, tuple[Any, str]], speak: Any, runs: int, ready: float
+    ) -> None:
+        """Run it warm, and put a row down; `ready`: the seconds that it took to get there."""
         speak()
         if self._half:
             torch.cuda.reset_peak_memory_stats()
@@ -185,13 +187,11 @@ class Bench:
             "least_ms": round(1000 * min(totals), 2),
             "rtf": round(median(totals) / seconds, 5),
             **{f"{part}_ms": round(1000 * median(times), 2) for part, times in watch.times.items()},
-            "tokens_per_s": round(self._arguments.tokens / median(watch.times["gpt"]), 1),
+            "tokens_per_s": round(median(watch.rates["gpt"]), 1),
+            "ready_s": round(ready, 2),
             "peak_mib": peak_mib(self._device),
         }
         self._rows.append(row)
-        width = max(len(key) for key in row)
-        print("\n".join(f"  {key:{width}} {value}" for key, value in row.items()))
-        return row
 
     def _sync(self) -> None:
         if self._half:

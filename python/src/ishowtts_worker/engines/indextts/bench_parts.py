@@ -20,10 +20,14 @@ _POSITIONS = (100, 300, 600, 1200)
 
 
 class Stopwatch:
-    """Times calls of methods, synchronised on both sides, while it is entered."""
+    """Times calls of methods, synchronised on both sides, while it is entered.
+
+    `rates`: of each call, how long its result is for each second.
+    """
 
     def __init__(self, parts: dict[str, tuple[Any, str]], sync: Callable[[], None]) -> None:
         self.times: dict[str, list[float]] = {name: [] for name in parts}
+        self.rates: dict[str, list[float]] = {name: [] for name in parts}
         self._parts, self._sync = parts, sync
 
     def __enter__(self) -> None:
@@ -39,8 +43,34 @@ class Stopwatch:
         begin = time.perf_counter()
         found = method(*arguments, **named)
         self._sync()
-        self.times[name].append(time.perf_counter() - begin)
+        took = time.perf_counter() - begin
+        self.times[name].append(took)
+        self.rates[name].append(found.shape[-1] / took)
         return found
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows in Markdown, with how many times as fast as the first one each is."""
+    columns = {
+        "name": "",
+        "audio_s": "audio, s",
+        "total_ms": "whole, ms",
+        "rtf": "RTF",
+        "gpt_ms": "GPT, ms",
+        "tokens_per_s": "tokens/s",
+        "diffusion_ms": "diffusion, ms",
+        "vocoder_ms": "vocoder, ms",
+        "ready_s": "ready after, s",
+        "peak_mib": "peak, MiB",
+    }
+    lines = [
+        "| " + " | ".join([*columns.values(), "times as fast"]) + " |",
+        "|---" * (len(columns) + 1) + "|",
+    ]
+    for row in rows:
+        faster = rows[0]["rtf"] / row["rtf"]
+        lines.append("| " + " | ".join([*(str(row[key]) for key in columns), f"{faster:.1f}"]) + " |")
+    return "\n".join(lines)
 
 
 def median(times: list[float]) -> float:
@@ -137,4 +167,4 @@ def _graphed(launch: Callable[[], object], replays: int = 20) -> float:
     return median(times)
 
 
-__all__ = ["Stopwatch", "kernels", "median", "peak_mib"]
+__all__ = ["Stopwatch", "kernels", "median", "peak_mib", "table"]

@@ -215,19 +215,21 @@ def _turn(rows: Tensor, turns: Tensor) -> Tensor:
 
 
 class Diffusion:
-    """Makes mels. `prepare` captures the graphs; without it each step is launched by itself, in any size."""
+    """Makes mels. `prepare` captures graphs; without it each step is launched by itself, in any size."""
 
     def __init__(self, estimator: Any, half: bool) -> None:
         self._network = _Network(estimator, half)
         self._schedules: dict[int, _Schedule] = {}
         self._buckets: dict[int, _Frames] = {}
 
-    def prepare(self, buckets: Sequence[int] = BUCKETS) -> None:
-        """Capture a step in each of these numbers of frames, the largest first: they share its memory."""
-        pool = torch.cuda.graph_pool_handle()
+    def prepare(self, buckets: Sequence[int] = BUCKETS, capture: bool = True) -> None:
+        """Make these numbers of frames ready, the largest first: their graphs share its memory."""
+        pool = torch.cuda.graph_pool_handle() if capture else None
         for bucket in sorted(buckets, reverse=True):
-            frames = _Frames(bucket, self._network)
-            # All keys masked would be not-a-number.
+            frames = self._buckets[bucket] = _Frames(bucket, self._network)
+            if not capture:
+                continue
+            # Without any key it would be not-a-number.
             frames.keys.fill_(True)
             beside = torch.cuda.Stream()
             beside.wait_stream(torch.cuda.current_stream())
@@ -237,7 +239,6 @@ class Diffusion:
             frames.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(frames.graph, pool=pool):
                 self._network.step(frames, padded=True)
-            self._buckets[bucket] = frames
 
     def mel(self, condition: Tensor, reference: Reference, steps: int, rate: float, cancel: Cancel) -> Tensor:
         """The frames [1, 80, F] of the condition [1, F, C], after the recording's. Raises Cancelled."""
@@ -260,10 +261,6 @@ class Diffusion:
             else:
                 frames.graph.replay()
         return frames.x[..., prompt:count].clone()
-
-    def pad_to(self, bucket: int) -> None:
-        """Have this length at hand without a graph."""
-        self._buckets[bucket] = _Frames(bucket, self._network)
 
 
 __all__ = ["BUCKETS", "Diffusion"]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import kernels
 
-_BLOCK = 512
+_BLOCK = 256
 
 
 def fused(module: Any, x: Tensor, length: Tensor) -> Tensor:

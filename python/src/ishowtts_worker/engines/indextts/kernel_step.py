@@ -24,7 +24,7 @@ class Shape:
     warps: int
 
 
-# Measured on an H100 by `bench --kernels`: what reads weights fastest.
+# Small programs, so that one row keeps all of a GPU busy; `bench --kernels` times others.
 _SHAPES = {
     "attend_in": Shape(4, 4),
     "attend_out": Shape(4, 4),

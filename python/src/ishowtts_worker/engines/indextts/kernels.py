@@ -2,7 +2,8 @@
 
 A token reads all weights, 0.97 GB, so what counts is that nothing else is read, and how few kernels there
 are. Norms are computed again by every program of the product that follows them: the row is small, and in the
-device's cache. Rows, sums and the residual are float32; weights, keys and values are what they are.
+device's cache. The weights are asked for first, so that they are on their way meanwhile. Rows, sums and the
+residual are float32; weights, keys and values are what they are.
 """
 
 from __future__ import annotations
@@ -31,9 +32,13 @@ def _loaded(row, columns, WIDTH: tl.constexpr):
 
 
 @triton.jit
-def _product(row, matrix, bias, outs, columns, OUT: tl.constexpr, WIDTH: tl.constexpr):
+def _weights(matrix, outs, columns, OUT: tl.constexpr, WIDTH: tl.constexpr):
     inside = (outs < OUT)[:, None] & (columns < WIDTH)[None, :]
-    weights = tl.load(matrix + outs[:, None] * WIDTH + columns[None, :], mask=inside, other=0.0)
+    return tl.load(matrix + outs[:, None] * WIDTH + columns[None, :], mask=inside, other=0.0)
+
+
+@triton.jit
+def _product(row, weights, bias, outs, OUT: tl.constexpr):
     total = tl.sum(weights.to(tl.float32) * row[None, :], 1)
     return total + tl.load(bias + outs, mask=outs < OUT, other=0.0).to(tl.float32)
 
@@ -46,8 +51,9 @@ def attend_in(
     """Norm, and query, key and value: the query to a buffer, the others to this position in the cache."""
     columns = tl.arange(0, BLOCK)
     outs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    weights = _weights(matrix, outs, columns, 3 * WIDTH, WIDTH)
     normed = _normed(_loaded(row, columns, WIDTH), gamma, beta, columns, WIDTH, EPSILON)
-    total = _product(normed, matrix, bias, outs, columns, 3 * WIDTH, WIDTH)
+    total = _product(normed, weights, bias, outs, 3 * WIDTH)
     tl.store(query + outs, total, mask=outs < WIDTH)
     at = cache + tl.load(cursor) * (2 * WIDTH) - WIDTH
     tl.store(at + outs, total, mask=(outs >= WIDTH) & (outs < 3 * WIDTH))
@@ -95,22 +101,24 @@ def attend_out(
 ):  # fmt: skip
     """The parts put together, their product, and the residual."""
     columns = tl.arange(0, BLOCK)
-    there = columns < WIDTH
     outs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    weights = _weights(matrix, outs, columns, WIDTH, WIDTH)
     heads: tl.constexpr = WIDTH // EACH
-    head = columns // EACH
+    head = tl.arange(0, BLOCK // EACH)
+    there = head < heads
     most = tl.load(stats + head, mask=there, other=0.0)
     for part in tl.static_range(1, PARTS):
         most = tl.maximum(most, tl.load(stats + part * 2 * heads + head, mask=there, other=0.0))
-    sums = tl.zeros([BLOCK], tl.float32)
-    total = tl.zeros([BLOCK], tl.float32)
+    places = head[:, None] * EACH + tl.arange(0, EACH)[None, :]
+    sums = tl.zeros([BLOCK // EACH, EACH], tl.float32)
+    total = tl.zeros([BLOCK // EACH], tl.float32)
     for part in tl.static_range(PARTS):
         at = stats + part * 2 * heads + head
         fade = tl.exp(tl.load(at, mask=there, other=0.0) - most)
         total += fade * tl.load(at + heads, mask=there, other=1.0)
-        sums += fade * tl.load(found + part * WIDTH + columns, mask=there, other=0.0)
-    joined = tl.where(there, sums / total, 0.0)
-    more = _product(joined, matrix, bias, outs, columns, WIDTH, WIDTH)
+        sums += fade[:, None] * tl.load(found + part * WIDTH + places, mask=there[:, None], other=0.0)
+    joined = tl.reshape(sums / total[:, None], [BLOCK])
+    more = _product(joined, weights, bias, outs, WIDTH)
     tl.store(row + outs, tl.load(row + outs, mask=outs < WIDTH, other=0.0) + more, mask=outs < WIDTH)
 
 
@@ -122,8 +130,9 @@ def widen(
     """Norm, product and GELU, by tanh; 0.5 (1 + tanh u) is the sigmoid of 2 u."""
     columns = tl.arange(0, BLOCK)
     outs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    weights = _weights(matrix, outs, columns, OUT, WIDTH)
     normed = _normed(_loaded(row, columns, WIDTH), gamma, beta, columns, WIDTH, EPSILON)
-    total = _product(normed, matrix, bias, outs, columns, OUT, WIDTH)
+    total = _product(normed, weights, bias, outs, OUT)
     bent = 1.5957691216057308 * (total + 0.044715 * total * total * total)
     tl.store(wide + outs, total * tl.sigmoid(bent), mask=outs < OUT)
 
@@ -138,8 +147,7 @@ def narrow(
     sums = tl.zeros([ROWS, BLOCK], tl.float32)
     for first in tl.static_range(0, IN, BLOCK):
         columns = first + tl.arange(0, BLOCK)
-        inside = (outs < WIDTH)[:, None] & (columns < IN)[None, :]
-        weights = tl.load(matrix + outs[:, None] * IN + columns[None, :], mask=inside, other=0.0)
+        weights = _weights(matrix, outs, columns, WIDTH, IN)
         sums += weights.to(tl.float32) * _loaded(wide, columns, IN)[None, :]
     more = tl.sum(sums, 1) + tl.load(bias + outs, mask=outs < WIDTH, other=0.0).to(tl.float32)
     tl.store(row + outs, tl.load(row + outs, mask=outs < WIDTH, other=0.0) + more, mask=outs < WIDTH)
@@ -153,9 +161,10 @@ def score(
     """Both last norms, the head, the repetition penalty and the temperature."""
     columns = tl.arange(0, BLOCK)
     outs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    weights = _weights(matrix, outs, columns, OUT, WIDTH)
     normed = _normed(_loaded(row, columns, WIDTH), gamma, beta, columns, WIDTH, EPSILON)
     normed = _normed(normed, gamma2, beta2, columns, WIDTH, EPSILON)
-    total = _product(normed, matrix, bias, outs, columns, OUT, WIDTH)
+    total = _product(normed, weights, bias, outs, OUT)
     temperature, penalty = tl.load(knobs), tl.load(knobs + 3)
     pushed = tl.where(total < 0, total * penalty, total / penalty)
     before = tl.load(seen + outs, mask=outs < OUT, other=0) != 0

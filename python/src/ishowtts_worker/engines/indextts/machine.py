@@ -50,6 +50,8 @@ class Machine:
             return
         # Streams and graphs are made on the device that is the current one.
         torch.cuda.set_device(model.device)
+        # Graphs have memory of their own, and what the float32 weights left is not part of it.
+        torch.cuda.empty_cache()
         graphs = GraphDecoder(weights, room)
         self.decoder, self.tier = graphs, graphs.tier
         progress(0.2)
