@@ -73,15 +73,20 @@ async fn the_real_engines_tests_pass_in_their_own_environments() {
 }
 
 #[tokio::test]
-async fn the_tests_of_f5_pass_beside_the_package_that_it_equals() {
+async fn the_tests_of_engines_for_a_gpu_pass_on_the_cpu() {
     let environments = environments().await;
     let tools = tools(&environments).await;
     let version = environments.python().version();
     let packages = tools.ancestors().nth(2).unwrap().join(format!("lib/python{version}/site-packages"));
-    let python =
-        torch::on_the_cpu(&environments, "f5-reference", &root().join("tests_engines/f5-reference.txt"))
-            .await;
-    for tests in ["tests_engines/test_numerals.py", "tests_engines/test_f5.py"] {
-        pytest(&python, Some(&packages), tests).await;
+    let f5 = root().join("tests_engines/f5-reference.txt");
+    let indextts = root().join("src/ishowtts_worker/engines/indextts/requirements.txt");
+    for (name, lock, tests) in [
+        ("f5-reference", f5, &["test_numerals", "test_f5"]),
+        ("indextts-reference", indextts, &["test_indextts", "test_indextts2"]),
+    ] {
+        let python = torch::on_the_cpu(&environments, name, &lock).await;
+        for test in tests {
+            pytest(&python, Some(&packages), &format!("tests_engines/{test}.py")).await;
+        }
     }
 }
