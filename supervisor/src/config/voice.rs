@@ -93,7 +93,7 @@ pub(super) fn voice(
             let mut route = known(engine);
             let clone = reference.as_ref().map(|reference| {
                 route.speaker = Some(name.value.clone());
-                clone_of(reference, transcript.as_ref(), &language.value, notes, base)
+                clone_of(&route.engine, reference, transcript.as_ref(), &language.value, notes, base)
             });
             routes.insert(language.value.clone(), route);
             clone
@@ -110,7 +110,11 @@ pub(super) fn voice(
     Voice { routes, clone }
 }
 
+/// Engines that imitate a recording without being told what is said in it.
+const NEED_NO_TRANSCRIPT: [&str; 1] = ["indextts"];
+
 fn clone_of(
+    engine: &str,
     reference: &Found<String>,
     transcript: Option<&Found<String>>,
     language: &str,
@@ -121,7 +125,8 @@ fn clone_of(
     if !path.is_file() {
         reference.problem(notes, format!("there is no file {}", path.display()));
     }
-    if transcript.is_none_or(|found| found.value.trim().is_empty()) {
+    let is_silent = transcript.is_none_or(|found| found.value.trim().is_empty());
+    if is_silent && !NEED_NO_TRANSCRIPT.contains(&engine) {
         reference.problem(notes, "needs `transcript` beside it: the words spoken in the recording");
     }
     Clone {
