@@ -74,12 +74,14 @@ def speak(engine: Any, text: str, **fields: Any) -> np.ndarray:
     return np.concatenate(chunks)
 
 
-def synthesizer(settings: dict[str, str], tokens: int, kernels: str = "eager") -> Synthesizer:
+def synthesizer(
+    settings: dict[str, str], tokens: int, kernels: str = "eager", dtype: Any = torch.float32
+) -> Synthesizer:
     arch = architecture.read(Path(settings["model"]))
     checkpoint = Checkpoint.read(Path(settings["checkpoint"]), "cpu", "checkpoint")
-    model, modulation = weights.load(checkpoint, arch, tokens, torch.float32)
-    voice = vocoder.load(Path(settings["vocoder"]), "cpu", torch.float32)
-    return Synthesizer(Tier(kernels, "cpu", torch.float32), model, modulation, voice, (512,))
+    model, modulation = weights.load(checkpoint, arch, tokens, dtype)
+    voice = vocoder.load(Path(settings["vocoder"]), "cpu", dtype)
+    return Synthesizer(Tier(kernels, "cpu", dtype), model, modulation, voice, (512,))
 
 
 class Utterances:
@@ -152,6 +154,18 @@ def test_compiled_it_gives_the_same(tmp_path: Path) -> None:
         waves = ours.run(jobs, -1.0, lambda: True)
         assert waves is not None
         spoken.equal(ours.mels(jobs, -1.0), waves, which)
+
+
+@pytest.mark.parametrize("fixed_shapes", [False, True])
+def test_in_half_precision_plain_torch_gives_nearly_the_same(
+    made: tuple[Package, dict[str, str]], fixed_shapes: bool
+) -> None:
+    package, settings = made
+    ours = synthesizer(settings, len(package.model.vocab_char_map), dtype=torch.bfloat16)
+    ours._flow._fixed_shapes = fixed_shapes  # as it is captured on a GPU
+    spoken = Utterances(package)
+    for mel, truth in zip(ours.mels(spoken.jobs, -1.0), spoken.mels, strict=True):
+        assert mel.isfinite().all() and float((mel - truth).norm() / truth.norm()) < 0.02
 
 
 def test_its_mel_spectrogram_is_the_packages(made: tuple[Package, dict[str, str]]) -> None:

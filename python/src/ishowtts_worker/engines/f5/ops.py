@@ -99,9 +99,10 @@ class Ops:
         """Grouped convolution along each half, then mish; rows that are nobody's give and get nothing."""
         groups, taps, inputs, outputs = conv.weight.shape
         weight = conv.weight.permute(0, 3, 2, 1).reshape(groups * outputs, inputs, taps)
-        halves = (rows * valid[:, None]).view(2, -1, rows.shape[1]).transpose(1, 2)
+        kept = valid[:, None].to(rows.dtype)
+        halves = (rows * kept).view(2, -1, rows.shape[1]).transpose(1, 2)
         found = F.mish(F.conv1d(halves, weight, conv.bias, padding=taps // 2, groups=groups))
-        found = found.transpose(1, 2).reshape(rows.shape) * valid[:, None]
+        found = found.transpose(1, 2).reshape(rows.shape) * kept
         return found if residual is None else found + residual
 
     def depthwise_norm(self, rows: Tensor, conv: DepthwiseNorm, valid: Tensor, halves: int) -> Tensor:
