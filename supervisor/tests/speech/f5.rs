@@ -27,9 +27,10 @@ async fn server(dir: TempDir, table: &str) -> Server {
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let config = format!(
-        "[engines.f5]\nenabled = true\npython = {python:?}\n{table}\n\
+        "[engines.f5]\nenabled = true\npython = \"{}\"\n{table}\n\
          [voices.walter]\nengines = {{ en = \"f5:basic-en\", zh = \"f5:basic-zh\" }}\n\
-         [defaults]\nvoices = {{ en = \"walter\", zh = \"walter\" }}\n"
+         [defaults]\nvoices = {{ en = \"walter\", zh = \"walter\" }}\n",
+        python.display()
     );
     fs::write(dir.path().join("ishowtts.toml"), config).unwrap();
     let command = ishowtts_in(dir.path(), &dir.path().join("state"));
