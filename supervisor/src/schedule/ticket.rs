@@ -24,6 +24,9 @@ pub struct Granted {
 /// One segment's turn, to come or refused.
 pub(super) type Grant = oneshot::Sender<Result<Granted, Refusal>>;
 
+/// The turns of a stream's segments, in order.
+pub(super) type Turns = VecDeque<oneshot::Receiver<Result<Granted, Refusal>>>;
+
 /// What a stream that was let in gets: a listener's ear, and the tickets of its segments.
 #[derive(Debug)]
 pub struct Place {
@@ -33,8 +36,6 @@ pub struct Place {
     pub tickets: Tickets,
     /// When its audio is promised: the first of it if it is live, else all of it.
     pub promised: Instant,
-    /// Its audio is held back until then, since its engine is slower than speech.
-    pub starts: Option<Instant>,
 }
 
 /// A listener to a stream. Dropping it tells that it has gone; with the last one the stream goes.
@@ -74,16 +75,22 @@ impl fmt::Debug for Ear {
 }
 
 /// The tickets of a stream's segments, in order. Dropping them takes back whatever is running.
-#[derive(Debug, Default)]
 pub struct Tickets {
-    waiting: VecDeque<oneshot::Receiver<Result<Granted, Refusal>>>,
+    scheduler: Arc<Scheduler>,
+    id: StreamId,
+    waiting: Turns,
     present: Option<Synthesis>,
     told: bool,
 }
 
 impl Tickets {
-    pub(super) fn new(waiting: VecDeque<oneshot::Receiver<Result<Granted, Refusal>>>) -> Self {
-        Self { waiting, ..Self::default() }
+    pub(super) fn new(scheduler: Arc<Scheduler>, id: StreamId, waiting: Turns) -> Self {
+        Self { scheduler, id, waiting, present: None, told: false }
+    }
+
+    /// The first audio is there: when it may be passed on.
+    pub fn begin(&self) -> Instant {
+        self.scheduler.begin(self.id)
     }
 
     /// Waits for the present segment's turn; then tells how long it waited. `None` if it was told before, or if no
@@ -107,5 +114,14 @@ impl Tickets {
             (self.present, self.told) = (None, false);
         }
         Some(event)
+    }
+}
+
+impl fmt::Debug for Tickets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tickets")
+            .field("id", &self.id)
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
     }
 }

@@ -14,6 +14,8 @@ pub trait Discipline {
     fn next_launch(&mut self, now: Micros) -> Option<Launch>;
     /// A segment has ended.
     fn ended(&mut self, worker: WorkerIndex, id: StreamId, segment: usize, ended: Ended, now: Micros);
+    /// A stream's first audio is there: when its listeners may have it.
+    fn begin(&mut self, id: StreamId, now: Micros) -> Micros;
     /// A listener took audio.
     fn read(&mut self, id: StreamId, listener: u32, audio: Micros, waited: bool, now: Micros);
     /// A listener is gone.
@@ -37,6 +39,10 @@ impl Discipline for Board {
 
     fn ended(&mut self, worker: WorkerIndex, id: StreamId, segment: usize, ended: Ended, now: Micros) {
         Self::ended(self, worker, id, segment, ended, now);
+    }
+
+    fn begin(&mut self, id: StreamId, now: Micros) -> Micros {
+        Self::begin(self, id, now)
     }
 
     fn read(&mut self, id: StreamId, listener: u32, audio: Micros, waited: bool, now: Micros) {
@@ -115,7 +121,7 @@ impl Discipline for FirstComeFirstServed {
         if let Some(later) = &mut self.later {
             later.insert(id, segments.collect());
         }
-        Ok(Admitted { id, listener: 0, promised: now, starts: None })
+        Ok(Admitted { id, listener: 0, promised: now })
     }
 
     fn next_launch(&mut self, _: Micros) -> Option<Launch> {
@@ -140,6 +146,10 @@ impl Discipline for FirstComeFirstServed {
         if let Some((segment, pool)) = next {
             self.queue(pool, id, segment);
         }
+    }
+
+    fn begin(&mut self, _: StreamId, now: Micros) -> Micros {
+        now
     }
 
     fn read(&mut self, _: StreamId, _: u32, _: Micros, _: bool, _: Micros) {}

@@ -80,6 +80,8 @@ pub struct Decisions {
     pub admission: Option<Spread>,
     /// To refuse somebody.
     pub refusal: Option<Spread>,
+    /// To tell when a stream begins.
+    pub beginning: Option<Spread>,
     /// To give a free worker its next segment.
     pub dispatch: Option<Spread>,
 }
@@ -89,6 +91,7 @@ impl From<Times> for Decisions {
         Self {
             admission: Spread::of(times.admission),
             refusal: Spread::of(times.refusal),
+            beginning: Spread::of(times.beginning),
             dispatch: Spread::of(times.dispatch),
         }
     }

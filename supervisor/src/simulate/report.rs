@@ -80,9 +80,12 @@ impl Report<'_> {
         row(f, &titles.map(str::to_owned))?;
         for figures in self.figures.iter().filter(|figures| figures.discipline == Decider::Plan) {
             let kinds = &figures.decisions;
-            for (name, spread) in
-                [("admit", kinds.admission), ("refuse", kinds.refusal), ("dispatch", kinds.dispatch)]
-            {
+            for (name, spread) in [
+                ("admit", kinds.admission),
+                ("refuse", kinds.refusal),
+                ("begin", kinds.beginning),
+                ("dispatch", kinds.dispatch),
+            ] {
                 let Some(spread) = spread else { continue };
                 row(
                     f,
@@ -148,6 +151,7 @@ fn run(figures: &Figures) -> Value {
             "elapsed_s": figures.elapsed.as_secs_f64(),
             "admission_us": spread(figures.decisions.admission),
             "refusal_us": spread(figures.decisions.refusal),
+            "beginning_us": spread(figures.decisions.beginning),
             "dispatch_us": spread(figures.decisions.dispatch),
         },
     })

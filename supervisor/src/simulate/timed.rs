@@ -12,6 +12,8 @@ pub struct Times {
     pub admission: Vec<f64>,
     /// To refuse somebody, and to find out when to come back.
     pub refusal: Vec<f64>,
+    /// To tell when a stream begins.
+    pub beginning: Vec<f64>,
     /// To give a free worker its next segment.
     pub dispatch: Vec<f64>,
 }
@@ -53,6 +55,13 @@ impl<D: Discipline> Discipline for Timed<D> {
 
     fn ended(&mut self, worker: WorkerIndex, id: StreamId, segment: usize, ended: Ended, now: Micros) {
         self.discipline.ended(worker, id, segment, ended, now);
+    }
+
+    fn begin(&mut self, id: StreamId, now: Micros) -> Micros {
+        let began = Instant::now();
+        let start = self.discipline.begin(id, now);
+        self.times.beginning.push(microseconds(began));
+        start
     }
 
     fn read(&mut self, id: StreamId, listener: u32, audio: Micros, waited: bool, now: Micros) {

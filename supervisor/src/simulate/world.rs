@@ -124,6 +124,8 @@ enum Event {
 struct Actor {
     request: usize,
     admitted: Admitted,
+    /// When its audio may be heard, once the first of it is there.
+    starts: Option<Micros>,
     player: Player,
     /// How much of the segments is there: when its first audio and all of it came.
     heard: Vec<Option<Micros>>,
@@ -313,6 +315,7 @@ impl<D: Discipline> World<D> {
                 let actor = Actor {
                     request: number,
                     admitted,
+                    starts: None,
                     player: Player::default(),
                     heard: vec![None; count],
                     ended: vec![None; count],
@@ -358,8 +361,10 @@ impl<D: Discipline> World<D> {
             let Some(actor) = self.actors.get_mut(&id) else { return };
             let Some(request) = self.requests.get(actor.request) else { return };
             let segment = actor.read;
-            let Some(heard) = actor.heard.get(segment).copied().flatten() else { return };
-            let starts = actor.admitted.starts.unwrap_or(heard).max(heard);
+            if actor.heard.get(segment).copied().flatten().is_none() {
+                return;
+            }
+            let starts = *actor.starts.get_or_insert_with(|| self.discipline.begin(id, self.now));
             if starts > self.now {
                 self.events.push(Reverse((starts, Event::Heard { id, segment })));
                 return;

@@ -46,7 +46,7 @@ pub(super) struct Production {
     tickets: Tickets,
     lines: VecDeque<Line>,
     is_single: bool,
-    /// Nothing is handed out before.
+    /// Nothing is handed out before; known once the first piece is there.
     starts: Option<Instant>,
     rate: u32,
     resampler: Option<Resampler>,
@@ -63,13 +63,13 @@ pub(super) struct Production {
 
 impl Production {
     /// Of segments that have these tickets, at least one, at a rate of so many samples a second.
-    pub(super) fn new(tickets: Tickets, lines: VecDeque<Line>, starts: Option<Instant>, rate: u32) -> Self {
+    pub(super) fn new(tickets: Tickets, lines: VecDeque<Line>, rate: u32) -> Self {
         Self {
             tickets,
             is_single: lines.len() == 1,
             join: (lines.len() > 1).then(|| Join::new(rate)),
             lines,
-            starts,
+            starts: None,
             rate,
             resampler: None,
             held: Vec::new(),
@@ -85,9 +85,9 @@ impl Production {
     pub(super) async fn next(&mut self) -> Option<Result<Bytes, SpeechError>> {
         loop {
             if !self.ready.is_empty() {
-                if let Some(starts) = self.starts {
+                let starts = *self.starts.get_or_insert_with(|| self.tickets.begin());
+                if starts > Instant::now() {
                     sleep_until(starts.into()).await;
-                    self.starts = None;
                 }
                 return self.ready.pop_front().map(Ok);
             }

@@ -106,7 +106,7 @@ impl Studio {
             segments,
             is_kept: keep.is_some(),
         })?;
-        let production = Production::new(place.tickets, lines.into(), place.starts, rate);
+        let production = Production::new(place.tickets, lines.into(), rate);
         let shared = Arc::new(Shared::new(place.ear.stream(), rate, production, keep));
         if let Some(key) = key {
             let mut productions = self.productions.lock().unwrap_or_else(PoisonError::into_inner);

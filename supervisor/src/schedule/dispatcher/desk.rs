@@ -1,7 +1,7 @@
 //! What lies on the scheduler's desk: the plan, the costs, and the orders that wait for their turn.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::Arc,
     time::Instant,
@@ -20,7 +20,7 @@ use super::{
         plan::{
             Admitted, Board, ClientIndex, Ended, Launch, Micros, Offer, Piece, Rejection, Rules, StreamId,
         },
-        ticket::{Grant, Granted, Tickets},
+        ticket::{Grant, Granted, Turns},
     },
     Load, Scheduler,
 };
@@ -91,8 +91,7 @@ pub(super) struct Seated {
     pub(super) id: StreamId,
     pub(super) listener: u32,
     pub(super) promised: Micros,
-    pub(super) starts: Option<Micros>,
-    pub(super) tickets: Tickets,
+    pub(super) turns: Turns,
 }
 
 impl Desk {
@@ -154,16 +153,16 @@ impl Desk {
             // Two bytes a sample.
             bytes: u64::try_from(held.0).unwrap_or(0) * u64::from(rate) * 2 / 1_000_000,
         };
-        let Admitted { id, listener, promised, starts } = self.board.admit(&offer, now)?;
+        let Admitted { id, listener, promised } = self.board.admit(&offer, now)?;
         let admitted = Instant::now();
-        let (mut orders, mut waiting) = (Orders::new(), VecDeque::new());
+        let (mut orders, mut turns) = (Orders::new(), Turns::new());
         for segment in booking.segments {
             let (grant, granted) = oneshot::channel();
             orders.push(Some(Order { segment, grant, admitted }));
-            waiting.push_back(granted);
+            turns.push_back(granted);
         }
         self.orders.insert(id, orders);
-        Ok(Seated { id, listener, promised, starts, tickets: Tickets::new(waiting) })
+        Ok(Seated { id, listener, promised, turns })
     }
 
     /// What is expected of a segment that so many stand before, and as much audio as it may well have.
@@ -187,6 +186,10 @@ impl Desk {
         now: Micros,
     ) -> Result<Admitted, Rejection> {
         self.board.join(id, class, delivery, deadline, now)
+    }
+
+    pub(super) fn begin(&mut self, id: StreamId, now: Micros) -> Micros {
+        self.board.begin(id, now)
     }
 
     pub(super) fn read(&mut self, id: StreamId, listener: u32, audio: Micros, waited: bool, now: Micros) {

@@ -24,7 +24,7 @@ use self::desk::{Desk, Event};
 use super::{
     Booking, Delivery, Refusal,
     plan::{Micros, StreamId, Waiting},
-    ticket::{Ear, Place},
+    ticket::{Ear, Place, Tickets},
 };
 use crate::{
     config::Config,
@@ -179,12 +179,10 @@ impl Scheduler {
         self.settle();
         let seated = seated?;
         let ear = Ear { scheduler: Arc::clone(self), id: seated.id, listener: seated.listener };
-        let moment = |micros: Micros| self.epoch + micros.duration();
         Ok(Place {
             ear,
-            tickets: seated.tickets,
-            promised: moment(seated.promised),
-            starts: seated.starts.map(moment),
+            tickets: Tickets::new(Arc::clone(self), seated.id, seated.turns),
+            promised: self.epoch + seated.promised.duration(),
         })
     }
 
@@ -202,6 +200,14 @@ impl Scheduler {
         let joined = joined?;
         let ear = Ear { scheduler: Arc::clone(self), id: joined.id, listener: joined.listener };
         Ok((ear, self.epoch + joined.promised.duration()))
+    }
+
+    /// A stream's first audio is there: when it may be passed on.
+    pub(super) fn begin(self: &Arc<Self>, id: StreamId) -> Instant {
+        let now = self.now();
+        let start = self.desk().begin(id, now);
+        self.settle();
+        self.epoch + start.duration()
     }
 
     pub(super) fn read(self: &Arc<Self>, id: StreamId, listener: u32, audio: Duration, waited: bool) {

@@ -2,6 +2,7 @@
 
 use super::{
     Board, ClientIndex, Micros, StreamId,
+    begin::Expected,
     board::Presence,
     forward::{Guest, Miss, Play, Weights},
     outlook::{Outlook, Verdict},
@@ -58,8 +59,6 @@ pub struct Admitted {
     pub listener: u32,
     /// When its audio is promised: the first of it if it is live, else all of it.
     pub promised: Micros,
-    /// Its audio is held back until then, since its engine is slower than speech.
-    pub starts: Option<Micros>,
 }
 
 /// Why a newcomer was not let in.
@@ -97,28 +96,28 @@ pub enum Rejection {
 #[derive(Debug, Default)]
 pub(super) struct Outset {
     /// What can be seen without playing.
-    outlook: Option<Outlook>,
+    pub(super) outlook: Option<Outlook>,
     /// Streams that will wait for audio whoever comes.
-    late: Vec<u64>,
+    pub(super) late: Vec<u64>,
 }
 
 impl Board {
     /// Lets a newcomer in if everybody, itself included, has their audio in time then.
     pub fn admit(&mut self, offer: &Offer, now: Micros) -> Result<Admitted, Rejection> {
         self.holds.expire(now);
-        let (mut stream, mut listener, mut starts) = self.stream_of(offer, true, now)?;
+        let (mut stream, mut listener) = self.stream_of(offer, true, now)?;
         // Alone, everybody fits.
         if self.bytes + stream.bytes > self.rules.most_bytes && self.streams > 0 {
             return Err(Rejection::Memory { retry: self.until_freed(stream.bytes, now) });
         }
         let mut outset = Outset { outlook: self.outlook(now), late: Vec::new() };
-        let (mut fits, mut fair) = self.has_place(&outset, &stream, Micros::ZERO, now);
-        if !fits && stream.class == Priority::Batch && stream.rank == Rank::Interactive {
+        let (mut fits, mut fair) = self.has_place(&outset, &stream, now);
+        if fits.is_none() && stream.class == Priority::Batch && stream.rank == Rank::Interactive {
             // What its share has no room for in time may still be done behind everybody.
-            (stream, listener, starts) = self.stream_of(offer, false, now)?;
-            (fits, fair) = self.has_place(&outset, &stream, Micros::ZERO, now);
+            (stream, listener) = self.stream_of(offer, false, now)?;
+            (fits, fair) = self.has_place(&outset, &stream, now);
         }
-        if !(fits && fair) {
+        if !(fits.is_some() && fair) {
             // Elsewhere somebody may be late already, since something took longer than was expected: it has nothing to
             // do with that. What is late where it wants to go itself keeps it out.
             outset.late = Play::of(self, now).late();
@@ -128,23 +127,28 @@ impl Board {
             };
             outset.late.retain(elsewhere);
             if !outset.late.is_empty() {
-                (fits, fair) = self.has_place(&outset, &stream, Micros::ZERO, now);
+                (fits, fair) = self.has_place(&outset, &stream, now);
             }
         }
-        if fits && fair && self.streams < self.rules.most_streams {
+        let is_full = self.streams >= self.rules.most_streams;
+        if let Some(expected) = fits.take_if(|_| fair && !is_full) {
+            self.expected = expected;
             self.holds.release(offer.client);
             let promised = stream.deadline(Micros::ZERO);
             if stream.class == Priority::Batch && stream.rank == Rank::Interactive {
                 self.batch_until = self.share_due(&stream, now);
             }
             let id = self.insert(stream, now);
-            return Ok(Admitted { id, listener, promised, starts });
+            return Ok(Admitted { id, listener, promised });
         }
-        let full = self.streams >= self.rules.most_streams;
         let retry =
-            if full { self.first_end(now).max(FINEST) } else { self.first_place(&outset, &stream, now) };
+            if is_full { self.first_end(now).max(FINEST) } else { self.first_place(&outset, &stream, now) };
         self.holds.keep(stream, retry, retry.whole_seconds(), now);
-        Err(if fits && !full { Rejection::Fairness { retry } } else { Rejection::Capacity { retry } })
+        Err(if fits.is_some() && !is_full {
+            Rejection::Fairness { retry }
+        } else {
+            Rejection::Capacity { retry }
+        })
     }
 
     /// Lets another listener join a stream, if everybody is still in time then.
@@ -165,6 +169,8 @@ impl Board {
         let target = if class == Priority::Interactive { stream.target } else { patience };
         let wanted = deadline.unwrap_or(Micros::NEVER);
         let kind = match delivery {
+            // What is there it takes at once.
+            Delivery::Live if stream.made() > Micros::ZERO => Kind::Live { base: now, plays: false },
             Delivery::Live => Kind::Live { base: now + target.min(wanted), plays: false },
             Delivery::Whole => Kind::Whole { due: now + patience.max(stream.left * 2).min(wanted) },
         };
@@ -175,8 +181,9 @@ impl Board {
         let promised = stream.deadline(Micros::ZERO);
         self.expose(id.slot, now);
         let outset = Outset { outlook: self.outlook(now), late: Vec::new() };
-        if self.fits(&outset, now, Self::weights(class), || [].iter()) {
-            return Ok(Admitted { id, listener, promised, starts: None });
+        if let Some(expected) = self.foresee(&outset, now, Self::weights(class), || [].iter()) {
+            self.expected = expected;
+            return Ok(Admitted { id, listener, promised });
         }
         if let Some(stream) = self.stream_mut(id) {
             (stream.listeners, stream.class, stream.rank) = before;
@@ -194,7 +201,7 @@ impl Board {
     }
 
     /// What there is to be seen without playing, where that is less work.
-    fn outlook(&self, now: Micros) -> Option<Outlook> {
+    pub(super) fn outlook(&self, now: Micros) -> Option<Outlook> {
         if self.streams > FEW { Outlook::of(self, now) } else { None }
     }
 
@@ -223,40 +230,55 @@ impl Board {
     where
         G: Iterator<Item = &'g Guest<'g>>,
     {
+        self.foresee(outset, now, weights, guests).is_some()
+    }
+
+    /// The same, and when those begin who have yet to.
+    pub(super) fn foresee<'g, G>(
+        &self,
+        outset: &Outset,
+        now: Micros,
+        weights: Weights,
+        guests: impl Fn() -> G,
+    ) -> Option<Expected>
+    where
+        G: Iterator<Item = &'g Guest<'g>>,
+    {
         // A sum cannot tell whose work is late.
         let outlook = outset.outlook.as_ref().filter(|_| outset.late.is_empty());
         match outlook.map(|outlook| outlook.verdict(guests())) {
-            Some(Verdict::InTime) => return true,
-            Some(Verdict::Late) => return false,
+            // Whenever they begin.
+            Some(Verdict::InTime) => return Some(Expected::default()),
+            Some(Verdict::Late) => return None,
             Some(Verdict::Unclear) | None => {}
         }
-        let play = |play: Play<'_>| -> (bool, bool) {
+        let play = |play: Play<'_>| {
             let play = play.weigh(weights).excuse(&outset.late);
             let mut play = guests().fold(play, |play, guest| play.invite(*guest));
-            (play.run().is_ok(), play.was_full)
+            play.run().ok()?;
+            Some((play.was_full, play.begun))
         };
-        match play(Play::of(self, now)) {
-            (true, true) => play(Play::of(self, now).eager()).0,
-            (fits, _) => fits,
+        let (was_full, begun) = play(Play::of(self, now))?;
+        if was_full {
+            play(Play::of(self, now).eager())?;
         }
+        Some(Expected::of(begun))
     }
 
-    /// Whether a newcomer would be served in time if it came so much later; and whether it would be even if those
-    /// came too who were told to, in case it has more than its share.
-    fn has_place(&self, outset: &Outset, stream: &Stream, shift: Micros, now: Micros) -> (bool, bool) {
-        let newcomer = Guest { stream, arrives: now + shift, shift };
+    /// Whether a newcomer would be served in time; and whether it would be even if those came too who were told to, in
+    /// case it has more than its share.
+    fn has_place(&self, outset: &Outset, stream: &Stream, now: Micros) -> (Option<Expected>, bool) {
+        let newcomer = Guest { stream, arrives: now, shift: Micros::ZERO };
         let weights = Self::weights(stream.class);
         let play = |guests: &[Guest<'_>]| {
-            self.fits(outset, now, weights, || std::iter::once(&newcomer).chain(guests))
+            self.foresee(outset, now, weights, || std::iter::once(&newcomer).chain(guests))
         };
-        if !play(&[]) {
-            return (false, false);
-        }
+        let Some(expected) = play(&[]) else { return (None, false) };
         let [early, late] = self.holds.guests(stream.client, now);
-        if early.is_empty() || !self.is_above_its_share(stream.client, stream.left) {
-            return (true, true);
-        }
-        (true, play(&early) && play(&late))
+        let is_fair = early.is_empty()
+            || !self.is_above_its_share(stream.client, stream.left)
+            || (play(&early).is_some() && play(&late).is_some());
+        (Some(expected), is_fair)
     }
 
     /// How long from now a newcomer has to wait until there is a place for it: then, and at the next whole second,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Micros, WorkerIndex,
+    begin::Expected,
     fairness::Holds,
     floor::{Floor, Layout},
     pause::Hold,
@@ -108,6 +109,8 @@ pub struct Board {
     /// What could be given to a worker now, by pool.
     pub(super) waiting: Vec<BTreeSet<Key>>,
     pub(super) holds: Holds,
+    /// When those will begin who have yet to, as it was counted with last.
+    pub(super) expected: Expected,
     pub(super) bytes: u64,
     /// Workers that were asked to pause, and have to be told that it is over.
     pub(super) owed: Vec<WorkerIndex>,
@@ -130,6 +133,7 @@ impl Board {
             next_seq: 0,
             waiting: vec![BTreeSet::new(); floor.pools()],
             holds: Holds::default(),
+            expected: Expected::default(),
             bytes: 0,
             owed: Vec::new(),
             batch_until: Micros::ZERO,
@@ -253,7 +257,11 @@ impl Board {
     /// A listener took audio of this length; `waited`: it was there before the audio was.
     pub fn read(&mut self, id: StreamId, listener: u32, audio: Micros, waited: bool, now: Micros) {
         if let Some(stream) = self.stream_mut(id) {
+            let (base, before) = (stream.base(), stream.listeners.clone());
             stream.read(listener, audio, waited, now);
+            if stream.base() > base {
+                self.keep_clocks_if_needed(id.slot, &before, now);
+            }
             self.expose(id.slot, now);
         }
     }
@@ -343,7 +351,12 @@ impl Board {
     pub(super) fn expose(&mut self, slot: usize, now: Micros) {
         let buffer = self.rules.buffer;
         let Some(Some(stream)) = self.slots.get_mut(slot) else { return };
-        stream.notice_pause(now);
+        if stream.is_paused(now) {
+            let before = stream.listeners.clone();
+            stream.notice_pause(now);
+            self.keep_clocks_if_needed(slot, &before, now);
+        }
+        let Some(Some(stream)) = self.slots.get_mut(slot) else { return };
         let (base, due, seq, rank) = (stream.base(), stream.due(), stream.seq, stream.rank);
         let keys: Vec<Option<Key>> = stream
             .lanes

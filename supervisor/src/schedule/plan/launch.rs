@@ -42,7 +42,7 @@ impl Board {
             let Some(head) = self.waiting.get(pool).and_then(|waiting| waiting.first().copied()) else {
                 break;
             };
-            let Some((id, index)) = self.begin(head, pool, now, &mut batch) else { break };
+            let Some((id, index)) = self.take(head, pool, now, &mut batch) else { break };
             members.push((id, index));
         }
         self.floor.take(worker);
@@ -55,20 +55,18 @@ impl Board {
     }
 
     /// Takes a waiting segment into a launch, if it fits there.
-    fn begin(&mut self, head: Key, pool: usize, now: Micros, batch: &mut Batch) -> Option<(StreamId, usize)> {
+    fn take(&mut self, head: Key, pool: usize, now: Micros, batch: &mut Batch) -> Option<(StreamId, usize)> {
         let stream = self.slots.get_mut(head.slot)?.as_mut()?;
         let lane = stream.lanes.get_mut(head.lane)?;
         let index = lane.head()?;
         let segment = stream.segments.get_mut(index)?;
         batch.for_nobody &= head.rank == Rank::Batch;
-        let begins = now + batch.cost;
         if !batch.joins(segment.piece.total, head.deadline, now) {
             return None;
         }
-        segment.stage = Stage::Running;
+        segment.stage = Stage::Running { until: now + batch.cost };
         lane.next += 1;
         lane.key = None;
-        stream.begin(index, begins);
         self.waiting.get_mut(pool)?.remove(&head);
         self.expose(head.slot, now);
         Some((StreamId { slot: head.slot, seq: head.seq }, index))

@@ -7,11 +7,13 @@
 //! plays it from the present state, as far as costs are right; [`outlook`] often knows the end beforehand.
 //!
 //! A newcomer is promised what its engines can do ([`promise`]), and [`admission`] lets it in if that future, with the
-//! newcomer in it, has nobody waiting for audio; else it tells the first moment at which it would. [`fairness`] keeps
+//! newcomer in it, has nobody waiting for audio; else it tells the first moment at which it would. [`begin`] sees to it
+//! that this stays so when others leave or need less than was told. [`fairness`] keeps
 //! that moment free for whoever was sent away. [`loss`] decides who stays in time when a worker is lost, and [`pause`]
 //! which slow work makes room.
 
 mod admission;
+mod begin;
 mod board;
 mod fairness;
 mod floor;

@@ -18,7 +18,7 @@ use super::{
     Board, Micros,
     board::Presence,
     forward::Guest,
-    stream::{Kind, Listener, Rank, Stream, deadline},
+    stream::{Rank, Stream, deadline},
 };
 
 /// A bucket is 2¹⁴ µs long, and all of them 33 s, as long as a long text; what is due later shares the last one.
@@ -157,19 +157,16 @@ impl Outlook {
         let Some(head) = lane.head().and_then(|head| stream.segments.get(head)) else { return true };
         let later = |moment: Micros| if moment == Micros::NEVER { moment } else { moment + shift };
         let (base, due, read) = (later(stream.base()), later(stream.due()), stream.read_to());
-        let waits = |listener: &Listener| matches!(listener.kind, Kind::Live { plays: false, .. });
-        let begins = stream.listeners.iter().any(waits)
-            && stream.listeners.iter().any(|listener| head.before <= listener.read);
         // Its clock begins with its first audio: between at once and as late as was promised.
-        let soonest = if begins { base.min(arrives + head.piece.first - head.before) } else { base };
+        let soonest = if stream.has_to_begin() { base.min(arrives) } else { base };
         let is_checked = arrives + head.piece.first <= deadline(base, due, head.before);
         let is_guest = arrives > self.now;
         let buffer = stream.buffer(self.buffer);
-        for (number, index) in lane.segments.iter().skip(lane.next).enumerate() {
+        for index in lane.segments.iter().skip(lane.next) {
             let Some(segment) = stream.segments.get(*index) else { continue };
             let (piece, before) = (segment.piece, segment.before);
             let latest = deadline(base, due, before);
-            let soonest = if number == 0 { latest } else { deadline(soonest, due, before) };
+            let soonest = if before == Micros::ZERO { latest } else { deadline(soonest, due, before) };
             let of_play = piece.first.max(piece.total - piece.audio);
             let ahead = if due < Micros::NEVER { of_play.max(piece.total) } else { of_play };
             self.longest = self.longest.max(piece.total);

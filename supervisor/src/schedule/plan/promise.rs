@@ -21,14 +21,13 @@ struct Idle {
 }
 
 impl Board {
-    /// The offer as a stream with its promises; its listener; and when its audio begins, if that is not at once. Batch
-    /// work may be meant to be done within its share.
+    /// The offer as a stream with its promises, and its listener. Batch work may be meant to be done within its share.
     pub(super) fn stream_of(
         &mut self,
         offer: &Offer,
         in_share: bool,
         now: Micros,
-    ) -> Result<(Stream, u32, Option<Micros>), Rejection> {
+    ) -> Result<(Stream, u32), Rejection> {
         let listener = self.listener_id();
         let mut stream = Stream {
             seq: self.next_seq,
@@ -37,7 +36,7 @@ impl Board {
             rank: if offer.class == Priority::Batch { Rank::Batch } else { Rank::Interactive },
             listeners: vec![Listener {
                 id: listener,
-                kind: Kind::Live { base: Micros::NEVER, plays: false },
+                kind: Kind::Live { base: now, plays: false },
                 read: Micros::ZERO,
             }],
             segments: Vec::with_capacity(offer.pieces.len()),
@@ -65,7 +64,6 @@ impl Board {
             if offer.class == Priority::Interactive { self.rules.target } else { self.rules.patience };
         stream.target = class.max(idle.first * 2);
         let latest = now + wanted;
-        let mut starts = None;
         let kind = match offer.delivery {
             Delivery::Whole => {
                 Kind::Whole { due: (from + self.rules.patience.max(idle.all * 2)).min(latest) }
@@ -79,7 +77,6 @@ impl Board {
                 if from + lead > latest || held > stream.buffer(self.rules.buffer) {
                     return Err(Rejection::TooSlow { lead });
                 }
-                starts = Some(from + lead);
                 Kind::Live { base: from + lead, plays: true }
             }
         };
@@ -89,7 +86,7 @@ impl Board {
             kind
         };
         stream.listeners.iter_mut().for_each(|only| only.kind = kind);
-        Ok((stream, listener, starts))
+        Ok((stream, listener))
     }
 
     /// Batch work that its share has room for competes like anybody else; what is beyond it is behind everybody.

@@ -41,7 +41,10 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Waiting,
-    Running,
+    /// Until about then.
+    Running {
+        until: Micros,
+    },
     Done,
 }
 
@@ -51,6 +54,14 @@ pub(super) struct Segment {
     /// Audio of all segments before it.
     pub(super) before: Micros,
     pub(super) stage: Stage,
+}
+
+impl Segment {
+    /// The earliest moment at which its stream may begin if this goes to a worker at `began`.
+    pub(super) fn needs(&self, began: Micros) -> Micros {
+        let Piece { first, total, audio, .. } = self.piece;
+        began + first.max(total - audio) - self.before
+    }
 }
 
 /// The segments of one pool, in order: they go to its workers one after the other, and those of different pools
@@ -191,17 +202,44 @@ impl Stream {
         usual.max(self.longest * 2)
     }
 
-    /// The next segment to be listened to goes to a worker: those who wait for it begin when its first audio is
-    /// expected.
-    pub(super) fn begin(&mut self, index: usize, now: Micros) {
-        let Some(segment) = self.segments.get(index).copied() else { return };
+    /// Those who have yet to begin do so at `start`.
+    pub(super) fn begin(&mut self, start: Micros) {
         for listener in &mut self.listeners {
-            if let Kind::Live { base, plays: false } = &mut listener.kind
-                && segment.before <= listener.read
-            {
-                *base = now + segment.piece.first - segment.before;
+            if let Kind::Live { base, plays: plays @ false } = &mut listener.kind {
+                (*base, *plays) = (start - listener.read, true);
             }
         }
+    }
+
+    /// Whether something of it waits for a worker, or for room.
+    pub(super) fn waits(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.head().is_some())
+    }
+
+    /// Whether somebody has yet to begin.
+    pub(super) fn has_to_begin(&self) -> bool {
+        self.listeners.iter().any(|listener| matches!(listener.kind, Kind::Live { plays: false, .. }))
+    }
+
+    /// It must not begin before, since its engine is slower than speech.
+    pub(super) fn held_until(&self) -> Option<Micros> {
+        let plays = |listener: &Listener| match listener.kind {
+            Kind::Live { base, plays: true } => Some(base + listener.read),
+            _ => None,
+        };
+        self.listeners.iter().filter_map(plays).max()
+    }
+
+    /// The earliest moment at which it could begin, its first audio being there, even if all that waits went to workers
+    /// now.
+    pub(super) fn could_begin(&self, now: Micros) -> Micros {
+        let needs = self.segments.iter().filter_map(|segment| match segment.stage {
+            Stage::Waiting => Some(segment.needs(now)),
+            Stage::Running { until } if segment.before == Micros::ZERO => Some(until - segment.piece.audio),
+            Stage::Running { until } => Some(segment.needs(until - segment.piece.total)),
+            Stage::Done => None,
+        });
+        needs.chain(self.held_until()).max().unwrap_or(now).max(now)
     }
 
     /// A segment is spoken, and its audio is that long.
@@ -229,6 +267,14 @@ impl Stream {
             }
         }
         listener.read += audio;
+    }
+
+    /// Whether somebody who plays has read less than it must have played, and more is there.
+    pub(super) fn is_paused(&self, now: Micros) -> bool {
+        self.listeners.iter().any(|listener| {
+            matches!(listener.kind, Kind::Live { base, plays: true } if base + listener.read < now)
+                && listener.read < self.made()
+        })
     }
 
     /// Nobody has read what is there: who plays cannot be further than what it has read.

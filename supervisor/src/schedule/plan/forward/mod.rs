@@ -2,7 +2,8 @@
 //!
 //! It follows the same rule as the real thing ([`Floor::pick`], the same keys, the same launches), so under exact
 //! costs it *is* what will happen. What it cannot know is how fast readers read, which decides when their buffers have
-//! room: all of them play in real time, or all of them take at once whatever is there.
+//! room: all of them play in real time, or all of them take at once whatever is there. Streams begin with their first
+//! audio, as [`begin`](super::begin) has it when all is as expected.
 
 mod parts;
 
@@ -10,11 +11,12 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::{
     Board, Micros, WorkerIndex,
+    begin::Expected,
     board::Presence,
     floor::Floor,
     launch::Batch,
     pause::{Hold, STEP},
-    stream::{Kind, Piece, Rank, Stage, Stream, deadline},
+    stream::{Piece, Rank, Stage, Stream, deadline},
 };
 
 pub(super) use parts::{Guest, Met, Miss, Weights};
@@ -33,6 +35,8 @@ pub(super) struct Play<'s> {
     /// Lanes that wait for room in a buffer, or for their stream to come.
     later: BinaryHeap<Reverse<(Micros, u32)>>,
     busy: BinaryHeap<Reverse<(Micros, WorkerIndex)>>,
+    /// Streams whose first audio will be there.
+    heard: BinaryHeap<Reverse<(Micros, u32)>>,
     /// Segments that are known and not yet begun.
     left: usize,
     /// Streams whose text is still arriving are followed at least until then.
@@ -41,6 +45,10 @@ pub(super) struct Play<'s> {
     watched: Option<usize>,
     /// Readers take at once what is there.
     is_eager: bool,
+    /// Nobody begins before it was expected to.
+    expected: Option<&'s Expected>,
+    /// Who began, and when.
+    pub(super) begun: Vec<(u64, Micros)>,
     /// Streams that would wait for audio, if they are to be told and not to end the play.
     late: Option<Vec<u64>>,
     /// Somebody's buffer was full.
@@ -55,11 +63,14 @@ struct Run<'s> {
     base: Micros,
     due: Micros,
     read: Micros,
-    begun: bool,
+    /// Somebody has yet to begin to play it.
+    begins: bool,
+    /// What went to workers needs it to begin no earlier than this.
+    need: Micros,
+    /// Its lanes: the first, and behind the last.
+    lanes: (usize, usize),
     /// Whether a miss of it counts.
     checked: bool,
-    /// Segments that began before the stream did need it to begin no earlier than this.
-    need: Micros,
 }
 
 /// A lane in this play. Behind the known segments of a stream whose text is still arriving, it goes on without end.
@@ -135,6 +146,9 @@ impl<'s> Play<'s> {
             ready: (0..board.floor.pools()).map(|_| BinaryHeap::new()).collect(),
             later: BinaryHeap::new(),
             busy: BinaryHeap::new(),
+            heard: BinaryHeap::new(),
+            expected: None,
+            begun: Vec::new(),
             left: 0,
             horizon: now,
             watched: None,
@@ -154,6 +168,12 @@ impl<'s> Play<'s> {
         for lane in 0..self.lanes.len() {
             self.expose(u32::try_from(lane).unwrap_or(u32::MAX), self.now);
         }
+        self
+    }
+
+    /// Nobody begins before it was expected to.
+    pub(super) fn no_sooner(mut self, expected: &'s Expected) -> Self {
+        self.expected = Some(expected);
         self
     }
 
@@ -207,13 +227,21 @@ impl<'s> Play<'s> {
             if self.left == 0 && time >= self.horizon {
                 return Ok(end);
             }
-            let next = [self.busy.peek().map(|next| next.0.0), self.later.peek().map(|next| next.0.0)];
+            let next = [
+                self.busy.peek().map(|next| next.0.0),
+                self.later.peek().map(|next| next.0.0),
+                self.heard.peek().map(|next| next.0.0),
+            ];
             let Some(next) = next.into_iter().flatten().min() else { return Ok(end) };
             time = next;
             while let Some(&Reverse((when, worker))) = self.busy.peek().filter(|next| next.0.0 <= time) {
                 debug_assert!(when <= time);
                 self.busy.pop();
                 self.free(worker);
+            }
+            while let Some(Reverse((_, run))) = self.heard.peek().filter(|next| next.0.0 <= time).copied() {
+                self.heard.pop();
+                self.is_heard(index(run), time);
             }
             while let Some(Reverse((_, lane))) = self.later.peek().filter(|next| next.0.0 <= time).copied() {
                 self.later.pop();
@@ -251,9 +279,6 @@ impl<'s> Play<'s> {
     }
 
     fn add(&mut self, stream: &'s Stream, rank: Rank, shift: Micros, arrives: Micros) {
-        let waits =
-            |listener: &&super::stream::Listener| matches!(listener.kind, Kind::Live { plays: false, .. });
-        let begun = !stream.listeners.iter().any(|listener| waits(&listener));
         let index = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
         let later = |moment: Micros| if moment == Micros::NEVER { moment } else { moment + shift };
         let run = Run {
@@ -262,9 +287,10 @@ impl<'s> Play<'s> {
             base: later(stream.base()),
             due: later(stream.due()),
             read: if self.is_eager { Micros::NEVER } else { stream.read_to() },
-            begun,
-            checked: rank != Rank::Behind,
+            begins: stream.has_to_begin(),
             need: Micros::ZERO - Micros::NEVER,
+            lanes: (self.lanes.len(), self.lanes.len()),
+            checked: rank != Rank::Behind,
         };
         let hopeless = |run: &Run<'_>, piece: &Piece, before: Micros| {
             arrives + piece.first > deadline(run.base, run.due, before)
@@ -285,6 +311,10 @@ impl<'s> Play<'s> {
                 run.base = run.base.max(arrives + stream.target - stream.audio());
             }
             self.lanes.push(LaneRun { run: index, lane: TAIL, next: 0, key: 0 });
+        }
+        run.lanes.1 = self.lanes.len();
+        if run.begins {
+            self.will_be_heard(&mut run);
         }
         self.runs.push(run);
         for lane in first_lane..self.lanes.len() {
@@ -385,13 +415,11 @@ impl<'s> Play<'s> {
         let Some(run) = self.runs.get_mut(number) else { return Ok(()) };
         self.left -= usize::from(!is_tail);
         let met = Met { before, audio: piece.audio, first: time + piece.first, end: time + piece.total };
-        let mut missed = run.checked && met.is_late(run.base + before, run.due);
-        let begins = !run.begun && run.stream.listeners.iter().any(|listener| before <= listener.read);
-        if begins {
-            run.begun = true;
-            run.base = run.base.min(met.first - before);
-            missed |= run.checked && run.need > run.base;
-        } else if !run.begun {
+        let missed = run.checked && met.is_late(run.base + before, run.due);
+        if run.begins {
+            if before == Micros::ZERO {
+                self.heard.push(Reverse((met.first, held.run)));
+            }
             run.need = run.need.max(met.needs());
         }
         if self.watched == Some(number) {
@@ -402,21 +430,46 @@ impl<'s> Play<'s> {
             run.checked = false;
             told.push(run.stream.seq);
         }
-        if begins {
-            self.expose_again(number, lane, time);
-        }
         self.expose(lane, time);
         Ok(())
     }
 
-    /// The other lanes of a stream whose clock was set.
-    fn expose_again(&mut self, run: usize, except: u32, time: Micros) {
-        let lanes = self.lanes.iter().enumerate();
-        let others = lanes
-            .filter(|(number, lane)| index(lane.run) == run && *number != index(except) && lane.key != 0);
-        let others: Vec<u32> = others.filter_map(|(number, _)| u32::try_from(number).ok()).collect();
-        for lane in others {
-            self.expose(lane, time);
+    /// What runs already of a stream that has yet to begin.
+    fn will_be_heard(&mut self, run: &mut Run<'s>) {
+        for segment in &run.stream.segments {
+            let Stage::Running { until } = segment.stage else { continue };
+            let began = until - segment.piece.total;
+            if segment.before == Micros::ZERO {
+                let index = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
+                self.heard.push(Reverse(((began + segment.piece.first).max(self.now), index)));
+                run.need = run.need.max(until - segment.piece.audio);
+            } else {
+                run.need = run.need.max(segment.needs(began));
+            }
+        }
+    }
+
+    /// A stream's first audio is there: it begins as soon as it can, as [`Stream::could_begin`] has it.
+    fn is_heard(&mut self, number: usize, time: Micros) {
+        let Some(run) = self.runs.get_mut(number) else { return };
+        let lanes = self.lanes.get(run.lanes.0..run.lanes.1).unwrap_or_default();
+        let waiting =
+            lanes.iter().filter_map(|lane| Some((run.stream.lanes.get(index(lane.lane))?, lane.next)));
+        let waiting = waiting.flat_map(|(lane, next)| lane.segments.iter().skip(index(next)));
+        let needs = waiting.filter_map(|segment| Some(run.stream.segments.get(*segment)?.needs(time)));
+        let soonest = needs.chain(run.stream.held_until()).max().unwrap_or(time).max(run.need).max(time);
+        let soonest = self.expected.map_or(soonest, |expected| expected.at_least(run.stream.seq, soonest));
+        run.begins = false;
+        if soonest < run.base {
+            run.base = soonest;
+            self.begun.push((run.stream.seq, soonest));
+        } else {
+            return;
+        }
+        for lane in run.lanes.0..run.lanes.1 {
+            if self.lanes.get(lane).is_some_and(|lane| lane.key != 0) {
+                self.expose(u32::try_from(lane).unwrap_or(u32::MAX), time);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        Delivery, Micros, Rejection, Rules, Seat,
+        Delivery, Micros, Piece, Rejection, Rules, Seat,
         admission::Outset,
         forward::{Guest, Weights},
         outlook::{Outlook, Verdict},
@@ -107,6 +107,28 @@ proptest! {
         prop_assert_eq!(world.discipline.waiting().interactive, 0);
         prop_assert_eq!(world.discipline.demand(0), Micros::ZERO);
         prop_assert_eq!(world.discipline.bytes(), 0);
+    }
+
+    #[test]
+    fn nobody_waits_because_others_leave_or_need_less_than_was_told(
+        arrivals in arrivals(300_000),
+        leaves in prop::collection::vec(prop::option::of(0_i64..6_000_000), 60),
+        needs in prop::collection::vec(0.5_f64..1.0, 60),
+        workers in 1_usize..4,
+        rtf in 0.05_f64..0.5,
+    ) {
+        let mut requests = requests(&arrivals, rtf);
+        for (number, (request, leaves)) in requests.iter_mut().zip(leaves).enumerate() {
+            request.leaves = leaves.map(Micros);
+            let less = |(at, piece): (usize, &Piece)| {
+                let total = piece.total.times(needs[(number + at) % needs.len()]);
+                Piece { total, first: total, ..*piece }
+            };
+            request.truth = request.offer.pieces.iter().enumerate().map(less).collect();
+        }
+        let mut world = World::new(board(workers), requests);
+        world.run(Micros::NEVER);
+        assert_continuous(&world);
     }
 
     #[test]
@@ -270,7 +292,7 @@ fn costs_that_were_guessed_wrong_are_counted_and_small() {
             .map(|(at, piece)| {
                 let factor = 0.8 + 0.4 * ((number * 7 + at * 3) % 11) as f64 / 10.0;
                 let total = piece.total.times(factor);
-                super::Piece { total, first: total, ..*piece }
+                Piece { total, first: total, ..*piece }
             })
             .collect();
     }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{ClientIndex, Delivery, Ended, Layout, Micros, Offer, Piece, Rejection, Rules, Seat},
-    board, layout, piece, staffed, text,
+    assert_continuous, board, layout, piece, staffed, text,
 };
 use crate::{
     simulate::{Fate, Reader, Request, World},
@@ -165,6 +165,76 @@ fn a_reader_that_pauses_is_owed_nothing_and_one_that_waits_for_us_is() {
     board.read(paused.id, paused.listener, Micros::s(1), false, now);
     board.read(waits.id, waits.listener, Micros::s(1), true, now);
     assert_eq!(board.next_launch(now).unwrap().members, [(waits.id, 2)]);
+}
+
+/// Requests at these moments for texts of these lengths, both in milliseconds.
+fn asked(requests: &[(i64, i64)], rtf: f64) -> Vec<Request> {
+    let request = |&(arrives, audio): &(i64, i64)| Request::live(Micros::ms(arrives), 1, text(0, audio, rtf));
+    requests.iter().map(request).collect()
+}
+
+#[test]
+fn nobody_waits_because_somebody_left_and_another_began_sooner() {
+    // When the first one leaves, the next ones could begin sooner, and what they need then would go before the second
+    // segment of the third.
+    let mut requests = asked(&[(300, 3800), (400, 3600), (600, 4800), (900, 1600)], 0.35);
+    requests[0].leaves = Some(Micros::ms(600));
+    let mut world = World::new(board(2), requests);
+    world.run(Micros::NEVER);
+    assert_continuous(&world);
+}
+
+#[test]
+fn nobody_waits_because_a_segment_took_less_than_was_told() {
+    let mut requests = asked(&[(200, 3600), (300, 4800), (600, 4800), (700, 2685), (1300, 1600)], 0.45);
+    let told = &requests[3].offer.pieces;
+    requests[3].truth = told
+        .iter()
+        .map(|told| {
+            let total = told.total.times(0.7);
+            Piece { total, first: total, ..*told }
+        })
+        .collect();
+    let mut world = World::new(board(3), requests);
+    world.run(Micros::NEVER);
+    assert_continuous(&world);
+}
+
+#[test]
+fn nobody_waits_because_others_go_before_one_that_pauses() {
+    let requests = [
+        (11_674_442, 8000),
+        (12_521_602, 8000),
+        (12_873_834, 2859),
+        (13_616_420, 8000),
+        (14_211_142, 4800),
+        (15_025_938, 1600),
+        (15_508_923, 921),
+        (15_587_270, 4280),
+        (16_101_357, 4800),
+        (16_829_178, 976),
+    ];
+    let mut requests: Vec<Request> = requests
+        .into_iter()
+        .map(|(arrives, audio)| Request::live(Micros(arrives), 1, text(0, audio, 0.306_601)))
+        .collect();
+    requests[7].reader = Reader::Paced { ahead: Micros::ms(3294), pause: Some((0, Micros::ms(6179))) };
+    let mut world = World::new(board(2), requests);
+    world.run(Micros::NEVER);
+    assert_continuous(&world);
+}
+
+#[test]
+fn a_stream_begins_with_its_first_audio_and_one_that_is_slower_than_speech_when_it_is_to() {
+    let mut board = board(1);
+    let admitted = board.admit(&offer(text(0, 4000, 0.1)), Micros::ZERO).unwrap();
+    board.next_launch(Micros::ZERO).unwrap();
+    assert_eq!(board.begin(admitted.id, Micros::ms(100)), Micros::ms(100), "sooner than was told");
+    assert_eq!(board.begin(admitted.id, Micros::ms(200)), Micros::ms(200), "it has begun");
+    let mut board = super::board(1);
+    let slow = board.admit(&offer(text(0, 12_000, 1.5)), Micros::ZERO).unwrap();
+    board.next_launch(Micros::ZERO).unwrap();
+    assert_eq!(board.begin(slow.id, Micros::ms(2400)), slow.promised);
 }
 
 #[test]
