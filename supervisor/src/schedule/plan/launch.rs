@@ -61,7 +61,7 @@ impl Board {
         let index = lane.head()?;
         let segment = stream.segments.get_mut(index)?;
         batch.for_nobody &= head.rank == Rank::Batch;
-        if !batch.joins(segment.piece.total, head.deadline, now) {
+        if !batch.joins(head.seq, segment.piece.total, head.deadline, now) {
             return None;
         }
         segment.stage = Stage::Running { until: now + batch.cost };
@@ -90,7 +90,8 @@ impl Board {
 }
 
 /// Syntheses that go to a worker together. The most urgent one always goes; others join it if all of them are still in
-/// time then, and if the launch does not keep everybody else waiting for longer than one segment may.
+/// time then, and if the launch does not keep everybody else waiting for longer than one segment may. No two are of one
+/// stream: the first would only come later for the second, which is not needed yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Batch {
     pub(super) cost: Micros,
@@ -98,18 +99,33 @@ pub(super) struct Batch {
     pub(super) for_nobody: bool,
     earliest: Micros,
     longest: Micros,
+    streams: [u64; LOOKED_AT],
+    count: usize,
 }
+
+/// Of more than so many syntheses in a launch some may be of one stream; no engine takes that many.
+const LOOKED_AT: usize = 8;
 
 impl Batch {
     pub(super) fn new(longest: Micros) -> Self {
-        Self { cost: Micros::ZERO, for_nobody: true, earliest: Micros::NEVER, longest }
+        let (cost, earliest) = (Micros::ZERO, Micros::NEVER);
+        Self { cost, for_nobody: true, earliest, longest, streams: [0; LOOKED_AT], count: 0 }
     }
 
-    pub(super) fn joins(&mut self, cost: Micros, deadline: Micros, now: Micros) -> bool {
+    pub(super) fn joins(&mut self, stream: u64, cost: Micros, deadline: Micros, now: Micros) -> bool {
         let (together, earliest) = (self.cost + cost, self.earliest.min(deadline));
-        if self.cost > Micros::ZERO && (together > self.longest || now + together > earliest) {
+        let is_first = self.count == 0;
+        if !is_first
+            && (together > self.longest
+                || now + together > earliest
+                || self.streams.iter().take(self.count).any(|other| *other == stream))
+        {
             return false;
         }
+        if let Some(place) = self.streams.get_mut(self.count) {
+            *place = stream;
+        }
+        self.count += 1;
         (self.cost, self.earliest) = (together, earliest);
         true
     }

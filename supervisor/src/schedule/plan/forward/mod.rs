@@ -393,7 +393,7 @@ impl<'s> Play<'s> {
             let due = deadline(run.base, run.due, before);
             let weighed = self.weights.of(run.rank, piece.total);
             let began = time + batch.cost;
-            if !batch.joins(weighed, due, time) {
+            if !batch.joins(run.stream.seq, weighed, due, time) {
                 break;
             }
             self.pop(pool);

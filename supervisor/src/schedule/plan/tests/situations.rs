@@ -356,3 +356,14 @@ fn batches_hold_what_is_due_and_no_more_than_keeps_everybody_in_time() {
     // Three of 40 ms are what half the time to first audio has room for.
     assert_eq!(board.next_launch(Micros::ms(40)).unwrap().members.len(), 3);
 }
+
+#[test]
+fn a_streams_next_segment_does_not_delay_its_first_audio() {
+    let mut board = board(1);
+    board.worker_lost(0, None, Micros::ZERO);
+    board.worker_ready(0, 4, Micros::ZERO);
+    let pieces = text(0, 12_000, 0.01);
+    let alone = board.admit(&offer(pieces.clone()), Micros::ZERO).unwrap();
+    let other = board.admit(&offer(pieces), Micros::ZERO).unwrap();
+    assert_eq!(board.next_launch(Micros::ZERO).unwrap().members, [(alone.id, 0), (other.id, 0)]);
+}
