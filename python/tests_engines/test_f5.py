@@ -224,6 +224,19 @@ def test_a_seed_gives_the_same_samples_alone_or_together(engine: Any) -> None:
     assert not np.array_equal(speak(engine, ENGLISH, seed=1), speak(engine, ENGLISH, seed=2))
 
 
+@pytest.mark.parametrize(
+    "text", ["Hi.", "It is.", "It is so.", ENGLISH, "你好。", "今天天气很好，我们去公园。"]
+)
+@pytest.mark.parametrize("speed", [1.0, 0.8])
+def test_the_length_is_reckoned_as_the_package_does(engine: Any, text: str, speed: float) -> None:
+    job = engine.prepare(Request(1, text, voice="basic-en", speed=speed)).job
+    transcript = "Some call me nature, others call me mother nature. "
+    # f5_tts.infer.utils_infer.infer_batch_process: less than ten bytes are spoken at a speed of 0.3.
+    pace = 0.3 * speed if len(text.encode()) < 10 else speed
+    spoken = int(job.spoken_from / len(transcript.encode()) * len(text.encode()) / pace)
+    assert job.frames == max(job.spoken_from + spoken, len(job.tokens) + 1, job.spoken_from + 2)
+
+
 def test_speed_changes_the_length(engine: Any) -> None:
     slow, usual, fast = (speak(engine, ENGLISH, speed=speed).size for speed in (0.5, 1.0, 2.0))
     assert slow / usual == pytest.approx(2.0, abs=0.02) and fast / usual == pytest.approx(0.5, abs=0.02)
