@@ -27,9 +27,11 @@ from ishowtts_worker.engines.f5.tier import Tier
 from ishowtts_worker.errors import (
     BadOption,
     BadSettings,
+    DeviceFault,
     LoadFailed,
     MissingModel,
     NothingToSpeak,
+    OutOfMemory,
     UnknownVoice,
 )
 from ishowtts_worker.protocol import Cancelled, Done, Failure, Load, Synthesize
@@ -410,6 +412,26 @@ def test_vocabularies(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text("a\n \n")
     with pytest.raises(LoadFailed, match="first line"):
         Vocabulary.read(tmp_path / "vocab.txt")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told", "fatal"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory"), OutOfMemory, False),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), DeviceFault, True),
+        (RuntimeError("shapes do not fit"), RuntimeError, False),
+    ],
+)
+def test_a_device_that_failed_takes_the_process_with_it(
+    engine: Any, monkeypatch: pytest.MonkeyPatch, raised: Exception, told: type[Exception], fatal: bool
+) -> None:
+    def fail(*_: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(engine._synthesizer, "run", fail)
+    with pytest.raises(told) as found:
+        speak(engine, ENGLISH)
+    assert getattr(found.value, "fatal", False) is fatal
 
 
 @pytest.fixture(scope="module")

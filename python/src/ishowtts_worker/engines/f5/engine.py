@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from ...cache import folder
-from ...errors import EngineError, MissingModel, NothingToSpeak, OutOfMemory, UnknownVoice
+from ...errors import EngineError, MissingModel, NothingToSpeak, UnknownVoice
+from ...faults import device_faults
 from ...numerals import in_words
 from ...table import override, read_settings
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request
@@ -128,12 +129,10 @@ class F5Engine(Engine[F5Plan]):
             def wanted(launch: list[int] = launch) -> bool:
                 return not all(cancels[position].requested for position in launch)
 
-            try:
+            with device_faults():
                 waves = self._synthesizer.run(
                     [jobs[position] for position in launch], self._settings.sway, wanted
                 )
-            except torch.cuda.OutOfMemoryError as error:
-                raise OutOfMemory("not enough memory on the GPU for this text; shorten it") from error
             for position, wave in zip(launch, waves or [], strict=False):
                 yield position, wave
                 yield position, None

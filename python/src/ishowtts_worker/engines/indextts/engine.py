@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from ...errors import BadOption, BadSettings, NothingToSpeak
+from ...faults import device_faults
 from ...stretch import stretch
 from ...table import override, read_settings
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request
 from .decode import Cancelled
-from .faults import device_faults
 from .files import Files, locate
 from .machine import Machine
 from .model import Manner, Model, Piece

@@ -1,4 +1,7 @@
-"""What torch raises, told apart: too much for this once, or a device that only a new process gets back."""
+"""What torch raises, told apart: too much for this once, or a device that only a new process gets back.
+
+Needs torch.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ...errors import DeviceFault, OutOfMemory
+from .errors import DeviceFault, OutOfMemory
 
 
 @contextmanager
