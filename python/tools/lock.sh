@@ -9,7 +9,9 @@ lock() {
     folder=$1 name=$2
     shift 2
     overrides="--overrides tools/overrides.txt"
-    [ -f "$folder/overrides.txt" ] && overrides="$overrides --overrides $folder/overrides.txt"
+    for file in "$folder/overrides.txt" "$folder/$name-overrides.txt"; do
+        [ -f "$file" ] && overrides="$overrides --overrides $file"
+    done
     # shellcheck disable=SC2086 # words, not one word
     uv pip compile "$folder/$name.in" --output-file "$folder/$name.txt" $overrides "$@" \
         --quiet --universal --python-version 3.10 --generate-hashes \
@@ -21,3 +23,4 @@ for file in src/ishowtts_worker/engines/*/requirements.in; do
     lock "$(dirname "$file")" requirements "$@"
 done
 lock . requirements-dev "$@"
+lock tests_engines f5-reference "$@"
