@@ -231,7 +231,7 @@ def test_a_seed_gives_the_same_samples_alone_or_together(engine: Any) -> None:
 )
 @pytest.mark.parametrize("speed", [1.0, 0.8])
 def test_the_length_is_reckoned_as_the_package_does(engine: Any, text: str, speed: float) -> None:
-    job = engine.prepare(Request(1, text, voice="basic-en", speed=speed)).job
+    job = engine.prepare(Request(1, text, voice="basic-en", speed=speed)).jobs[0]
     transcript = "Some call me nature, others call me mother nature. "
     # f5_tts.infer.utils_infer.infer_batch_process: less than ten bytes are spoken at a speed of 0.3.
     pace = 0.3 * speed if len(text.encode()) < 10 else speed
@@ -299,7 +299,7 @@ def test_a_clip_of_ones_own_is_a_voice(settings: dict[str, str], clip: Path) -> 
     assert (engine.info.voices[0].id, engine.info.voices[0].language) == ("mine", "zh")
     plan = engine.prepare(Request(1, "你好，世界！今天怎么样？", voice="mine"))
     # Silence around it was cut off, but for a moment at its end.
-    assert plan.job.spoken_from * HOP / RATE == pytest.approx(3.05, abs=0.05)
+    assert plan.jobs[0].spoken_from * HOP / RATE == pytest.approx(3.05, abs=0.05)
     assert speak(engine, "你好，世界！", voice="mine").size > RATE / 2
 
 
@@ -325,18 +325,49 @@ def test_a_prepared_clip_is_kept(
 )
 def test_a_bad_clip_is_told(settings: dict[str, str], tmp_path: Path, samples: np.ndarray, what: str) -> None:
     soundfile.write(tmp_path / "bad.wav", samples, RATE)
-    with pytest.raises(BadSettings, match=what):
-        start(settings, [VoiceSpec("mine", "en", str(tmp_path / "bad.wav"), "Words.")])
+    engine = start(settings, [VoiceSpec("mine", "en", str(tmp_path / "bad.wav"), "Words.")])
+    with pytest.raises(UnknownVoice, match=what):
+        engine.prepare(Request(1, ENGLISH, voice="mine"))
+    assert "mine" not in {voice.id for voice in engine.info.voices} and speak(engine, ENGLISH).size
 
 
 def test_a_clip_that_is_no_audio_or_has_no_words_is_told(
     settings: dict[str, str], clip: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "text.wav").write_text("no audio")
-    with pytest.raises(BadSettings, match="cannot be read as audio"):
-        start(settings, [VoiceSpec("mine", "en", str(tmp_path / "text.wav"), "Words.")])
-    with pytest.raises(BadSettings, match="needs a transcript"):
-        start(settings, [VoiceSpec("mine", "en", str(clip), " . ")])
+    specs = [
+        VoiceSpec("text", "en", str(tmp_path / "text.wav"), "Words."),
+        VoiceSpec("none", "en", str(clip), " . "),
+        VoiceSpec("few", "en", str(clip), "a"),
+        VoiceSpec("many", "en", str(clip), "word " * 500),
+    ]
+    engine = start(settings, specs)
+    for name, told in [
+        ("text", "cannot be read as audio"),
+        ("none", "needs a transcript"),
+        ("few", "does not fit its recording"),
+        ("many", "does not fit its recording"),
+    ]:
+        with pytest.raises(UnknownVoice, match=told):
+            engine.prepare(Request(1, ENGLISH, voice=name))
+
+
+def test_what_is_kept_of_a_clip_is_made_again_when_it_is_damaged(
+    settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISHOWTTS_CACHE", str(tmp_path))
+    usual = speak(start(settings), ENGLISH)
+    for path in (tmp_path / "voices").iterdir():
+        path.write_bytes(b"junk")
+    assert np.array_equal(speak(start(settings), ENGLISH), usual)
+
+
+def test_a_text_too_long_for_one_launch_is_spoken_in_pieces(engine: Any) -> None:
+    plan = engine.prepare(Request(1, "It costs $1,999,999.99 today, and $1,777,777.77 tomorrow.", speed=0.25))
+    assert len(plan.jobs) > 1 and max(job.frames for job in plan.jobs) <= 3584
+    wave = speak(engine, "It costs $1,999,999.99 today, and $1,777,777.77 tomorrow.", speed=0.25)
+    once = speak(engine, "It costs $1,999,999.99 today, and $1,777,777.77 tomorrow.", speed=1.0)
+    assert wave.size / once.size == pytest.approx(4.0, rel=0.1)
 
 
 def test_missing_files_are_named_with_their_setting(settings: dict[str, str], tmp_path: Path) -> None:
@@ -344,7 +375,7 @@ def test_missing_files_are_named_with_their_setting(settings: dict[str, str], tm
         gone = str(tmp_path / ("gone.yaml" if name == "model" else "gone"))
         with pytest.raises(MissingModel, match="gone") as told:
             start({**settings, name: gone})
-        assert told.value.param == name
+        assert told.value.param == name and "\n" not in str(told.value)
     for name in ("checkpoint", "vocoder"):
         with pytest.raises(MissingModel, match=name):
             start({key: value for key, value in settings.items() if key != name})
@@ -381,7 +412,13 @@ def test_files_that_do_not_belong_together_are_told(settings: dict[str, str], tm
     with pytest.raises(LoadFailed, match=r"half\.safetensors"):
         start({**settings, "checkpoint": str(tmp_path / "half.safetensors")})
     other = tmp_path / "other.yaml"
-    for text in ("model: {backbone: UNetT, arch: {}}", "model: {arch: {dim: 1, odd: 2}}", "[", "model: 1"):
+    for text in (
+        "model: {arch: {dim: abc, depth: 1, heads: 1}}",
+        "model: {backbone: UNetT, arch: {}}",
+        "model: {arch: {dim: 1, odd: 2}}",
+        "[",
+        "model: 1",
+    ):
         other.write_text(text)
         with pytest.raises(LoadFailed, match=r"other\.yaml"):
             start({**settings, "model": str(other)})

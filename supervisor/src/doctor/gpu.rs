@@ -20,9 +20,13 @@ pub(super) fn check(config: &Config, sensors: &Sensors, report: &mut Report) {
     }
     for (device, engines) in &wanted {
         let Some(why) = sensors.lacks(device) else { continue };
+        let first = if sensors.cards().is_empty() {
+            "install the driver, or "
+        } else {
+            "name one that is there, or "
+        };
         for engine in engines {
-            let mend =
-                format!("install the driver, or mend it with `device = \"cpu\"` under [engines.{engine}]");
+            let mend = format!("{first}mend it with `device = \"cpu\"` under [engines.{engine}]");
             report.miss(format!("engine {engine}, device"), format!("{why}; {mend}"));
         }
     }

@@ -15,7 +15,8 @@ const NEEDED: [(&str, &str); 3] = [("f5", "checkpoint"), ("f5", "vocoder"), ("in
 /// Files that can hold code besides numbers.
 const PICKLES: [&str; 3] = ["pt", "pth", "bin"];
 /// Files that a setting may name; what ends like one and begins with neither `/` nor `.` is seen from nowhere.
-const FILES: [&str; 9] = ["pt", "pth", "bin", "safetensors", "onnx", "tflite", "txt", "yaml", "json"];
+const FILES: [&str; 11] =
+    ["pt", "pth", "bin", "safetensors", "onnx", "tflite", "npz", "txt", "yaml", "yml", "json"];
 /// Steps that an engine takes at most to stay well within the time that speech lasts, on the machine it is made for.
 const LIVE_NFE_STEPS: u64 = 8;
 

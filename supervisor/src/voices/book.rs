@@ -65,6 +65,9 @@ struct Resolved {
     routes: BTreeMap<String, Route>,
 }
 
+/// What an engine of which nothing is known yet may speak, beside the languages that it is a default for.
+const GUESSED: [&str; 3] = ["en", "ja", "zh"];
+
 /// What is known of an engine by now: nothing before one of its workers was ready.
 type Facts<'f> = &'f dyn Fn(&str) -> Option<Arc<Ready>>;
 
@@ -150,7 +153,8 @@ impl VoiceBook {
         }
         let Some(ready) = facts(&route.engine) else {
             // Not yet known what it speaks: then it is asked, and says so itself if it does not know the voice.
-            let routes = ["en", "zh"].map(|language| (language.to_owned(), route.clone())).into();
+            let languages = GUESSED.into_iter().chain(self.defaults.keys().map(String::as_str));
+            let routes = languages.map(|language| (language.to_owned(), route.clone())).collect();
             return Ok(Resolved { name: name.to_owned(), routes });
         };
         let languages = match &route.speaker {
@@ -310,6 +314,19 @@ mod tests {
         }
         for unknown in ["f5:anna+", "f5:anna+nobody", "f5:nobody+anna", "f5:+", "f5:anna+piper:joe"] {
             assert_eq!(cast(unknown).unwrap_err(), CastError::UnknownVoice(unknown.into()));
+        }
+    }
+
+    #[test]
+    fn an_engine_of_which_nothing_is_known_is_asked() {
+        let mut book = book();
+        book.engines.push("kokoro".into());
+        book.defaults.insert("ja".into(), "kokoro".into());
+        for voice in [None, Some("kokoro")] {
+            let cast = book.cast(voice, "今日はとても良い天気ですね。", &|_| None).unwrap();
+            let parts: Vec<_> =
+                cast.parts.iter().map(|part| (&part.route.engine[..], part.language.as_deref())).collect();
+            assert_eq!(parts, [("kokoro", Some("ja"))], "{voice:?}");
         }
     }
 

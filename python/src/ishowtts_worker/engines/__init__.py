@@ -36,5 +36,6 @@ def missing(name: str, error: ImportError) -> MissingDependency:
     """What to tell about an import that failed while engine `name` was imported or loaded."""
     what = f"package {error.name!r} is missing" if error.name else f"an import failed ({error})"
     return MissingDependency(
-        f"{what} for engine {name!r}; install its environment: ishowtts setup --engine {name}"
+        f"{what} for engine {name!r}; install its environment: ishowtts setup --engine {name} "
+        "(or where its key `python` names an interpreter of yours, install it there)"
     )

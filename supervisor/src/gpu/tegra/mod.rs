@@ -86,7 +86,7 @@ impl Tegra {
 
     pub(super) fn read(&self) -> Reading {
         let rails = self.rails.iter().filter_map(|rail| {
-            let number = |path: &Path| text(path)?.parse::<f64>().ok();
+            let number = |path: &Path| text(path)?.parse::<f64>().ok().filter(|number| number.is_finite());
             Some((rail.label.as_str(), number(&rail.millivolts)? * number(&rail.milliamperes)? / 1e6))
         });
         let memory = shared_memory(&self.root);

@@ -94,7 +94,10 @@ def read(path: Path) -> Architecture:
             table.get("backbone", "DiT"),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, UnicodeError) as error:
-        raise LoadFailed(f"{path} is not the configuration of an F5-TTS model: {error!r}") from error
+        why = " ".join(str(error).split())
+        raise LoadFailed(
+            f"{path} is not the configuration of an F5-TTS model: {why}", param="model"
+        ) from error
     if backbone != "DiT":
         raise LoadFailed(f"{path} describes a {backbone}; this engine computes DiT models", param="model")
     for key, value in mel.items():
@@ -119,6 +122,10 @@ def _architecture(arch: Mapping[str, Any], path: Path) -> Architecture:
         )
     except TypeError as error:
         raise LoadFailed(f"{path}: {error}", param="model") from error
+    for name in ("dim", "depth", "heads", "dim_head", "ff_mult", "text_dim", "conv_layers"):
+        value = getattr(found, name)
+        if not isinstance(value, int) or value < (name != "conv_layers"):
+            raise LoadFailed(f"{path} has {name} {value!r}; it must be a whole number", param="model")
     if found.qk_norm not in (None, "rms_norm"):
         raise LoadFailed(f"{path} has qk_norm {found.qk_norm!r}; known are null and rms_norm", param="model")
     return found

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -37,17 +35,11 @@ class Checkpoint:
                 tensors = load_file(path, device=device)
             else:
                 tensors = _table(torch.load(path, map_location=device, weights_only=True))
-        except (
-            SafetensorError,
-            pickle.UnpicklingError,
-            RuntimeError,
-            EOFError,
-            ValueError,
-            TypeError,
-        ) as error:
+        except Exception as error:
+            # Whatever a damaged file makes of its reader.
             raise LoadFailed(
                 f"{path} is no safetensors file and no checkpoint of plain weights: "
-                f"{str(error).splitlines()[0]}",
+                f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
                 param=setting,
             ) from error
         return cls(path, {name.removeprefix(_AVERAGED): tensor for name, tensor in tensors.items()})

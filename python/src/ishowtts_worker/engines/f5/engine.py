@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from ...cache import folder
-from ...errors import EngineError, MissingModel, NothingToSpeak, UnknownVoice
+from ...errors import MissingModel, NothingToSpeak
 from ...faults import device_faults
 from ...numerals import in_words
 from ...table import override, read_settings
+from ...text import cut
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request
 from . import architecture, vocoder, weights
 from .architecture import SAMPLE_RATE
@@ -24,16 +26,16 @@ from .reading import Vocabulary
 from .settings import OPTIONS, F5Options, F5Settings
 from .synthesizer import Synthesizer
 from .tier import choose
-from .voices import LANGUAGES, Voice, built_in, frames_for, infos, prepare
+from .voices import LANGUAGES, Voice, Voices, built_in, frames_for
 
 _WEIGHTS = "see docs/engines/f5.md for where to get the files"
 
 
 @dataclass(frozen=True)
 class F5Plan(Plan):
-    """What to launch."""
+    """What to launch, one after the other: nearly always one job."""
 
-    job: Job
+    jobs: list[Job]
 
 
 class F5Engine(Engine[F5Plan]):
@@ -43,7 +45,7 @@ class F5Engine(Engine[F5Plan]):
         self,
         settings: F5Settings,
         vocabulary: Vocabulary,
-        voices: dict[str, Voice],
+        voices: Voices,
         synthesizer: Synthesizer,
         info: EngineInfo,
     ) -> None:
@@ -75,7 +77,7 @@ class F5Engine(Engine[F5Plan]):
         del checkpoint
         specs = [*order.voices, *built_in()]
         kept = folder("voices")
-        voices = {spec.id: prepare(spec, vocabulary, tier.device, kept) for spec in reversed(specs)}
+        voices = Voices.prepare(specs, vocabulary, tier.device, kept)
         progress(0.5)
         synthesizer = Synthesizer(tier, model, modulation, speaker, settings.buckets)
         synthesizer.get_ready(
@@ -83,7 +85,7 @@ class F5Engine(Engine[F5Plan]):
         )
         info = EngineInfo(
             sample_rate=SAMPLE_RATE,
-            voices=infos(specs),
+            voices=voices.infos(),
             languages=LANGUAGES,
             repeatable=synthesizer.most == 1 and tier.device == "cpu",
             device=tier.device,
@@ -94,24 +96,32 @@ class F5Engine(Engine[F5Plan]):
 
     def prepare(self, request: Request) -> F5Plan:
         """Read the text, well below a millisecond."""
-        name = request.voice or self.info.voices[0].id
-        voice = self._voices.get(name)
-        if voice is None:
-            known = ", ".join(dict.fromkeys(one.id for one in self.info.voices))
-            raise UnknownVoice(f"unknown voice {name!r}; this engine has {known}", param="voice")
+        voice = self._voices.get(request.voice)
         options = override(self._defaults, request.options, OPTIONS)
         text = in_words(request.text.strip(), request.language or _guess(request.text))
         tokens, skipped = self._vocabulary.read_text(voice.transcript + text)
         skipped -= voice.skipped
         if not any(map(str.isalnum, text)) or len(tokens) <= voice.tokens:
             raise NothingToSpeak(f"there is nothing to speak in {request.text!r:.80}", param="text")
-        frames = frames_for(voice, text, len(tokens), request.speed * self._settings.speed)
-        if frames > self._synthesizer.longest:
-            raise EngineError(f"the text is too long for one piece: {text!r:.80}", param="text")
-        job = Job(
-            tokens, voice.mel, voice.frames, frames, request.seed, options.nfe_step, options.cfg_strength
-        )
-        return F5Plan(skipped, job)
+        speed = request.speed * self._settings.speed
+        jobs = []
+        for piece, its_tokens in self._pieces(voice, text, tokens, speed):
+            frames = frames_for(voice, piece, len(its_tokens), speed)
+            choice = (request.seed, options.nfe_step, options.cfg_strength)
+            jobs.append(Job(its_tokens, voice.mel, voice.frames, frames, *choice))
+        return F5Plan(skipped, jobs)
+
+    def _pieces(
+        self, voice: Voice, text: str, tokens: list[int], speed: float
+    ) -> Iterator[tuple[str, list[int]]]:
+        """The text, in as few pieces as a launch has room for; numbers in words may be long, and slow speech too."""
+        frames, room = frames_for(voice, text, len(tokens), speed), self._synthesizer.longest
+        if frames <= room:
+            yield text, tokens
+            return
+        share = 0.8 * (room - voice.frames) / (frames - voice.frames)
+        for piece in cut(text, max(int(len(text) * share), 1), lambda at: _rest(text[at - 1])):
+            yield str(piece), self._vocabulary.read_text(voice.transcript + str(piece))[0]
 
     def speak(self, plan: F5Plan, cancel: Cancel) -> Iterator[NDArray[np.float32]]:
         """All of it in one chunk."""
@@ -122,20 +132,23 @@ class F5Engine(Engine[F5Plan]):
     def speak_together(
         self, plans: Sequence[F5Plan], cancels: Sequence[Cancel]
     ) -> Iterator[tuple[int, NDArray[np.float32] | None]]:
-        """One launch, or one for each number of steps that is asked for."""
-        jobs = [plan.job for plan in plans]
+        """One launch, or as many as numbers of steps and lengths ask for."""
+        owners = [position for position, plan in enumerate(plans) for _ in plan.jobs]
+        jobs = [job for plan in plans for job in plan.jobs]
+        left = [len(plan.jobs) for plan in plans]
         for launch in self._synthesizer.launches(jobs):
 
             def wanted(launch: list[int] = launch) -> bool:
-                return not all(cancels[position].requested for position in launch)
+                return not all(cancels[owners[job]].requested for job in launch)
 
             with device_faults():
-                waves = self._synthesizer.run(
-                    [jobs[position] for position in launch], self._settings.sway, wanted
-                )
-            for position, wave in zip(launch, waves or [], strict=False):
-                yield position, wave
-                yield position, None
+                waves = self._synthesizer.run([jobs[job] for job in launch], self._settings.sway, wanted)
+            for job, wave in zip(launch, waves or [], strict=False):
+                owner = owners[job]
+                yield owner, wave
+                left[owner] -= 1
+                if not left[owner]:
+                    yield owner, None
 
     def device_bytes(self) -> int:
         """Memory held on the GPU."""
@@ -153,6 +166,11 @@ def _files(settings: F5Settings) -> tuple[Path, Path]:
     if not settings.checkpoint.is_file():
         raise MissingModel(f"no file at {settings.checkpoint}; {_WEIGHTS}", param="checkpoint")
     return settings.checkpoint, settings.vocoder
+
+
+def _rest(character: str) -> int:
+    """How good it is to cut behind a character."""
+    return 2 if unicodedata.category(character)[0] == "P" else int(character.isspace())
 
 
 def _guess(text: str) -> str:
