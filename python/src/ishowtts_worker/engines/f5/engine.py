@@ -114,7 +114,7 @@ class F5Engine(Engine[F5Plan]):
     def _pieces(
         self, voice: Voice, text: str, tokens: list[int], speed: float
     ) -> Iterator[tuple[str, list[int]]]:
-        """The text, in as few pieces as a launch has room for: numbers in words, or slow speech, may need more."""
+        """The text, in as few pieces as launches have room for: long numbers or slow speech may need some."""
         frames, room = frames_for(voice, text, len(tokens), speed), self._synthesizer.longest
         if frames <= room:
             yield text, tokens
