@@ -324,8 +324,11 @@ mod tests {
         book.defaults.insert("ja".into(), "kokoro".into());
         for voice in [None, Some("kokoro")] {
             let cast = book.cast(voice, "今日はとても良い天気ですね。", &|_| None).unwrap();
-            let parts: Vec<_> =
-                cast.parts.iter().map(|part| (&part.route.engine[..], part.language.as_deref())).collect();
+            let parts: Vec<_> = cast
+                .parts
+                .iter()
+                .map(|part| (part.route.engine.as_str(), part.language.as_deref()))
+                .collect();
             assert_eq!(parts, [("kokoro", Some("ja"))], "{voice:?}");
         }
     }
