@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ishowtts_worker.engines.f5.architecture import package_data
+from ishowtts_worker.engines.f5.random_model import describe_vocos
 from ishowtts_worker.engines.f5.upstream import stand_in
 
 stand_in()
@@ -97,22 +98,7 @@ def save(package: Package, folder: Path, arch: dict[str, Any], vocos: dict[str, 
     weights = {f"ema_model.{name}": tensor for name, tensor in package.model.state_dict().items()}
     save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / "model.safetensors")
     torch.save(package.vocoder.state_dict(), folder / "vocos/pytorch_model.bin")
-    features = {"sample_rate": 24_000, "n_fft": 1024, "hop_length": 256, "n_mels": 100, "padding": "center"}
-    parts = {
-        "feature_extractor": {
-            "class_path": "vocos.feature_extractors.MelSpectrogramFeatures",
-            "init_args": features,
-        },
-        "backbone": {
-            "class_path": "vocos.models.VocosBackbone",
-            "init_args": {"input_channels": 100, **vocos},
-        },
-        "head": {
-            "class_path": "vocos.heads.ISTFTHead",
-            "init_args": {"dim": vocos["dim"], "n_fft": 1024, "hop_length": 256, "padding": "center"},
-        },
-    }
-    (folder / "vocos/config.yaml").write_text(yaml.safe_dump(parts))
+    describe_vocos(folder / "vocos/config.yaml", vocos)
     names = {"model": "model.yaml", "checkpoint": "model.safetensors", "vocoder": "vocos"}
     return {key: str(folder / name) for key, name in names.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -55,21 +55,24 @@ def write(folder: Path, model: str) -> dict[str, str]:
     checkpoint = folder / "model.safetensors"
     save_file({f"ema_model.{name}": tensor for name, tensor in made.made.items()}, checkpoint)
     (folder / "vocos").mkdir()
-    features = {"sample_rate": 24_000, "n_fft": 1024, "hop_length": 256, "n_mels": 100, "padding": "center"}
-    head = {"dim": _VOCOS["dim"], "n_fft": 1024, "hop_length": 256, "padding": "center"}
-    parts = {
-        "feature_extractor": {
-            "class_path": "vocos.feature_extractors.MelSpectrogramFeatures",
-            "init_args": features,
-        },
-        "backbone": {
-            "class_path": "vocos.models.VocosBackbone",
-            "init_args": {"input_channels": 100, **_VOCOS},
-        },
-        "head": {"class_path": "vocos.heads.ISTFTHead", "init_args": head},
-    }
-    (folder / "vocos/config.yaml").write_text(yaml.safe_dump(parts), encoding="utf-8")
+    describe_vocos(folder / "vocos/config.yaml", _VOCOS)
     made = _Made()
     vocoder.build(folder / "vocos/config.yaml", made, torch.float32)
     torch.save(made.made, folder / "vocos/pytorch_model.bin")
     return {"model": model, "checkpoint": str(checkpoint), "vocoder": str(folder / "vocos")}
+
+
+def describe_vocos(path: Path, sizes: Mapping[str, int]) -> None:
+    """Write the config.yaml of a Vocos with a backbone of these sizes."""
+    features = {"sample_rate": 24_000, "n_fft": 1024, "hop_length": 256, "n_mels": 100, "padding": "center"}
+    head = {"dim": sizes["dim"], "n_fft": 1024, "hop_length": 256, "padding": "center"}
+    parts = {
+        "feature_extractor": ("feature_extractors.MelSpectrogramFeatures", features),
+        "backbone": ("models.VocosBackbone", {"input_channels": 100, **sizes}),
+        "head": ("heads.ISTFTHead", head),
+    }
+    table = {
+        name: {"class_path": f"vocos.{kind}", "init_args": arguments}
+        for name, (kind, arguments) in parts.items()
+    }
+    path.write_text(yaml.safe_dump(table), encoding="utf-8")
