@@ -64,7 +64,7 @@ class Launcher:
             # None was cancelled, and the engine has not noticed yet.
             if synthesis := running.get(position):
                 if chunk is None or synthesis.cancel.seen:
-                    self._end(running.pop(position))
+                    self._end([running.pop(position)])
                 else:
                     self._channel.write(synthesis.audio(self._level(chunk)))
             if inbox.paused:
@@ -73,8 +73,7 @@ class Launcher:
                 return
         if inbox.ending and not inbox.ending.orderly:
             return
-        for position in list(running):
-            self._end(running.pop(position))
+        self._end(list(running.values()))
 
     def _pause(self, running: dict[int, Synthesis]) -> None:
         """Stay here until the pause is over or nobody wants what runs."""
@@ -82,18 +81,14 @@ class Launcher:
             self._inbox.stay_paused()
             for position, synthesis in list(running.items()):
                 if synthesis.cancel.seen:
-                    self._end(running.pop(position))
+                    self._end([running.pop(position)])
 
-    def _end(self, synthesis: Synthesis) -> None:
-        if synthesis.cancel.seen:
-            line = encode(Cancelled(synthesis.message.id))
-        elif synthesis.audible:
-            line = synthesis.done()
-        else:
-            silent = NothingToSpeak("the engine found nothing to speak in this text", param="text")
-            line = encode(failure(synthesis.message.id, silent))
-        self._inbox.forget(synthesis)
-        self._channel.write([line])
+    def _end(self, syntheses: Sequence[Synthesis]) -> None:
+        """Tell of all these ends in one go: the supervisor gives out the next launch at the last of them."""
+        lines = [_last_line(synthesis) for synthesis in syntheses]
+        for synthesis in syntheses:
+            self._inbox.forget(synthesis)
+        self._channel.write(lines)
 
     def _failed(self, syntheses: Sequence[Synthesis], error: Exception) -> bool:
         """End these with an error. Returns False when it is a fatal one."""
@@ -102,6 +97,15 @@ class Launcher:
             self._inbox.forget(synthesis)
             self._channel.send(failure(synthesis.message.id, told))
         return not told.fatal
+
+
+def _last_line(synthesis: Synthesis) -> bytes:
+    if synthesis.cancel.seen:
+        return encode(Cancelled(synthesis.message.id))
+    if synthesis.audible:
+        return synthesis.done()
+    silent = NothingToSpeak("the engine found nothing to speak in this text", param="text")
+    return encode(failure(synthesis.message.id, silent))
 
 
 def _checked(request: Request) -> Request:

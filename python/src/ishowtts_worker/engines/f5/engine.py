@@ -132,11 +132,16 @@ class F5Engine(Engine[F5Plan]):
     def speak_together(
         self, plans: Sequence[F5Plan], cancels: Sequence[Cancel]
     ) -> Iterator[tuple[int, NDArray[np.float32] | None]]:
-        """One launch, or as many as numbers of steps and lengths ask for."""
+        """One launch, or as many as numbers of steps and lengths ask for.
+
+        What the last of them made ends together, when all of it was handed over: while the supervisor passes
+        one answer on, it would not read the next.
+        """
         owners = [position for position, plan in enumerate(plans) for _ in plan.jobs]
         jobs = [job for plan in plans for job in plan.jobs]
         left = [len(plan.jobs) for plan in plans]
-        for launch in self._synthesizer.launches(jobs):
+        launches = self._synthesizer.launches(jobs)
+        for launch in launches:
 
             def wanted(launch: list[int] = launch) -> bool:
                 return not all(cancels[owners[job]].requested for job in launch)
@@ -147,7 +152,7 @@ class F5Engine(Engine[F5Plan]):
                 owner = owners[job]
                 yield owner, wave
                 left[owner] -= 1
-                if not left[owner]:
+                if not left[owner] and launch is not launches[-1]:
                     yield owner, None
 
     def device_bytes(self) -> int:
