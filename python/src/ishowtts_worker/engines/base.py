@@ -109,9 +109,9 @@ class Engine(ABC, Generic[P]):
     ) -> Iterator[tuple[int, Chunk | None]]:
         """Several plans in one launch: pairs of a plan's position and its next chunk, None at its end.
 
-        Whatever has not ended when this returns ends then, all together. There is one plan, or on an engine whose `max_batch` is above 1 up to so many. A plan whose cancel is
-        requested may be ended early. This one speaks them one after the other, which is all that a single
-        plan needs.
+        Whatever has not ended when this returns ends then, all together. There is one plan, or on an engine
+        whose `max_batch` is above 1 up to so many. A plan whose cancel is requested may be ended early. This
+        one speaks them one after the other, which is all that a single plan needs.
         """
         for position, (plan, cancel) in enumerate(zip(plans, cancels, strict=True)):
             for chunk in self.speak(plan, cancel):
