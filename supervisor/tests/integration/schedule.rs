@@ -212,6 +212,27 @@ async fn an_engine_that_takes_batches_gets_what_is_due_in_one_launch() {
 }
 
 #[tokio::test]
+async fn a_launch_costs_its_segments_once_and_not_each_of_them() {
+    let server = supervisor().script("ready").env("FAKE_BATCH", "4").start().await.ready().await;
+    // Long enough for what was learned to count, and four launches' time together is more than one launch may take.
+    for round in 0..12 {
+        let running = server.post(&json!({ "text": "endless", "stream": true })).send().await.unwrap();
+        let ask = |who: usize| {
+            tokio::spawn(server.post(&json!({ "text": format!("together {round} {who}") })).send())
+        };
+        let asked = [0, 1, 2, 3].map(ask);
+        eventually("they wait", async || (queued(&server).await == 4).then_some(())).await;
+        drop(running);
+        for answer in asked {
+            assert_eq!(soon("an answer", answer).await.unwrap().unwrap().status(), 200);
+        }
+    }
+    let of_many = |note: &String| note.ends_with(" together") && !note.starts_with("speak");
+    let launches: Vec<_> = server.notes().into_iter().filter(of_many).collect();
+    assert_eq!(launches, vec!["4 together"; 12]);
+}
+
+#[tokio::test]
 async fn the_load_is_shown_as_the_scheduler_sees_it() {
     let server = supervisor().engine("rtf", 0.5).start().await.ready().await;
     assert_eq!(server.metric("ishowtts_load{device=\"none\"}").await, 0.0);

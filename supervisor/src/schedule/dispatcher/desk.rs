@@ -289,13 +289,15 @@ impl Desk {
             };
             let (mut tasks, mut grants) =
                 (Vec::with_capacity(members.len()), Vec::with_capacity(members.len()));
+            let together = self.spoken_ms(&members);
             for (id, segment) in members {
                 let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.take());
                 let Some(Order { segment: what, grant, admitted }) = order else {
                     self.board.ended(worker, id, segment, Ended::Failed, now);
                     continue;
                 };
-                tasks.push(task(scheduler, worker, id, segment, what));
+                let share = what.spoken_ms / together;
+                tasks.push(task(scheduler, worker, id, segment, what, share));
                 grants.push((grant, admitted));
             }
             if tasks.is_empty() {
@@ -306,6 +308,12 @@ impl Desk {
                 drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed() })));
             }
         }
+    }
+
+    /// What all these segments are estimated at.
+    fn spoken_ms(&self, members: &[(StreamId, usize)]) -> f64 {
+        let order = |(id, segment): &(StreamId, usize)| self.orders.get(id)?.get(*segment)?.as_ref();
+        members.iter().filter_map(order).map(|order| order.segment.spoken_ms).sum()
     }
 
     /// Has slow work make room, or go on; tells when to look again, if that may become necessary.
@@ -352,8 +360,16 @@ fn kind(segment: &Segment) -> Kind {
     }
 }
 
-/// A segment as its worker gets it; when it has ended, the scheduler hears of it.
-fn task(scheduler: &Arc<Scheduler>, worker: usize, id: StreamId, segment: usize, what: Segment) -> Task {
+/// A segment as its worker gets it; when it has ended, the scheduler hears of it. `share` is its part of all that is to
+/// be spoken in its launch: of those who share a launch each takes as long as all of them, but costs its share.
+fn task(
+    scheduler: &Arc<Scheduler>,
+    worker: usize,
+    id: StreamId,
+    segment: usize,
+    what: Segment,
+    share: f64,
+) -> Task {
     let (kind, spoken_ms) = (kind(&what), what.spoken_ms);
     let began = Instant::now();
     let (weak, pools) = (Arc::downgrade(scheduler), Arc::downgrade(&scheduler.pools));
@@ -367,6 +383,7 @@ fn task(scheduler: &Arc<Scheduler>, worker: usize, id: StreamId, segment: usize,
             // What the way to and from the worker takes comes on top of what the worker measured.
             let way = (total_ms - summary.timings.total_ms).max(0.0);
             let first_ms = (summary.timings.first_chunk_ms + way).min(total_ms);
+            let (first_ms, total_ms) = (first_ms * share, total_ms * share);
             Some(Spoken { observed: Observed { spoken_ms, audio_ms, first_ms, total_ms }, kind })
         });
         scheduler.tell(Event::Ended { worker, id, segment, spoken });

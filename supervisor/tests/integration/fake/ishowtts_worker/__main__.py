@@ -39,6 +39,7 @@ class Worker:
         self.cancelled = set()
         self.wake = threading.Condition()
         self.waiting = []
+        self.held = []
 
     def say(self, payload=b"", **message):
         self.socket.sendall(json.dumps(message).encode() + b"\n" + payload)
@@ -106,6 +107,18 @@ class Worker:
         note(f"speak {what}")
         if message["more"]:
             note(f"{what} is not the last of its launch")
+        if what == "together":
+            # As a GPU computes: all of a launch in one go, which takes as long for one as for all.
+            self.held.append(ident)
+            if not message["more"]:
+                note(f"{len(self.held)} together")
+                time.sleep(0.04)
+                for one in self.held:
+                    self.chunk(one)
+                for one in self.held:
+                    self.done(one)
+                self.held.clear()
+            return
         if what == "refuse":
             self.say(type="error", id=ident, code="bad_option", message="not that", param="colour", fatal=False)
             return
@@ -154,6 +167,9 @@ class Worker:
             self.say(type="cancelled", id=ident)
             note("cancelled")
             return
+        self.done(ident, chunks)
+
+    def done(self, ident, chunks=1):
         samples = chunks * CHUNK // 2
         self.say(type="done", id=ident, samples=samples, timings={"first_chunk_ms": 1.0, "total_ms": 2.0}, skipped=0)
 
