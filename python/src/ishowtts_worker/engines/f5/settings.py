@@ -8,7 +8,7 @@ from typing import Annotated
 
 from ...table import Between
 
-BUCKETS = (512, 640, 768, 896, 1024, 1152, 1280, 1408, 1536, 1792, 2048, 2432, 2816, 3168, 3520)
+BUCKETS = (512, 640, 768, 896, 1024, 1152, 1280, 1408, 1536, 1792, 2048, 2432, 2816, 3168, 3584)
 """Frames, 94 to a second, that launches are made for: up to four sentences together, references included."""
 
 
