@@ -1,4 +1,7 @@
-"""What a service manager and a package manager do with us. Runs as root in a container of its own: see `.ci/systemd`."""
+"""What a service manager and a package manager do with us.
+
+Runs as root in a container of its own: see `.ci/systemd`.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,12 @@ def run(*command: str, code: int | None = 0) -> str:
 
 
 def shows(name: str, unit: str = UNIT) -> str:
+    """A property of a unit."""
     return run("systemctl", "show", "--value", "-p", name, unit)
 
 
 def main_pid() -> int:
+    """The server's process, or 0."""
     return int(shows("MainPID"))
 
 
@@ -49,6 +54,7 @@ def eventually(what: str, look: Callable[[], object], patience: float = 60) -> N
 
 
 def is_up() -> bool:
+    """Whether it is started and all its workers are ready."""
     return (shows("ActiveState"), shows("StatusText")) == ("active", "1 engine ready (tone)")
 
 
@@ -79,7 +85,10 @@ def speak(connection: http.client.HTTPConnection) -> None:
 
 
 class Load:
-    """Clients that ask one request after the other: half of them keep their connections, half come anew each time."""
+    """Clients that ask one request after the other.
+
+    Half of them keep their connections, half come anew each time.
+    """
 
     def __init__(self, clients: int) -> None:
         self.over = threading.Event()
@@ -88,6 +97,7 @@ class Load:
         self.threads = [threading.Thread(target=self.ask, args=(index % 2 == 0,)) for index in range(clients)]
 
     def ask(self, keeps: bool) -> None:
+        """One client, until it is over."""
         connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
         while not self.over.is_set():
             try:
@@ -154,7 +164,7 @@ def confined() -> None:
 
 
 def killed() -> None:
-    """kill -9, of the server: it comes again, and its workers do not outlive it."""
+    """A server that is killed: it comes again, and its workers do not outlive it."""
     before = set(processes())
     os.kill(main_pid(), signal.SIGKILL)
     eventually("it was started anew", lambda: shows("NRestarts") == "1" and is_up())
@@ -228,7 +238,10 @@ def told() -> None:
 
 
 def stopped() -> None:
-    """The end leaves nobody."""
+    """The end leaves nobody; while the socket unit is there, a request starts the service."""
+    run("systemctl", "stop", UNIT)
+    assert processes() == []
+    speak(http.client.HTTPConnection("127.0.0.1", PORT, timeout=30))
     run("systemctl", "stop", "ishowtts.socket", UNIT)
     assert processes() == []
     assert not Path("/run/ishowtts").exists()
@@ -261,6 +274,7 @@ def removed() -> None:
 
 
 def main() -> None:
+    """Everything, or what is named."""
     checks = [installed, confined, killed, watched, reloaded, restarted, told, stopped, removed]
     chosen = sys.argv[1:] or [check.__name__ for check in checks]
     for check in checks:

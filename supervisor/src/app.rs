@@ -181,8 +181,8 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         systemd::ready(&status);
         is_up.set(true);
         tracing::info!("{status}");
-        tokio::join!(systemd::follow(&running.pools), systemd::feed(scheduler));
     };
+    let report = async { tokio::join!(announce, systemd::follow(&running.pools), systemd::feed(scheduler)) };
     let retry = async {
         loop {
             hang_ups.next().await;
@@ -198,7 +198,7 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
     };
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = announce => return Ok(()),
+        _ = report => return Ok(()),
         () = retry => return Ok(()),
         ended = &mut http.task => {
             ended??;
