@@ -1,6 +1,7 @@
 //! The composition root: the only file that knows every room.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     env,
     error::Error,
@@ -19,7 +20,6 @@ use ishowtts_workers::{
 };
 use tempfile::TempDir;
 use tokio::{
-    net::TcpListener,
     sync::oneshot,
     task::JoinHandle,
     time::{sleep, timeout},
@@ -30,6 +30,7 @@ use crate::{
     config::Config,
     environments::{Environments, Progress},
     gpu::Watch,
+    listeners::{self, Doors, Entrance},
     metrics::Metrics,
     package,
     pools::{Places, Pools},
@@ -41,8 +42,10 @@ use crate::{
     voices::VoiceBook,
 };
 
-/// What a service manager is asked for each time that a step of setting up is told, in microseconds.
-const SETUP_STEP: u32 = 300_000_000;
+/// What a service manager is asked for each time that a step of setting up is told: one large package over a slow line.
+const SETUP_STEP: Duration = Duration::from_mins(30);
+/// What it is asked for at the end on top of the grace time: workers are ended, connections closed, the cache written.
+const LEAVING: Duration = Duration::from_secs(20);
 /// How the names of our runtime directories begin; the process id follows.
 const RUNTIME_PREFIX: &str = "ishowtts-";
 /// How long connections may take to close once everything was answered.
@@ -112,8 +115,8 @@ impl Running {
         self.pools.stop().await;
     }
 
-    /// Waits until every required engine has a ready worker or was given up, and tells how it came out.
-    async fn settled(&self, required: &[String]) -> String {
+    /// Waits until every required engine has a ready worker or was given up.
+    async fn settled(&self, required: &[String]) {
         for pool in self.pools.iter().filter(|pool| required.contains(&pool.engine().to_owned())) {
             let settled = pool.watch().map(|mut status| async move {
                 let settled = |state| matches!(state, State::Ready | State::Busy | State::Failed);
@@ -126,36 +129,28 @@ impl Running {
                 settled = rest;
             }
         }
-        let failed: Vec<&String> =
-            required.iter().filter(|engine| self.pools.failure(engine).is_some()).collect();
-        if failed.is_empty() { "Ready".into() } else { format!("Ready, but without {failed:?}") }
     }
 }
 
 /// Serves HTTP until a signal ends it.
 pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
+    // First of all: a port that is taken shows before anything is built or loaded.
+    let doors = listeners::open(config.server.listen).await?;
+    let is_inherited = doors.is_inherited();
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
-    let address = config.server.listen;
-    // First of all: a port that is taken shows before anything is built or loaded.
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("could not listen on {address}: {error}")))?;
-    let address = listener.local_addr()?;
-    tracing::info!(version = crate::VERSION, %address, "Starting");
+    let address = doors.addresses()?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    tracing::info!(version = crate::VERSION, address, "Starting");
 
     let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
-    let (listener, meanwhile) = share(listener)?;
-    let meanwhile = Http::serve(meanwhile, surface::starting());
     let running = tokio::select! {
-        running = Running::start(&config, level, &Told) => running?,
+        running = set_up(&config, level, &doors) => running?,
         signal = signals.next() => {
             tracing::info!(signal, "Ended before everything was set up");
             return Ok(());
         }
     };
-    meanwhile.close().await;
     let required: Vec<String> = config
         .enabled_engines()
         .filter(|(_, engine)| engine.required)
@@ -171,25 +166,39 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         required: required.clone(),
         started: Instant::now(),
     });
-    let mut http = Http::serve(listener, surface::router(state));
-    tracing::info!(%address, "Listening");
+    let entrance = doors.entrance();
+    let mut http = Http::serve(doors, entrance.watch_over(surface::router(state)));
+    tracing::info!(address, "Listening");
 
+    let scheduler = running.studio.scheduler();
+    let is_up = Cell::new(false);
     let announce = async {
-        let status = running.settled(&required).await;
+        tokio::select! {
+            () = running.settled(&required) => {}
+            () = systemd::starting(scheduler) => {}
+        }
+        let status = systemd::line(&running.pools);
         systemd::ready(&status);
+        is_up.set(true);
         tracing::info!("{status}");
-        std::future::pending::<()>().await;
     };
+    let report = async { tokio::join!(announce, systemd::follow(&running.pools), systemd::feed(scheduler)) };
     let retry = async {
         loop {
             hang_ups.next().await;
             tracing::info!("Told by SIGHUP: given-up engines try again");
+            if is_up.get() {
+                systemd::reloading();
+            }
             running.pools.retry().await;
+            if is_up.get() {
+                systemd::ready(&systemd::line(&running.pools));
+            }
         }
     };
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = announce => return Ok(()),
+        _ = report => return Ok(()),
         () = retry => return Ok(()),
         ended = &mut http.task => {
             ended??;
@@ -197,18 +206,19 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         }
     };
 
-    let scheduler = running.studio.scheduler();
     tracing::info!(signal, in_flight = scheduler.in_flight(), "Draining");
-    systemd::stopping();
-    scheduler.drain();
+    systemd::stopping(scheduler.in_flight(), config.server.grace + LEAVING);
     running.metrics.up.set(0.0);
     tokio::select! {
-        () = scheduler.drained() => tracing::info!("Drained: every request was answered"),
+        () = drain(scheduler, is_inherited.then_some(&entrance)) => {
+            tracing::info!("Drained: every request was answered");
+        }
         () = sleep(config.server.grace) => {
             tracing::warn!(in_flight = scheduler.in_flight(), "The grace time is over");
         }
         signal = signals.next() => tracing::warn!(signal, "Told again: not waiting any longer"),
     }
+    scheduler.drain();
     // Whoever is still waiting or being spoken for is told, before the connections close.
     scheduler.turn_away();
     running.stop().await;
@@ -219,11 +229,36 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Two handles on one listener.
-fn share(listener: TcpListener) -> io::Result<(TcpListener, TcpListener)> {
-    let listener = listener.into_std()?;
-    let other = listener.try_clone()?;
-    Ok((TcpListener::from_std(listener)?, TcpListener::from_std(other)?))
+/// Starts everything, and meanwhile tells those who ask that we are starting. At doors that are held for us they wait
+/// for that as long as for an engine: most starts take less, and none of them is turned away.
+async fn set_up(config: &Config, level: &str, doors: &Doors) -> Result<Running, Box<dyn Error>> {
+    let patience = if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
+    let running = Running::start(config, level, &Told);
+    tokio::pin!(running);
+    tokio::select! {
+        running = &mut running => return running,
+        () = sleep(patience) => {}
+    }
+    let meanwhile = Http::serve(doors.again()?, surface::starting());
+    let running = running.await;
+    meanwhile.close().await;
+    running
+}
+
+/// Waits until every request was answered. At an entrance that somebody holds for our successor nobody is turned away:
+/// those who are in are served, and those who come now are the successor's.
+async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
+    if let Some(entrance) = held {
+        entrance.close();
+        loop {
+            entrance.quiet().await;
+            if scheduler.in_flight() == 0 {
+                break;
+            }
+        }
+    }
+    scheduler.drain();
+    scheduler.drained().await;
 }
 
 /// A router being served.
@@ -233,11 +268,11 @@ struct Http {
 }
 
 impl Http {
-    fn serve(listener: TcpListener, router: Router) -> Self {
+    fn serve(doors: Doors, router: Router) -> Self {
         let (close, closed) = oneshot::channel::<()>();
         // Headers and audio leave as they come, in as few packets as hyper can make of them.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
+        let doors = doors.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let serving = axum::serve(doors, router.into_make_service_with_connect_info::<SocketAddr>());
         // A closed channel is as good as a word.
         let serving = serving.with_graceful_shutdown(async move { drop(closed.await) });
         Self { task: tokio::spawn(serving.into_future()), close }

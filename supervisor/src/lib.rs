@@ -31,6 +31,7 @@ pub mod config;
 pub mod doctor;
 pub mod environments;
 pub mod gpu;
+pub mod listeners;
 pub mod metrics;
 pub mod package;
 pub mod pools;

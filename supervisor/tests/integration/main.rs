@@ -22,6 +22,7 @@ mod harness;
 mod limits;
 mod metrics;
 mod schedule;
+mod service;
 mod shutdown;
 mod startup;
 mod streaming;

@@ -23,6 +23,7 @@ use super::{
         ticket::{Grant, Granted, Turns},
     },
     Load, Scheduler,
+    pulse::{Pulse, Seen},
 };
 use crate::{
     config::Config,
@@ -40,6 +41,8 @@ pub(super) enum Event {
     Worker { engine: String, index: usize, to: ChangeTo },
     /// A segment has ended.
     Ended { worker: usize, id: StreamId, segment: usize, spoken: Option<Spoken> },
+    /// Somebody asks whether all is well.
+    Beat(oneshot::Sender<Result<(), String>>),
 }
 
 /// A segment that was spoken.
@@ -84,6 +87,7 @@ pub(super) struct Desk {
     absences: Vec<Absence>,
     clients: RandomState,
     buffer: Micros,
+    pulse: Pulse,
 }
 
 /// A stream that was let in.
@@ -118,6 +122,7 @@ impl Desk {
             orders: HashMap::new(),
             absences: vec![Absence { since: Micros::ZERO, start: USUAL_START }; workers],
             clients: RandomState::new(),
+            pulse: Pulse::default(),
         }
     }
 
@@ -221,6 +226,24 @@ impl Desk {
                     ChangeTo::Paused => self.board.paused(worker, now),
                 }
             }
+            Event::Beat(answer) => {
+                let seen = self.look(pools);
+                // Whoever asked may not be interested any more.
+                drop(answer.send(self.pulse.beat(seen)));
+            }
+        }
+    }
+
+    fn look(&self, pools: &Pools) -> Seen {
+        let rests = |worker: usize| {
+            let (engine, index) = self.names.engine_of(worker)?;
+            let (_, status) = pools.get(engine)?.statuses().nth(index)?;
+            Some(status.state == State::Ready)
+        };
+        let forgotten = self.board.speaking().filter(|(worker, _)| rests(*worker) == Some(true));
+        Seen {
+            due: self.board.due(),
+            forgotten: forgotten.map(|(worker, members)| (worker, members.to_vec())).collect(),
         }
     }
 

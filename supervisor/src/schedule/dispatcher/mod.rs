@@ -5,6 +5,7 @@
 //! through an inbox, since it may be told while the desk is in use.
 
 mod desk;
+mod pulse;
 
 use std::{
     sync::{
@@ -16,7 +17,7 @@ use std::{
 
 use ishowtts_workers::{ChangeTo, protocol::Ready};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
     time::sleep_until,
 };
 
@@ -280,6 +281,14 @@ impl Scheduler {
         moment.saturating_duration_since(self.epoch).into()
     }
 
+    /// Sends a beat the way that everything goes which workers tell, and waits until it was heard. An error tells what
+    /// should have moved since the last beat and has not; from a desk that is never free again nothing comes back.
+    pub async fn pulse(self: &Arc<Self>) -> Result<(), String> {
+        let (heard, beat) = oneshot::channel();
+        self.tell(Event::Beat(heard));
+        beat.await.unwrap_or_else(|_| Err("a beat was lost".into()))
+    }
+
     /// What is asked of the machine.
     pub fn load(&self) -> Load {
         self.desk().load(self.now())
@@ -312,3 +321,6 @@ impl Scheduler {
         usize::try_from(self.most).unwrap_or(usize::MAX) - self.slots.available_permits()
     }
 }
+
+#[cfg(test)]
+mod tests;

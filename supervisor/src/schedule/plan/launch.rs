@@ -20,11 +20,7 @@ impl Board {
     /// The next launch, if a free worker has something to speak. From then on it counts as running.
     pub fn next_launch(&mut self, now: Micros) -> Option<Launch> {
         loop {
-            let (pool, worker) = self.floor.pick(|pool| {
-                let head = self.waiting.get(pool)?.first().copied()?;
-                (head.rank != Rank::Batch || !self.has_paused(pool)).then_some(head)
-            })?;
-            let head = self.waiting.get(pool)?.first().copied()?;
+            let (pool, worker, head) = self.head()?;
             self.expose(head.slot, now);
             // A reader that pauses has made its segment less urgent: then another may be the most urgent one.
             if self.waiting.get(pool)?.first() != Some(&head) {

@@ -15,6 +15,7 @@
 mod admission;
 mod begin;
 mod board;
+mod due;
 mod fairness;
 mod floor;
 mod forward;
