@@ -5,14 +5,13 @@ use std::{
     env,
     error::Error,
     fs, io,
-    net::SocketAddr,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::{Router, serve::ListenerExt};
+use axum::serve::ListenerExt;
 use ishowtts_workers::{
     lifecycle::State,
     process::{Launch, Launcher},
@@ -20,32 +19,29 @@ use ishowtts_workers::{
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
-    sync::oneshot,
-    task::JoinHandle,
     time::{sleep, timeout},
 };
 
 use crate::{
     cache::Cache,
-    config::Config,
+    config::{Config, Overrides},
+    control::{Answer, Control, RUNTIME_PREFIX},
     environments::{Environments, Progress},
     gpu::Watch,
     metrics::Metrics,
     package,
     pools::{Places, Pools},
+    reload::Reloader,
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
     stream::Studio,
-    surface::{self, AppState, Shared},
-    systemd,
-    voices::VoiceBook,
+    surface::{self, AppState, Http, InForce, Live, Shared},
+    systemd, telemetry,
 };
 
 /// What a service manager is asked for each time that a step of setting up is told, in microseconds.
 const SETUP_STEP: u32 = 300_000_000;
-/// How the names of our runtime directories begin; the process id follows.
-const RUNTIME_PREFIX: &str = "ishowtts-";
-/// How long connections may take to close once everything was answered.
+/// How long recordings may take to reach the disk once everything was answered.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Workers, and the way to them.
@@ -57,7 +53,7 @@ pub struct Running {
     pub metrics: Arc<Metrics>,
     pools: Arc<Pools>,
     /// Sockets and scratch files; gone with it.
-    _runtime: TempDir,
+    runtime: TempDir,
 }
 
 impl Running {
@@ -104,7 +100,25 @@ impl Running {
         metrics.up.set(1.0);
         let cache = Cache::open(&config.cache, &config.server.state_dir, Arc::clone(&metrics)).await;
         let studio = Studio::new(Scheduler::start(Arc::clone(&pools), config), cache, config);
-        Ok(Self { studio, metrics, pools, _runtime: runtime })
+        Ok(Self { studio, metrics, pools, runtime })
+    }
+
+    /// Brings a changed configuration into force, has given-up engines try again, and tells the log what came of it.
+    async fn reload(&self, reloader: &Reloader) -> Answer {
+        let answer = match reloader.reload().await {
+            Ok(outcome) => {
+                for line in outcome.to_string().lines() {
+                    tracing::info!("Configuration read again: {line}");
+                }
+                Answer::Done(outcome)
+            }
+            Err(error) => {
+                tracing::error!("The configuration is not changed: {error}");
+                Answer::Refused(error.to_string())
+            }
+        };
+        self.pools.retry().await;
+        answer
     }
 
     /// Ends the workers and waits until they are gone.
@@ -132,8 +146,13 @@ impl Running {
     }
 }
 
-/// Serves HTTP until a signal ends it.
-pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
+/// Serves HTTP until a signal ends it. `overrides` and `level` are what the command line said, and say again whenever the
+/// configuration is read anew.
+pub async fn serve(
+    config: Config,
+    overrides: Overrides,
+    level: Option<String>,
+) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
     let address = config.server.listen;
@@ -142,14 +161,22 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("could not listen on {address}: {error}")))?;
     let address = listener.local_addr()?;
+    // A port may be bound otherwise than it was written.
+    config.server.may_listen(address, config.auth.keys.is_some())?;
+    if config.auth.keys.as_ref().is_some_and(|keys| keys.is_empty()) {
+        tracing::warn!("There is no API key in the file of keys: nobody can use the server");
+    }
+    surface::make_room(config.limits.max_connections);
+    let worker_level = level.as_deref().or(config.log_level.as_deref()).unwrap_or(telemetry::USUAL);
+    let live = InForce::new(Live::of(&config));
     tracing::info!(version = crate::VERSION, %address, "Starting");
 
     let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
     let (listener, meanwhile) = share(listener)?;
-    let meanwhile = Http::serve(meanwhile, surface::starting());
+    let meanwhile = Http::serve(without_delay(meanwhile), surface::starting(&live), &live);
     let running = tokio::select! {
-        running = Running::start(&config, level, &Told) => running?,
+        running = Running::start(&config, worker_level, &Told) => running?,
         signal = signals.next() => {
             tracing::info!(signal, "Ended before everything was set up");
             return Ok(());
@@ -163,15 +190,16 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         .collect();
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
-        voices: VoiceBook::new(&config),
+        live: live.clone(),
         metrics: Arc::clone(&running.metrics),
         gpus: gpus.gpus().clone(),
-        limits: config.limits.clone(),
-        server: config.server.clone(),
         required: required.clone(),
         started: Instant::now(),
     });
-    let mut http = Http::serve(listener, surface::router(state));
+    let mut http = Http::serve(without_delay(listener), surface::router(state), &live);
+    let control = Control::listen(running.runtime.path())?;
+    let scheduler = Arc::clone(running.studio.scheduler());
+    let reloader = Reloader::new(config, overrides, level, live, scheduler);
     tracing::info!(%address, "Listening");
 
     let announce = async {
@@ -180,17 +208,22 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         tracing::info!("{status}");
         std::future::pending::<()>().await;
     };
-    let retry = async {
+    let reload = async {
         loop {
-            hang_ups.next().await;
-            tracing::info!("Told by SIGHUP: given-up engines try again");
-            running.pools.retry().await;
+            let caller = tokio::select! {
+                () = hang_ups.next() => None,
+                caller = control.next() => Some(caller),
+            };
+            let answer = running.reload(&reloader).await;
+            if let Some(caller) = caller {
+                caller.answer(&answer).await;
+            }
         }
     };
     let signal = tokio::select! {
         signal = signals.next() => signal,
         () = announce => return Ok(()),
-        () = retry => return Ok(()),
+        () = reload => return Ok(()),
         ended = &mut http.task => {
             ended??;
             return Err("the listener ended by itself".into());
@@ -202,9 +235,10 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
     systemd::stopping();
     scheduler.drain();
     running.metrics.up.set(0.0);
+    let grace = reloader.grace().await;
     tokio::select! {
         () = scheduler.drained() => tracing::info!("Drained: every request was answered"),
-        () = sleep(config.server.grace) => {
+        () = sleep(grace) => {
             tracing::warn!(in_flight = scheduler.in_flight(), "The grace time is over");
         }
         signal = signals.next() => tracing::warn!(signal, "Told again: not waiting any longer"),
@@ -226,30 +260,9 @@ fn share(listener: TcpListener) -> io::Result<(TcpListener, TcpListener)> {
     Ok((TcpListener::from_std(listener)?, TcpListener::from_std(other)?))
 }
 
-/// A router being served.
-struct Http {
-    task: JoinHandle<io::Result<()>>,
-    close: oneshot::Sender<()>,
-}
-
-impl Http {
-    fn serve(listener: TcpListener, router: Router) -> Self {
-        let (close, closed) = oneshot::channel::<()>();
-        // Headers and audio leave as they come, in as few packets as hyper can make of them.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
-        // A closed channel is as good as a word.
-        let serving = serving.with_graceful_shutdown(async move { drop(closed.await) });
-        Self { task: tokio::spawn(serving.into_future()), close }
-    }
-
-    /// Accepts nobody any more, and gives those who are there a moment to hear their answers out.
-    async fn close(mut self) {
-        drop(self.close);
-        if timeout(GOODBYE, &mut self.task).await.is_err() {
-            self.task.abort();
-        }
-    }
+/// Headers and audio leave as they come, in as few packets as hyper can make of them.
+fn without_delay(listener: TcpListener) -> impl axum::serve::Listener<Addr = std::net::SocketAddr> {
+    listener.tap_io(|stream| drop(stream.set_nodelay(true)))
 }
 
 /// Tells the log, and the service manager that it is worth waiting for.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::simulate::Simulated;
 use crate::{
     VERSION,
+    auth::KeyName,
     bench::{Api, Assertion, Header, TextSet},
     config::Overrides,
     speech::Format,
@@ -77,9 +78,44 @@ pub(super) enum Task {
     Bench(Box<Bench>),
     /// Check the configuration and show what is in force
     CheckConfig,
+    /// Have a running server read its configuration again, and tell what is in force
+    Reload {
+        /// The server's process id, where several run
+        #[arg(long)]
+        pid: Option<u32>,
+    },
+    /// Make, list and remove API keys
+    Keys(Keys),
     /// Become a worker (used by the supervisor)
     #[command(hide = true)]
     WorkerExec(WorkerExec),
+}
+
+/// What to do with API keys.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct Keys {
+    /// The file of keys; else the one that `keys_file` under [auth] names
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) file: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) task: KeysTask,
+}
+
+/// One of these.
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum KeysTask {
+    /// Make a key and print it, this once
+    New {
+        /// What logs call it, and what it is removed by
+        name: KeyName,
+    },
+    /// List the names of all keys
+    List,
+    /// Remove a key
+    Remove {
+        /// Its name
+        name: KeyName,
+    },
 }
 
 /// What to speak, and where to.

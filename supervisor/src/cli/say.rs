@@ -183,7 +183,7 @@ async fn speak(running: &Running, utterance: Utterance) -> Result<(Vec<Bytes>, S
     // Loading may take its time: nobody else waits.
     let patience = std::time::Duration::from_hours(1);
     let format = utterance.format;
-    let account = Account::open(Arc::clone(&running.metrics), Surface::Cli, "say".into());
+    let account = Account::open(Arc::clone(&running.metrics), Surface::Cli, "say".into(), &utterance.client);
     let stream = running.studio.open(utterance, Delivery::Whole, patience, account).await?;
     let mut encoder = Encoder::new(format, stream.sample_rate())?;
     let spoken = stream.whole(&mut encoder).await?;
