@@ -23,10 +23,11 @@
 //! - [`control`]: how a command reaches a running server;
 //! - [`app`]: everything put together and taken apart again.
 //!
-//! [`mod@bench`] stands beside them: a client of any such server, which shares with ours how a player is counted.
+//! [`ask`] stands beside them, a client for the commands that speak to a running server, and [`mod@bench`]: a client of any such server, which shares with ours how a player is counted.
 //! [`simulate`] plays the schedule under simulated time, for proofs and for machines that nobody has.
 
 pub mod app;
+pub mod ask;
 pub mod auth;
 pub mod bench;
 pub mod cache;

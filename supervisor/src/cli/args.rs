@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::simulate::Simulated;
 use crate::{
-    VERSION,
+    VERSION, ask,
     auth::KeyName,
     bench::{Api, Assertion, Header, TextSet},
     config::Overrides,
@@ -68,9 +68,8 @@ pub(super) enum Task {
     },
     /// List the voices
     Voices {
-        /// Ask a running server, such as <http://127.0.0.1:27121>
-        #[arg(long, value_name = "URL")]
-        server: Option<String>,
+        #[command(flatten)]
+        remote: Remote,
     },
     /// Look for what is missing, and tell the command that mends it
     Doctor,
@@ -132,9 +131,35 @@ pub(super) struct Say {
     /// Speaking rate, 0.25 to 4
     #[arg(long, default_value_t = 1.0)]
     pub(super) speed: f64,
-    /// Use a running server, such as <http://127.0.0.1:27121>
-    #[arg(long, value_name = "URL")]
-    pub(super) server: Option<String>,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+/// A running server to ask.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct Remote {
+    /// Ask a running server, such as <http://127.0.0.1:27121>
+    #[arg(long, value_name = "URL", value_parser = remote)]
+    server: Option<Url>,
+    /// The API key to show; better given as a variable, since others on the machine see command lines
+    #[arg(long, value_name = "KEY", env = "ISHOWTTS_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Trust the certificates in this file (PEM) instead of the system's
+    #[arg(long, value_name = "FILE", requires = "server")]
+    cacert: Option<PathBuf>,
+}
+
+impl Remote {
+    pub(super) fn server(&self) -> Option<ask::Server> {
+        let key = self.api_key.clone().filter(|key| !key.is_empty());
+        Some(ask::Server { url: self.server.clone()?, key, cacert: self.cacert.clone() })
+    }
+}
+
+fn remote(text: &str) -> Result<Url, String> {
+    let url: Option<Url> = text.parse().ok();
+    let fits = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    url.filter(fits).ok_or_else(|| "write it as http://HOST:PORT or https://HOST:PORT".into())
 }
 
 /// Who asks for what, when and how often, and what has to come of it.

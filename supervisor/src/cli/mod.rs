@@ -77,7 +77,9 @@ fn run(args: &Args, task: Task) -> ExitCode {
             Task::Setup { engine } => {
                 setup::run(&config, engine.as_deref()).await.map(|()| ExitCode::SUCCESS)
             }
-            Task::Voices { server } => voices::run(&config, server).await.map(|()| ExitCode::SUCCESS),
+            Task::Voices { remote } => {
+                voices::run(&config, remote.server()).await.map(|()| ExitCode::SUCCESS)
+            }
             Task::Doctor => doctor::run(&config).await,
             Task::CheckConfig => check_config::run(&config).map(|()| ExitCode::SUCCESS),
             Task::Bench(_) | Task::WorkerExec(_) | Task::Reload { .. } | Task::Keys(_) => {
@@ -132,12 +134,4 @@ fn say_line(line: &str) {
 /// A line for whoever watches us; with stderr closed that is nobody.
 fn complain_line(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));
-}
-
-/// The address of a route on a server that `--server` names.
-fn server_url(server: &str, route: &str) -> Result<String, String> {
-    if !server.starts_with("http://") {
-        return Err(format!("--server {server}: write it as http://HOST:PORT"));
-    }
-    Ok(format!("{}{route}", server.trim_end_matches('/')))
 }
