@@ -23,6 +23,7 @@ use tokio::{
 };
 
 use crate::{
+    auth::Keyring,
     cache::Cache,
     config::{Config, Overrides},
     control::{Answer, Control, RUNTIME_PREFIX},
@@ -163,7 +164,7 @@ pub async fn serve(
     let address = listener.local_addr()?;
     // A port may be bound otherwise than it was written.
     config.server.may_listen(address, config.auth.keys.is_some())?;
-    if config.auth.keys.as_ref().is_some_and(|keys| keys.is_empty()) {
+    if config.auth.keys.as_ref().is_some_and(Keyring::is_empty) {
         tracing::warn!("There is no API key in the file of keys: nobody can use the server");
     }
     surface::make_room(config.limits.max_connections);

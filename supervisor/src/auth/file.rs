@@ -67,7 +67,7 @@ pub fn add(path: &Path, entry: Entry) -> Result<(), KeysError> {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    text.push_str(&format!("{} sha256:{}\n", entry.name, entry.digest));
+    text.extend([entry.name.as_str(), " sha256:", &entry.digest.to_string(), "\n"]);
     keyring.add(entry).map_err(|message| content(path, message))?;
     write(path, &text)
 }

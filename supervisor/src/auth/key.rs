@@ -84,8 +84,8 @@ impl FromStr for Digest {
             return Err(());
         }
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let digits = pair.iter().map(|&digit| char::from(digit).to_digit(16));
-            let value = digits.fold(Some(0), |value, digit| Some(value? * 16 + digit?)).ok_or(())?;
+            let mut digits = pair.iter().map(|&digit| char::from(digit).to_digit(16));
+            let value = digits.try_fold(0, |value, digit| Some(value * 16 + digit?)).ok_or(())?;
             *byte = u8::try_from(value).map_err(drop)?;
         }
         Ok(Self(bytes))

@@ -126,7 +126,7 @@ impl Desk {
 
     /// Lets streams in within other limits from now on.
     pub(super) fn limit(&mut self, limits: &Limits) {
-        self.board.adopt(rules(limits));
+        self.board.adopt(&rules(limits));
     }
 
     pub(super) fn facts(&self, engine: &str) -> Option<&Facts> {

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderName, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
 };
 
 use super::host;
@@ -58,7 +58,7 @@ fn key_of(headers: &HeaderMap) -> Option<&[u8]> {
         let (scheme, key) = value.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then_some(key)
     });
-    let named = || KEY_HEADERS.iter().find_map(|name| headers.get(name)).map(|value| value.as_bytes());
+    let named = || KEY_HEADERS.iter().find_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
     bearer.or_else(named).map(<[u8]>::trim_ascii).filter(|key| !key.is_empty())
 }
 
@@ -88,8 +88,8 @@ mod tests {
         request.body(Body::empty()).unwrap()
     }
 
-    fn code(live: &Live, line: &str, headers: &[(&str, &str)]) -> String {
-        decide(live, &request(line, headers))
+    fn code(live: &Live, asked: &str, headers: &[(&str, &str)]) -> String {
+        decide(live, &request(asked, headers))
             .map_or_else(|error| error.code(), |access| format!("{access:?}"))
     }
 
