@@ -200,7 +200,7 @@ pub async fn serve(
     let mut http = Http::serve(without_delay(listener), surface::router(state), &live);
     let control = Control::listen(running.runtime.path())?;
     let scheduler = Arc::clone(running.studio.scheduler());
-    let reloader = Reloader::new(config, overrides, level, live, scheduler);
+    let reloader = Reloader::new(config, overrides, level, address, live, scheduler);
     tracing::info!(%address, "Listening");
 
     let announce = async {

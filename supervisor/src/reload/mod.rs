@@ -6,7 +6,7 @@
 mod diff;
 mod recordings;
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, net::SocketAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, task::spawn_blocking};
@@ -17,7 +17,7 @@ pub use recordings::Recordings;
 use crate::{
     config::{self, Config, Overrides},
     schedule::Scheduler,
-    surface::{InForce, Live},
+    surface::{InForce, Live, make_room},
     telemetry,
 };
 
@@ -72,6 +72,8 @@ pub struct Reloader {
     overrides: Overrides,
     /// The command line's level, which wins.
     level: Option<String>,
+    /// Where the server listens, whatever the file says by now.
+    address: SocketAddr,
     live: InForce,
     scheduler: Arc<Scheduler>,
     known: Mutex<Known>,
@@ -83,12 +85,13 @@ impl Reloader {
         config: Config,
         overrides: Overrides,
         level: Option<String>,
+        address: SocketAddr,
         live: InForce,
         scheduler: Arc<Scheduler>,
     ) -> Self {
         let (recordings, last) = (Recordings::of(&config), config.clone());
         let known = Known { started: (config, recordings), last };
-        Self { overrides, level, live, scheduler, known: Mutex::new(known) }
+        Self { overrides, level, address, live, scheduler, known: Mutex::new(known) }
     }
 
     /// Reads the file again. If it is right, what can be applied is in force when this returns; else nothing is.
@@ -102,6 +105,7 @@ impl Reloader {
             Ok::<_, config::Problems>((config, recordings))
         });
         let (config, recordings) = read.await??;
+        config.server.may_listen(self.address, config.auth.keys.is_some())?;
         let outcome = diff(&known.started, &known.last, (&config, &recordings));
         self.apply(&known.started.0, &config)?;
         known.last = config;
@@ -119,6 +123,7 @@ impl Reloader {
             live.tls.clone_from(&self.live.now().tls);
         }
         live.limits.stream_buffer = started.limits.stream_buffer;
+        make_room(live.limits.max_connections);
         self.scheduler.limit(&live.limits);
         self.live.replace(live);
         Ok(())

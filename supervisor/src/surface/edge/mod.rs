@@ -45,20 +45,20 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(router: Router<S>, live: 
 
 /// Lets a request in under its client's name, or answers it.
 async fn admit(State(live): State<InForce>, mut request: Request, next: Next) -> Response {
-    let access = {
+    {
         let live = live.now();
         let is_free = FREE.contains(&request.uri().path());
-        match admission::decide(&live, &request) {
+        let access = match admission::decide(&live, &request) {
             Ok(access) => access,
             Err(_) if is_free => Access::Nobody,
             Err(error) => {
                 told(&error);
                 return error.into_response();
             }
-        }
-    };
-    client::recognise(&mut request, &access, &live.now().trusted_proxies);
-    request.extensions_mut().insert(access);
+        };
+        client::recognise(&mut request, &access, &live.trusted_proxies);
+        request.extensions_mut().insert(access);
+    }
     next.run(request).await
 }
 

@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::Semaphore,
-    task::{JoinHandle, JoinSet},
+    task::{JoinError, JoinHandle, JoinSet},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -76,7 +76,10 @@ where
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted,
-            Some(_ended) = connections.join_next() => continue,
+            Some(ended) = connections.join_next() => {
+                look_at(ended);
+                continue;
+            }
             () = close.cancelled() => break,
         };
         let live = live.kept();
@@ -104,8 +107,19 @@ where
     }
     // Nobody is left waiting in a queue that nobody looks after.
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    while let Some(ended) = connections.join_next().await {
+        look_at(ended);
+    }
     Ok(())
+}
+
+/// What breaks while an answer is being sent can break off the answer alone, and is told.
+fn look_at(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!("A connection panicked: {error}");
+    }
 }
 
 /// Tells somebody that there is no room. What they sent is read: the answer would be lost if it were not.
