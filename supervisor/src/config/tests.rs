@@ -95,6 +95,8 @@ fn keys_that_cannot_be_read_are_told_and_let_nobody_in_by_mistake() {
     let told = problems(&source);
     assert!(told[0].starts_with("line 2: auth.keys_file: could not read "), "{told:?}");
     assert!(told[0].contains("`ishowtts keys new NAME`"), "{told:?}");
+    let public = problems(&format!("[server]\nlisten = \"0.0.0.0:1\"\n{source}"));
+    assert_eq!(public.len(), 1, "keys were named, so that they are missing is all that is wrong: {public:?}");
     std::fs::write(&keys, "one\ntwo\n").unwrap();
     let told = problems(&source);
     assert!(told[0].contains("line 1: ") && told[0].contains("line 2: "), "{told:?}");

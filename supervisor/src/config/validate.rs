@@ -49,7 +49,7 @@ fn read(
     let auth = auth(&root.table("auth"), notes, base);
     let server_table = root.table("server");
     let tls = tls(&server_table, notes, base);
-    let server = server(&server_table, notes, overrides, base, auth.keys.is_some());
+    let server = server(&server_table, notes, overrides, base, auth.file.is_some());
     let cors = access::cors(&root.table("cors"), notes);
     let log_level = log::level(&root.table("log"), notes);
     let limits = limits(&root.table("limits"));

@@ -3,7 +3,7 @@
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Server, soon, supervisor};
+use crate::harness::{Server, ishowtts, soon, supervisor};
 
 const KEY: &str = "ishowtts_a-key-of-this-test";
 
@@ -157,10 +157,55 @@ async fn say_and_voices_show_the_key_that_they_are_given() {
     let without = server.command(&["say", "Hello", "--server", &server.url]).await;
     assert_eq!(without.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&without.stderr).contains("an API key is needed"));
-    let mut with = crate::harness::ishowtts(server.dir.path());
+    let mut with = ishowtts(server.dir.path());
     with.args(["say", "Hello", "--server", &server.url]).env("ISHOWTTS_API_KEY", KEY);
     let spoken = soon("speech", with.output()).await.unwrap();
     assert_eq!(crate::harness::pcm(&spoken.stdout[44..]), crate::harness::tone::of("Hello"));
     let voices = server.command(&["voices", "--server", &server.url, "--api-key", KEY]).await;
     assert!(String::from_utf8_lossy(&voices.stdout).contains("walter"));
+}
+
+#[tokio::test]
+async fn a_public_address_without_keys_is_refused_before_anything_is_bound() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let tone = "[engines.tone]\nenabled = true\n";
+    let run = async |config: String, args: &[&str]| {
+        std::fs::write(dir.path().join("ishowtts.toml"), config).unwrap();
+        let output = soon("an end", ishowtts(dir.path()).args(args).output()).await.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        let public = format!("{tone}[server]\nlisten = \"{address}\"\n");
+        for command in ["serve", "check-config"] {
+            let (code, told) = run(public.clone(), &[command]).await;
+            assert_eq!(code, Some(2), "{told}");
+            assert!(
+                told.contains("line 4: server.listen: ") && told.contains("no API keys are set"),
+                "{told}"
+            );
+        }
+        assert_eq!(run(format!("{public}allow_without_keys = true\n"), &["check-config"]).await.0, Some(0));
+    }
+    let (code, told) = run(tone.into(), &["--listen", "0.0.0.0:0"]).await;
+    assert!(code == Some(2) && told.contains("--listen: 0.0.0.0:0 can be reached"), "{told}");
+}
+
+#[tokio::test]
+async fn a_services_credential_has_the_keys() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let credentials = dir.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    std::fs::write(dir.path().join("ishowtts.toml"), "[engines.tone]\nenabled = true\n").unwrap();
+    let made = ishowtts(dir.path())
+        .args(["keys", "new", "home", "--file"])
+        .arg(credentials.join("api-keys"))
+        .output();
+    let made = soon("a key", made).await.unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let mut command = ishowtts(dir.path());
+    command.env("CREDENTIALS_DIRECTORY", &credentials);
+    let server = Server::launch(dir, command, "Listening").await;
+    assert_eq!(send(&server, "GET", "/api/status", &[]).await.status(), 401);
+    assert_eq!(send(&server, "GET", "/api/status", &[("x-api-key", &key)]).await.status(), 200);
 }

@@ -54,6 +54,13 @@ async fn pages_that_were_named_may_ask_and_read() {
     let exposed = spoken.headers()["access-control-expose-headers"].to_str().unwrap();
     assert!(exposed.contains("x-sample-rate") && exposed.contains("x-request-id"), "{exposed}");
     assert!(spoken.headers()["vary"].to_str().unwrap().contains("origin"));
+    let plain = send(&server, "POST", "/api/tts", &[]).await;
+    assert!(
+        plain.headers().keys().all(|name| !name.as_str().starts_with("access-control")),
+        "no browser, no words for it"
+    );
+    let options = send(&server, "OPTIONS", "/api/tts", &[]).await;
+    assert_eq!(code(options).await, (405, json!("method_not_allowed")));
     let wrong = send(&server, "GET", "/nothing", &[origin]).await;
     assert_eq!((wrong.status().as_u16(), allowed(wrong.headers())), (404, Some("https://app.example")));
 }

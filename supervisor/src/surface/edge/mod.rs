@@ -1,7 +1,7 @@
 //! The edge: what every request has to pass before a handler sees it.
 //!
 //! ```text
-//! request ─▶ id ─▶ panic net ─▶ preflight ─▶ CORS headers ─▶ size of headers ─▶ admission ─▶ client ─▶ handler
+//! request ─▶ id ─▶ panic net ─▶ other origins ─▶ size of headers ─▶ admission ─▶ client ─▶ handler
 //! ```
 //!
 //! [`admission`] decides without touching anything: where there are API keys, whether this is one; where there are
@@ -18,7 +18,6 @@ mod panic;
 use axum::{
     Router,
     extract::{Request, State},
-    http::Method,
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -37,8 +36,7 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(router: Router<S>, live: 
     router
         .layer(middleware::from_fn_with_state(live.clone(), admit))
         .layer(middleware::from_fn_with_state(live.clone(), headers::check))
-        .layer(cors::layer(live))
-        .layer(middleware::from_fn_with_state(live.clone(), preflight))
+        .layer(middleware::from_fn_with_state(cors::Pages::new(live), cors::check))
         .layer(CatchPanicLayer::custom(panic::answer))
         .layer(middleware::from_fn(request::identify))
 }
@@ -60,16 +58,6 @@ async fn admit(State(live): State<InForce>, mut request: Request, next: Next) ->
         request.extensions_mut().insert(access);
     }
     next.run(request).await
-}
-
-/// OPTIONS is answered here: a browser asks without a key whether a page may ask with one, and is told so if the page
-/// may. To everybody else this is a method that no route has.
-async fn preflight(State(live): State<InForce>, request: Request, next: Next) -> Response {
-    if request.method() != Method::OPTIONS || cors::is_preflight(&live.now(), &request) {
-        return next.run(request).await;
-    }
-    let decided = admission::decide(&live.now(), &request);
-    decided.err().unwrap_or(ApiError::MethodNotAllowed).into_response()
 }
 
 /// Somebody who tries keys, or a client that lost its own, fills no log.
