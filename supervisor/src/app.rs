@@ -13,42 +13,38 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, serve::ListenerExt};
+use axum::serve::ListenerExt;
 use ishowtts_workers::{
     lifecycle::State,
     process::{Launch, Launcher},
 };
 use tempfile::TempDir;
-use tokio::{
-    sync::oneshot,
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use crate::{
+    auth::Keyring,
     cache::Cache,
-    config::Config,
+    config::{Config, Overrides},
+    control::{Answer, Control, RUNTIME_PREFIX},
     environments::{Environments, Progress},
     gpu::Watch,
     listeners::{self, Doors, Entrance},
     metrics::Metrics,
     package,
     pools::{Places, Pools},
+    reload::Reloader,
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
     stream::Studio,
-    surface::{self, AppState, Shared},
-    systemd,
-    voices::VoiceBook,
+    surface::{self, AppState, Http, InForce, Live, Shared},
+    systemd, telemetry,
 };
 
 /// What a service manager is asked for each time that a step of setting up is told: one large package over a slow line.
 const SETUP_STEP: Duration = Duration::from_mins(30);
 /// What it is asked for at the end on top of the grace time: workers are ended, connections closed, the cache written.
 const LEAVING: Duration = Duration::from_secs(20);
-/// How the names of our runtime directories begin; the process id follows.
-const RUNTIME_PREFIX: &str = "ishowtts-";
-/// How long connections may take to close once everything was answered.
+/// How long recordings may take to reach the disk once everything was answered.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Workers, and the way to them.
@@ -60,7 +56,7 @@ pub struct Running {
     pub metrics: Arc<Metrics>,
     pools: Arc<Pools>,
     /// Sockets and scratch files; gone with it.
-    _runtime: TempDir,
+    runtime: TempDir,
 }
 
 impl Running {
@@ -107,7 +103,51 @@ impl Running {
         metrics.up.set(1.0);
         let cache = Cache::open(&config.cache, &config.server.state_dir, Arc::clone(&metrics)).await;
         let studio = Studio::new(Scheduler::start(Arc::clone(&pools), config), cache, config);
-        Ok(Self { studio, metrics, pools, _runtime: runtime })
+        Ok(Self { studio, metrics, pools, runtime })
+    }
+
+    /// Reads the configuration again whenever somebody asks for that.
+    async fn reloads(
+        &self,
+        reloader: &Reloader,
+        hang_ups: &mut HangUps,
+        control: &Control,
+        is_up: &Cell<bool>,
+    ) {
+        loop {
+            let caller = tokio::select! {
+                () = hang_ups.next() => None,
+                caller = control.next() => Some(caller),
+            };
+            if is_up.get() {
+                systemd::reloading();
+            }
+            let answer = self.reload(reloader).await;
+            if is_up.get() {
+                systemd::ready(&systemd::line(&self.pools));
+            }
+            if let Some(caller) = caller {
+                caller.answer(&answer).await;
+            }
+        }
+    }
+
+    /// Brings a changed configuration into force, has given-up engines try again, and tells the log what came of it.
+    async fn reload(&self, reloader: &Reloader) -> Answer {
+        let answer = match reloader.reload().await {
+            Ok(outcome) => {
+                for line in outcome.to_string().lines() {
+                    tracing::info!("Configuration read again: {line}");
+                }
+                Answer::Done(outcome)
+            }
+            Err(error) => {
+                tracing::error!("The configuration is not changed: {error}");
+                Answer::Refused(error.to_string())
+            }
+        };
+        self.pools.retry().await;
+        answer
     }
 
     /// Ends the workers and waits until they are gone.
@@ -132,20 +172,34 @@ impl Running {
     }
 }
 
-/// Serves HTTP until a signal ends it.
-pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
+/// Serves HTTP until a signal ends it. `overrides` and `level` are what the command line said, and say again whenever the
+/// configuration is read anew.
+pub async fn serve(
+    config: Config,
+    overrides: Overrides,
+    level: Option<String>,
+) -> Result<(), Box<dyn Error>> {
     // First of all: a port that is taken shows before anything is built or loaded.
     let doors = listeners::open(config.server.listen).await?;
     let is_inherited = doors.is_inherited();
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
+    // A port may be bound otherwise than it was written.
+    let reachable = doors.most_public()?;
+    config.server.may_listen(reachable, config.auth.keys.is_some())?;
+    if config.auth.keys.as_ref().is_some_and(Keyring::is_empty) {
+        tracing::warn!("There is no API key in the file of keys: nobody can use the server");
+    }
+    surface::make_room(config.limits.max_connections);
+    let worker_level = level.as_deref().or(config.log_level.as_deref()).unwrap_or(telemetry::USUAL);
+    let live = InForce::new(Live::of(&config));
     let address = doors.addresses()?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     tracing::info!(version = crate::VERSION, address, "Starting");
 
     let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
     let running = tokio::select! {
-        running = set_up(&config, level, &doors) => running?,
+        running = set_up(&config, worker_level, &doors, &live) => running?,
         signal = signals.next() => {
             tracing::info!(signal, "Ended before everything was set up");
             return Ok(());
@@ -158,19 +212,19 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         .collect();
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
-        voices: VoiceBook::new(&config),
+        live: live.clone(),
         metrics: Arc::clone(&running.metrics),
         gpus: gpus.gpus().clone(),
-        limits: config.limits.clone(),
-        server: config.server.clone(),
         required: required.clone(),
         started: Instant::now(),
     });
     let entrance = doors.entrance();
-    let mut http = Http::serve(doors, entrance.watch_over(surface::router(state)));
+    let mut http = Http::serve(without_delay(doors), entrance.watch_over(surface::router(state)), &live);
+    let control = Control::listen(running.runtime.path())?;
+    let scheduler = running.studio.scheduler();
+    let reloader = Reloader::new(config, overrides, level, reachable, live, Arc::clone(scheduler));
     tracing::info!(address, "Listening");
 
-    let scheduler = running.studio.scheduler();
     let is_up = Cell::new(false);
     let announce = async {
         tokio::select! {
@@ -183,23 +237,11 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         tracing::info!("{status}");
     };
     let report = async { tokio::join!(announce, systemd::follow(&running.pools), systemd::feed(scheduler)) };
-    let retry = async {
-        loop {
-            hang_ups.next().await;
-            tracing::info!("Told by SIGHUP: given-up engines try again");
-            if is_up.get() {
-                systemd::reloading();
-            }
-            running.pools.retry().await;
-            if is_up.get() {
-                systemd::ready(&systemd::line(&running.pools));
-            }
-        }
-    };
+    let reload = running.reloads(&reloader, &mut hang_ups, &control, &is_up);
     let signal = tokio::select! {
         signal = signals.next() => signal,
         _ = report => return Ok(()),
-        () = retry => return Ok(()),
+        () = reload => return Ok(()),
         ended = &mut http.task => {
             ended??;
             return Err("the listener ended by itself".into());
@@ -207,13 +249,14 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
     };
 
     tracing::info!(signal, in_flight = scheduler.in_flight(), "Draining");
-    systemd::stopping(scheduler.in_flight(), config.server.grace + LEAVING);
+    let grace = reloader.grace().await;
+    systemd::stopping(scheduler.in_flight(), grace + LEAVING);
     running.metrics.up.set(0.0);
     tokio::select! {
         () = drain(scheduler, is_inherited.then_some(&entrance)) => {
             tracing::info!("Drained: every request was answered");
         }
-        () = sleep(config.server.grace) => {
+        () = sleep(grace) => {
             tracing::warn!(in_flight = scheduler.in_flight(), "The grace time is over");
         }
         signal = signals.next() => tracing::warn!(signal, "Told again: not waiting any longer"),
@@ -231,7 +274,12 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
 
 /// Starts everything, and meanwhile tells those who ask that we are starting. At doors that are held for us they wait
 /// for that as long as for an engine: most starts take less, and none of them is turned away.
-async fn set_up(config: &Config, level: &str, doors: &Doors) -> Result<Running, Box<dyn Error>> {
+async fn set_up(
+    config: &Config,
+    level: &str,
+    doors: &Doors,
+    live: &InForce,
+) -> Result<Running, Box<dyn Error>> {
     let patience = if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
     let running = Running::start(config, level, &Told);
     tokio::pin!(running);
@@ -239,7 +287,7 @@ async fn set_up(config: &Config, level: &str, doors: &Doors) -> Result<Running, 
         running = &mut running => return running,
         () = sleep(patience) => {}
     }
-    let meanwhile = Http::serve(doors.again()?, surface::starting());
+    let meanwhile = Http::serve(without_delay(doors.again()?), surface::starting(live), live);
     let running = running.await;
     meanwhile.close().await;
     running
@@ -261,30 +309,9 @@ async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
     scheduler.drained().await;
 }
 
-/// A router being served.
-struct Http {
-    task: JoinHandle<io::Result<()>>,
-    close: oneshot::Sender<()>,
-}
-
-impl Http {
-    fn serve(doors: Doors, router: Router) -> Self {
-        let (close, closed) = oneshot::channel::<()>();
-        // Headers and audio leave as they come, in as few packets as hyper can make of them.
-        let doors = doors.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = axum::serve(doors, router.into_make_service_with_connect_info::<SocketAddr>());
-        // A closed channel is as good as a word.
-        let serving = serving.with_graceful_shutdown(async move { drop(closed.await) });
-        Self { task: tokio::spawn(serving.into_future()), close }
-    }
-
-    /// Accepts nobody any more, and gives those who are there a moment to hear their answers out.
-    async fn close(mut self) {
-        drop(self.close);
-        if timeout(GOODBYE, &mut self.task).await.is_err() {
-            self.task.abort();
-        }
-    }
+/// Headers and audio leave as they come, in as few packets as hyper can make of them.
+fn without_delay(doors: Doors) -> impl axum::serve::Listener<Addr = SocketAddr> {
+    doors.tap_io(|stream| drop(stream.set_nodelay(true)))
 }
 
 /// Tells the log, and the service manager that it is worth waiting for.

@@ -3,9 +3,10 @@
 //! Knowledge flows one way; a module uses only those to its left:
 //!
 //! ```text
-//! package, config, gpu ← voices, speech, environments, metrics ← cache, pools ← schedule ← stream ← surface ← app ← main
+//! package, auth ← config, gpu ← voices, speech, environments, metrics ← cache, pools ← schedule ← stream ← surface ← reload ← control ← app ← main
 //! ```
 //!
+//! - [`auth`]: API keys;
 //! - [`config`]: the file, typed, or every problem in it;
 //! - [`package`]: the Python code, locks and notices that the binary carries;
 //! - [`environments`]: each engine's Python environment, built when its lock changes;
@@ -18,16 +19,21 @@
 //! - [`schedule`]: who may speak next;
 //! - [`stream`]: one utterance's audio in order, measured;
 //! - [`surface`]: HTTP, a thin translator;
+//! - [`reload`]: a changed configuration, without dropping a request;
+//! - [`control`]: how a command reaches a running server;
 //! - [`app`]: everything put together and taken apart again.
 //!
-//! [`mod@bench`] stands beside them: a client of any such server, which shares with ours how a player is counted.
+//! [`ask`] stands beside them, a client for the commands that speak to a running server, and [`mod@bench`]: a client of any such server, which shares with ours how a player is counted.
 //! [`simulate`] plays the schedule under simulated time, for proofs and for machines that nobody has.
 
 pub mod app;
+pub mod ask;
+pub mod auth;
 pub mod bench;
 pub mod cache;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod doctor;
 pub mod environments;
 pub mod gpu;
@@ -35,7 +41,9 @@ pub mod listeners;
 pub mod metrics;
 pub mod package;
 pub mod pools;
+pub mod reload;
 pub mod schedule;
+mod seldom;
 pub mod shutdown;
 pub mod simulate;
 pub mod speech;

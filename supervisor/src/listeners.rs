@@ -186,6 +186,13 @@ impl Doors {
         self.listeners.iter().map(TcpListener::local_addr).collect()
     }
 
+    /// Where they listen for other machines, if they do anywhere.
+    pub fn most_public(&self) -> io::Result<SocketAddr> {
+        let addresses = self.addresses()?;
+        let public = addresses.iter().find(|address| !address.ip().is_loopback());
+        public.or(addresses.first()).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     /// What closes them.
     pub fn entrance(&self) -> Entrance {
         self.entrance.clone()

@@ -27,7 +27,7 @@ impl Signals {
     }
 }
 
-/// SIGHUP: whoever sends it wants given-up engines to be tried again.
+/// SIGHUP: whoever sends it wants the configuration to be read again.
 #[derive(Debug)]
 pub struct HangUps(Signal);
 

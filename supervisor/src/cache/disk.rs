@@ -14,8 +14,8 @@ use super::{
     Key, Meter, QUARTER, Recording,
     codec::{self, HEADER_BYTES},
     index::Index,
-    seldom::Seldom,
 };
+use crate::seldom::Seldom;
 
 /// Files that are not finished.
 const DRAFT: &str = ".draft-";

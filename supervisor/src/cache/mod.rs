@@ -15,7 +15,6 @@ mod key;
 mod memory;
 mod meter;
 mod recording;
-mod seldom;
 
 use std::{io, path::Path, sync::Arc};
 

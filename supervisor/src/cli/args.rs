@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::simulate::Simulated;
 use crate::{
-    VERSION,
+    VERSION, ask,
+    auth::KeyName,
     bench::{Api, Assertion, Header, TextSet},
     config::Overrides,
     speech::Format,
@@ -67,9 +68,8 @@ pub(super) enum Task {
     },
     /// List the voices
     Voices {
-        /// Ask a running server, such as <http://127.0.0.1:27121>
-        #[arg(long, value_name = "URL")]
-        server: Option<String>,
+        #[command(flatten)]
+        remote: Remote,
     },
     /// Look for what is missing, and tell the command that mends it
     Doctor,
@@ -77,9 +77,44 @@ pub(super) enum Task {
     Bench(Box<Bench>),
     /// Check the configuration and show what is in force
     CheckConfig,
+    /// Have a running server read its configuration again, and tell what is in force
+    Reload {
+        /// The server's process id, where several run
+        #[arg(long)]
+        pid: Option<u32>,
+    },
+    /// Make, list and remove API keys
+    Keys(Keys),
     /// Become a worker (used by the supervisor)
     #[command(hide = true)]
     WorkerExec(WorkerExec),
+}
+
+/// What to do with API keys.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct Keys {
+    /// The file of keys; else the one that `keys_file` under [auth] names
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) file: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) task: KeysTask,
+}
+
+/// One of these.
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum KeysTask {
+    /// Make a key and print it, this once
+    New {
+        /// What logs call it, and what it is removed by
+        name: KeyName,
+    },
+    /// List the names of all keys
+    List,
+    /// Remove a key
+    Remove {
+        /// Its name
+        name: KeyName,
+    },
 }
 
 /// What to speak, and where to.
@@ -96,9 +131,35 @@ pub(super) struct Say {
     /// Speaking rate, 0.25 to 4
     #[arg(long, default_value_t = 1.0)]
     pub(super) speed: f64,
-    /// Use a running server, such as <http://127.0.0.1:27121>
-    #[arg(long, value_name = "URL")]
-    pub(super) server: Option<String>,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+/// A running server to ask.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct Remote {
+    /// Ask a running server, such as <http://127.0.0.1:27121>
+    #[arg(long, value_name = "URL", value_parser = remote)]
+    server: Option<Url>,
+    /// The API key to show; better given as a variable, since others on the machine see command lines
+    #[arg(long, value_name = "KEY", env = "ISHOWTTS_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Trust the certificates in this file (PEM) instead of the system's
+    #[arg(long, value_name = "FILE", requires = "server")]
+    cacert: Option<PathBuf>,
+}
+
+impl Remote {
+    pub(super) fn server(&self) -> Option<ask::Server> {
+        let key = self.api_key.clone().filter(|key| !key.is_empty());
+        Some(ask::Server { url: self.server.clone()?, key, cacert: self.cacert.clone() })
+    }
+}
+
+fn remote(text: &str) -> Result<Url, String> {
+    let url: Option<Url> = text.parse().ok();
+    let fits = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    url.filter(fits).ok_or_else(|| "write it as http://HOST:PORT or https://HOST:PORT".into())
 }
 
 /// Who asks for what, when and how often, and what has to come of it.

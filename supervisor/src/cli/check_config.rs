@@ -11,6 +11,7 @@ pub(super) fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     let file = config.file.as_ref().map_or("built in".into(), |path| path.display().to_string());
     say_line(&format!("configuration: {file} (valid)"));
     say_line(&format!("listen:        {}", config.server.listen));
+    say_line(&format!("access:        {}", access(config)));
     say_line(&format!("state:         {}", config.server.state_dir.display()));
     let uses_gpus = config.enabled_engines().any(|(_, engine)| engine.device.starts_with("cuda:"));
     let sensors = uses_gpus.then(|| Sensors::open(&config.gpu.root));
@@ -33,4 +34,15 @@ pub(super) fn run(config: &Config) -> Result<(), Box<dyn Error>> {
         say_line(&format!("voice {name}: {}", routes.join(", ")));
     }
     Ok(())
+}
+
+/// Who may use the server, and how.
+fn access(config: &Config) -> String {
+    let scheme = if config.tls.is_some() { "HTTPS" } else { "HTTP" };
+    let who = match &config.auth.keys {
+        Some(keys) => format!("with one of {} API key(s)", keys.entries().len()),
+        None if config.server.allow_without_keys => "without a key, from everywhere".into(),
+        None => "without a key, from this machine".into(),
+    };
+    format!("{scheme}, {who}")
 }

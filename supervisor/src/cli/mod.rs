@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod check_config;
 mod doctor;
+mod keys;
 mod progress;
 mod say;
 mod setup;
@@ -20,7 +21,7 @@ use clap::Parser;
 use ishowtts_workers::process::exec::{ExecPlan, exec};
 
 use self::args::{Args, Task};
-use crate::{app, config, telemetry};
+use crate::{app, config, control, telemetry};
 
 /// Exit code of a command line or a configuration that cannot be followed.
 const MISUSE: u8 = 2;
@@ -42,7 +43,7 @@ pub fn main() -> ExitCode {
 
 fn run(args: &Args, task: Task) -> ExitCode {
     // A server tells what it does; a command tells what went wrong.
-    let usual = if matches!(task, Task::Serve) { "info" } else { "warn" };
+    let usual = if matches!(task, Task::Serve) { telemetry::USUAL } else { "warn" };
     let level = args.log_level.as_deref().unwrap_or(usual);
     if let Err(message) = telemetry::start(level, args.log_json) {
         complain(&io::Error::other(message));
@@ -51,6 +52,9 @@ fn run(args: &Args, task: Task) -> ExitCode {
     let task = match task {
         // It asks a server, which has a configuration of its own.
         Task::Bench(given) => return finish(bench::run(*given)),
+        Task::Reload { pid } => return finish(reload(pid)),
+        // They stand in a file of their own, and the first one mends a configuration that asks for keys.
+        Task::Keys(given) => return finish(async move { keys::run(&args.overrides(), given) }),
         task => task,
     };
     let config = match config::load(&args.overrides()) {
@@ -62,15 +66,25 @@ fn run(args: &Args, task: Task) -> ExitCode {
     };
     finish(async {
         match task {
-            Task::Serve => app::serve(config, level).await.map(|()| ExitCode::SUCCESS),
+            Task::Serve => {
+                if let (None, Some(level)) = (&args.log_level, &config.log_level) {
+                    telemetry::change(level)?;
+                }
+                let served = app::serve(config, args.overrides(), args.log_level.clone());
+                served.await.map(|()| ExitCode::SUCCESS)
+            }
             Task::Say(say) => say::run(config, level, say).await.map(|()| ExitCode::SUCCESS),
             Task::Setup { engine } => {
                 setup::run(&config, engine.as_deref()).await.map(|()| ExitCode::SUCCESS)
             }
-            Task::Voices { server } => voices::run(&config, server).await.map(|()| ExitCode::SUCCESS),
+            Task::Voices { remote } => {
+                voices::run(&config, remote.server()).await.map(|()| ExitCode::SUCCESS)
+            }
             Task::Doctor => doctor::run(&config).await,
             Task::CheckConfig => check_config::run(&config).map(|()| ExitCode::SUCCESS),
-            Task::Bench(_) | Task::WorkerExec(_) => Ok(ExitCode::SUCCESS),
+            Task::Bench(_) | Task::WorkerExec(_) | Task::Reload { .. } | Task::Keys(_) => {
+                Ok(ExitCode::SUCCESS)
+            }
         }
     })
 }
@@ -95,6 +109,12 @@ fn finish(work: impl Future<Output = Result<ExitCode, Box<dyn Error>>>) -> ExitC
     })
 }
 
+/// `ishowtts reload`.
+async fn reload(pid: Option<u32>) -> Result<ExitCode, Box<dyn Error>> {
+    say_line(&control::reload(pid).await?.to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Tells an error and what caused it, in one line.
 fn complain(error: &(dyn Error + 'static)) {
     let mut line = format!("ishowtts: {error}");
@@ -114,12 +134,4 @@ fn say_line(line: &str) {
 /// A line for whoever watches us; with stderr closed that is nobody.
 fn complain_line(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));
-}
-
-/// The address of a route on a server that `--server` names.
-fn server_url(server: &str, route: &str) -> Result<String, String> {
-    if !server.starts_with("http://") {
-        return Err(format!("--server {server}: write it as http://HOST:PORT"));
-    }
-    Ok(format!("{}{route}", server.trim_end_matches('/')))
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, json};
 use super::{args::Say, complain_line, progress::Spinner};
 use crate::{
     app::Running,
+    ask::Server,
     config::Config,
     metrics::Surface,
     schedule::Delivery,
@@ -48,8 +49,8 @@ pub(super) async fn run(config: Config, level: &str, say: Say) -> Result<(), Box
         })?,
     };
     let spinner = Spinner::start();
-    let (pieces, told) = match &say.server {
-        Some(url) => from_server(url, &text, &say, format, &spinner).await?,
+    let (pieces, told) = match say.remote.server() {
+        Some(server) => from_server(&server, &text, &say, format, &spinner).await?,
         None => alone(config, level, &text, &say, format, &spinner).await?,
     };
     spinner.end();
@@ -106,7 +107,7 @@ fn set_usual_mode(file: &fs::File) -> io::Result<()> {
 }
 
 async fn from_server(
-    url: &str,
+    server: &Server,
     text: &str,
     say: &Say,
     format: Format,
@@ -114,20 +115,12 @@ async fn from_server(
 ) -> Result<(Vec<Bytes>, String), Box<dyn Error>> {
     spinner.say("speaking");
     let body = json!({ "text": text, "voice_id": say.voice, "speed": say.speed, "format": format.name() });
-    let url = super::server_url(url, "/api/tts")?;
-    let answer = reqwest::Client::new().post(url).json(&body).send().await?;
-    if !answer.status().is_success() {
-        let status = answer.status();
-        let told: serde_json::Value = answer.json().await.unwrap_or_default();
-        return Err(
-            format!("{} ({status})", told["error"]["message"].as_str().unwrap_or("no reason given")).into()
-        );
-    }
-    let header = |name: &str| {
-        answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("?").to_owned()
-    };
+    let answer = server.ask("/api/tts", Some(&body)).await?;
+    answer.accepted()?;
+    let header =
+        |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("?").to_owned();
     let told = format!("{} ms of audio, RTF {}", header("x-audio-ms"), header("x-rtf"));
-    Ok((vec![answer.bytes().await?], told))
+    Ok((vec![answer.body], told))
 }
 
 /// Starts just the engines that this text needs, speaks, and ends them again.
@@ -183,7 +176,7 @@ async fn speak(running: &Running, utterance: Utterance) -> Result<(Vec<Bytes>, S
     // Loading may take its time: nobody else waits.
     let patience = std::time::Duration::from_hours(1);
     let format = utterance.format;
-    let account = Account::open(Arc::clone(&running.metrics), Surface::Cli, "say".into());
+    let account = Account::open(Arc::clone(&running.metrics), Surface::Cli, "say".into(), &utterance.client);
     let stream = running.studio.open(utterance, Delivery::Whole, patience, account).await?;
     let mut encoder = Encoder::new(format, stream.sample_rate())?;
     let spoken = stream.whole(&mut encoder).await?;

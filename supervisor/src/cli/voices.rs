@@ -2,20 +2,14 @@
 
 use std::error::Error;
 
-use serde_json::Value;
-
 use super::say_line;
-use crate::{config::Config, voices::VoiceBook};
+use crate::{ask::Server, config::Config, voices::VoiceBook};
 
 /// Lists the voices of the configuration, or of a running server with those that its engines bring.
-pub(super) async fn run(config: &Config, server: Option<String>) -> Result<(), Box<dyn Error>> {
+pub(super) async fn run(config: &Config, server: Option<Server>) -> Result<(), Box<dyn Error>> {
     let voices = match server {
         None => serde_json::to_value(VoiceBook::new(config).list(&|_| None))?,
-        Some(url) => {
-            let url = super::server_url(&url, "/api/voices")?;
-            let mut answer: Value = reqwest::get(url).await?.error_for_status()?.json().await?;
-            answer["voices"].take()
-        }
+        Some(server) => server.ask("/api/voices", None).await?.json()?["voices"].take(),
     };
     for voice in voices.as_array().into_iter().flatten() {
         let text = |key: &str| voice[key].as_str().unwrap_or_default();

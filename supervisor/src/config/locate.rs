@@ -21,6 +21,17 @@ pub struct Overrides {
 /// Reads the file that `--config`, `ISHOWTTS_CONFIG`, `./config/ishowtts.toml` or `/etc/ishowtts/ishowtts.toml`
 /// names, the first that there is, or else the embedded default.
 pub fn load(overrides: &Overrides) -> Result<Config, Problems> {
+    let (file, source) = source(overrides)?;
+    validate::config(file, &source, overrides)
+}
+
+/// Where the API keys are to stand, by `[auth] keys_file`; the file may be wrong or missing in every other way.
+pub fn keys_file(overrides: &Overrides) -> Result<Option<PathBuf>, Problems> {
+    let (file, source) = source(overrides)?;
+    Ok(validate::keys_file(&source, file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))))
+}
+
+fn source(overrides: &Overrides) -> Result<(Option<PathBuf>, String), Problems> {
     let file = locate(overrides);
     let source = match &file {
         Some(path) => fs::read_to_string(path).map_err(|error| {
@@ -32,7 +43,7 @@ pub fn load(overrides: &Overrides) -> Result<Config, Problems> {
         })?,
         None => DEFAULT.to_owned(),
     };
-    validate::config(file, &source, overrides)
+    Ok((file, source))
 }
 
 fn locate(overrides: &Overrides) -> Option<PathBuf> {

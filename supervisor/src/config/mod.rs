@@ -1,36 +1,51 @@
 //! The configuration: the file as written ([`raw`]) becomes typed values ([`Config`]), or every problem in it
 //! is told at once, with its file, line and key, before anything is bound.
 
+mod access;
+mod auth;
 mod cache;
 mod device;
 mod engine;
 mod gpu;
 mod locate;
+mod log;
 mod raw;
 mod server;
+mod tls;
 mod validate;
 mod voice;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
+pub use access::Cors;
+pub use auth::Auth;
 pub use cache::Cache;
 pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
-pub use locate::{Overrides, load};
+pub use locate::{Overrides, keys_file, load};
 pub use server::{Limits, Server};
+pub use tls::Tls;
 pub use voice::{Clone, Route, Voice};
 
 /// The configuration file that the binary carries, in force when no other is found.
 pub const DEFAULT: &str = include_str!("../../../config/ishowtts.toml");
 
 /// What the server does, in types.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Where it was read from; `None` for the embedded default.
     pub file: Option<PathBuf>,
     /// Addresses and directories.
     pub server: Server,
+    /// Certificate and key, if HTTPS is served.
+    pub tls: Option<Tls>,
+    /// Who may ask.
+    pub auth: Auth,
+    /// Pages of other origins that may use the server.
+    pub cors: Cors,
+    /// How much is told, unless the command line says it.
+    pub log_level: Option<String>,
     /// What a request may ask for.
     pub limits: Limits,
     /// Finished audio that is kept.

@@ -9,6 +9,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
+    access,
     locate::{self, Overrides},
     raw::{Notes, Table},
 };
@@ -18,6 +19,10 @@ use super::{
 pub struct Server {
     /// Where HTTP is served.
     pub listen: SocketAddr,
+    /// Whether others may reach the server although there are no API keys.
+    pub allow_without_keys: bool,
+    /// Names under which browsers may reach the server without a key, beside `localhost` and addresses.
+    pub hosts: Vec<String>,
     /// Where environments and voices live.
     pub state_dir: PathBuf,
     /// Proxies that are believed when they tell for whom they ask.
@@ -26,6 +31,20 @@ pub struct Server {
     pub python: Option<String>,
     /// How long running requests may take to end once the server was told to.
     pub grace: Duration,
+}
+
+impl Server {
+    /// Whether an address may be listened on: others reach it only with keys, or if that was asked for in words.
+    pub fn may_listen(&self, address: SocketAddr, has_keys: bool) -> Result<(), String> {
+        if has_keys || self.allow_without_keys || address.ip().to_canonical().is_loopback() {
+            return Ok(());
+        }
+        Err(format!(
+            "{address} can be reached from other machines, and no API keys are set; make one with \
+             `ishowtts keys new NAME` and name its file as `keys_file` under [auth], or write \
+             `allow_without_keys = true` under [server] if everybody may use it"
+        ))
+    }
 }
 
 /// What a request may ask for, and how long it may wait.
@@ -47,10 +66,49 @@ pub struct Limits {
     pub max_audio_mb: u32,
     /// Share of all capacity that batch work has, from 0 to 0.9.
     pub batch_share: f64,
+    /// Longest request line and headers, together.
+    pub max_header_bytes: usize,
+    /// Connections that may be open at once.
+    pub max_connections: usize,
+    /// Of those, how many may come from one address.
+    pub max_connections_per_client: usize,
+    /// Longest time for a request's headers to arrive, and for a TLS handshake.
+    pub header_timeout: Duration,
+    /// How long a connection may be kept open without a request.
+    pub keep_alive: Duration,
+    /// How long a client may take nothing of its answer.
+    pub slow_reader: Duration,
 }
 
-pub(super) fn server(table: &Table<'_>, notes: &Notes<'_>, overrides: &Overrides, base: &Path) -> Server {
-    let public = table.boolean("allow_without_keys", false);
+impl Default for Limits {
+    fn default() -> Self {
+        let s = Duration::from_secs;
+        Self {
+            max_text_chars: 5000,
+            max_body_bytes: 1 << 20,
+            max_requests: 256,
+            patience: s(30),
+            body_timeout: s(10),
+            stream_buffer: s(20),
+            max_audio_mb: 256,
+            batch_share: 0.0,
+            max_header_bytes: 16 << 10,
+            max_connections: 1024,
+            max_connections_per_client: 512,
+            header_timeout: s(10),
+            keep_alive: s(75),
+            slow_reader: s(60),
+        }
+    }
+}
+
+pub(super) fn server(
+    table: &Table<'_>,
+    notes: &Notes<'_>,
+    overrides: &Overrides,
+    base: &Path,
+    has_keys: bool,
+) -> Server {
     let written = table.string("listen");
     let named = overrides.listen.clone().or_else(|| written.as_ref().map(|found| found.value.clone()));
     let listen = named.as_deref().unwrap_or("127.0.0.1:27121");
@@ -59,13 +117,8 @@ pub(super) fn server(table: &Table<'_>, notes: &Notes<'_>, overrides: &Overrides
         _ => notes.problem(None, "--listen", message),
     };
     let address = listen.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    match address {
-        None => problem(format!("must be an address and a port, such as 127.0.0.1:27121, not {listen:?}")),
-        Some(address) if !address.ip().is_loopback() && !public => problem(format!(
-            "{listen} can be reached from other machines, and no API keys are set; \
-             write `allow_without_keys = true` under [server] if that is what you want"
-        )),
-        Some(_) => {}
+    if address.is_none() {
+        problem(format!("must be an address and a port, such as 127.0.0.1:27121, not {listen:?}"));
     }
     let written = table.string("state_dir").map(|found| base.join(found.value));
     let state_dir = overrides.state_dir.clone().or(written).or_else(locate::default_state_dir);
@@ -74,12 +127,17 @@ pub(super) fn server(table: &Table<'_>, notes: &Notes<'_>, overrides: &Overrides
     }
     let server = Server {
         listen: address.unwrap_or_else(|| ([127, 0, 0, 1], 0).into()),
+        allow_without_keys: table.boolean("allow_without_keys", false),
+        hosts: access::hosts(table, notes),
         state_dir: absolute(state_dir.unwrap_or_default()),
         trusted_proxies: trusted_proxies(table, notes),
         python: table.string("python").map(|found| program(&found.value, base)),
         grace: Duration::from_secs(table.count("grace_s", 0, 3600, 20).into()),
     };
     table.finish();
+    if let Err(message) = server.may_listen(server.listen, has_keys) {
+        problem(message);
+    }
     server
 }
 
@@ -100,16 +158,35 @@ fn trusted_proxies(table: &Table<'_>, notes: &Notes<'_>) -> Vec<IpNet> {
 }
 
 pub(super) fn limits(table: &Table<'_>) -> Limits {
-    let size = |key, least, most, default| usize::try_from(table.count(key, least, most, default));
+    let usual = Limits::default();
+    let size = |key, least, most, usual: usize| {
+        let default = u32::try_from(usual).unwrap_or(most);
+        usize::try_from(table.count(key, least, most, default)).unwrap_or(usual)
+    };
+    let seconds = |key, usual: Duration| {
+        let default = u32::try_from(usual.as_secs()).unwrap_or(u32::MAX);
+        Duration::from_secs(table.count(key, 1, 3600, default).into())
+    };
     let limits = Limits {
-        max_text_chars: size("max_text_chars", 1, 1_000_000, 5000).unwrap_or(5000),
-        max_body_bytes: size("max_body_bytes", 1024, 1 << 30, 1 << 20).unwrap_or(1 << 20),
-        max_requests: size("max_requests", 1, 100_000, 256).unwrap_or(256),
-        patience: Duration::from_secs(table.count("patience_s", 1, 3600, 30).into()),
-        body_timeout: Duration::from_secs(table.count("body_timeout_s", 1, 3600, 10).into()),
-        stream_buffer: Duration::from_secs(table.count("stream_buffer_s", 1, 3600, 20).into()),
-        max_audio_mb: table.count("max_audio_mb", 1, 1 << 20, 256),
-        batch_share: table.fraction("batch_share", 0.9).unwrap_or(0.0),
+        max_text_chars: size("max_text_chars", 1, 1_000_000, usual.max_text_chars),
+        max_body_bytes: size("max_body_bytes", 1024, 1 << 30, usual.max_body_bytes),
+        max_requests: size("max_requests", 1, 100_000, usual.max_requests),
+        patience: seconds("patience_s", usual.patience),
+        body_timeout: seconds("body_timeout_s", usual.body_timeout),
+        stream_buffer: seconds("stream_buffer_s", usual.stream_buffer),
+        max_audio_mb: table.count("max_audio_mb", 1, 1 << 20, usual.max_audio_mb),
+        batch_share: table.fraction("batch_share", 0.9).unwrap_or(usual.batch_share),
+        max_header_bytes: size("max_header_bytes", 1024, 64 << 10, usual.max_header_bytes),
+        max_connections: size("max_connections", 1, 100_000, usual.max_connections),
+        max_connections_per_client: size(
+            "max_connections_per_client",
+            1,
+            100_000,
+            usual.max_connections_per_client,
+        ),
+        header_timeout: seconds("header_timeout_s", usual.header_timeout),
+        keep_alive: seconds("keep_alive_s", usual.keep_alive),
+        slow_reader: seconds("slow_reader_s", usual.slow_reader),
     };
     table.finish();
     limits

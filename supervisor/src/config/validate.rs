@@ -8,14 +8,17 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, Problems, Route,
+    Config, Problems, Route, access,
+    auth::auth,
     cache::cache,
     device::device,
     engine::{engine, is_device},
     gpu::gpu,
     locate::Overrides,
+    log,
     raw::{Notes, Table},
     server::{limits, server},
+    tls::tls,
     voice::voice,
 };
 use crate::package;
@@ -43,7 +46,12 @@ fn read(
     base: &Path,
 ) -> Config {
     let root = Table::root(document.get_ref(), notes);
-    let server = server(&root.table("server"), notes, overrides, base);
+    let auth = auth(&root.table("auth"), notes, base);
+    let server_table = root.table("server");
+    let tls = tls(&server_table, notes, base);
+    let server = server(&server_table, notes, overrides, base, auth.file.is_some());
+    let cors = access::cors(&root.table("cors"), notes);
+    let log_level = log::level(&root.table("log"), notes);
     let limits = limits(&root.table("limits"));
     let cache = cache(&root.table("cache"), base);
 
@@ -91,5 +99,26 @@ fn read(
     }
     defaults.finish();
     root.finish();
-    Config { file: None, server, limits, devices, cache, gpu, default_voices, engines, voices }
+    Config {
+        file: None,
+        server,
+        tls,
+        auth,
+        cors,
+        log_level,
+        limits,
+        devices,
+        cache,
+        gpu,
+        default_voices,
+        engines,
+        voices,
+    }
+}
+
+/// `[auth] keys_file`, whatever else is wrong.
+pub(super) fn keys_file(source: &str, base: &Path) -> Option<PathBuf> {
+    let notes = Notes::new(source);
+    let (document, _errors) = DeTable::parse_recoverable(source);
+    super::auth::keys_file(&Table::root(document.get_ref(), &notes).table("auth"), base)
 }

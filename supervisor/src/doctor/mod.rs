@@ -21,7 +21,7 @@ pub async fn examine(config: &Config) -> Report {
     report.good("version", VERSION);
     let file = config.file.as_ref().map_or("built in".into(), |path| path.display().to_string());
     report.good("configuration", file);
-    server::check(config.server.listen, &mut report).await;
+    server::check(config, &mut report).await;
     let environments = Environments::new(&config.server.state_dir, config.server.python.as_deref()).await;
     let room = match &environments {
         Err(error) => {

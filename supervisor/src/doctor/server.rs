@@ -1,34 +1,46 @@
 //! The address, and a server of ours that may run there already: which version, and how fast it speaks.
 
 use std::{
-    io,
+    env, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     time::Duration,
 };
 
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::Report;
-use crate::VERSION;
+use crate::{VERSION, ask::Server, config::Config};
 
 /// A server that runs answers within that.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What a live engine stays below: half of the time is left for others, and for bad moments.
 const GOOD_RTF: f64 = 0.5;
 
-pub(super) async fn check(address: SocketAddr, report: &mut Report) {
+/// Shown to a server that asks for a key.
+const KEY: &str = "ISHOWTTS_API_KEY";
+
+pub(super) async fn check(config: &Config, report: &mut Report) {
+    let address = config.server.listen;
     match TcpListener::bind(address) {
         Ok(_) => report.good("address", format!("{address} is free")),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => running(address, report).await,
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => running(config, report).await,
         Err(error) => report.miss("address", format!("{address}: {error}; choose another with --listen")),
     }
 }
 
-async fn running(address: SocketAddr, report: &mut Report) {
+async fn running(config: &Config, report: &mut Report) {
+    let address = config.server.listen;
+    if config.tls.is_some() {
+        return report.note("address", format!("{address} is in use; a server behind TLS is not asked more"));
+    }
     let Some((version, metrics)) = ask(address).await else {
-        let details =
-            format!("{address} is in use: by a server that starts, or choose another with --listen");
-        return report.note("address", details);
+        let why = if config.auth.keys.is_some() {
+            format!("by a server that wants an API key: give one as {KEY}")
+        } else {
+            "by a server that starts, or choose another with --listen".to_owned()
+        };
+        return report.note("address", format!("{address} is in use: {why}"));
     };
     report.good("address", format!("{address} is in use by a running server"));
     if version == VERSION {
@@ -55,11 +67,12 @@ async fn ask(address: SocketAddr) -> Option<(String, String)> {
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    let url = |route| format!("http://{}{route}", SocketAddr::new(ip, address.port()));
-    let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().ok()?;
-    let status: Value = client.get(url("/api/status")).send().await.ok()?.json().await.ok()?;
+    let url = format!("http://{}", SocketAddr::new(ip, address.port())).parse().ok()?;
+    let server = Server { url, key: env::var(KEY).ok(), cacert: None };
+    let asked = async |route| timeout(PATIENCE, server.ask(route, None)).await.ok()?.ok();
+    let status: Value = asked("/api/status").await?.json().ok()?;
     let version = status["version"].as_str().filter(|_| status["engines"].is_object())?.to_owned();
-    let metrics = client.get(url("/metrics")).send().await.ok()?.text().await.ok()?;
+    let metrics = String::from_utf8_lossy(&asked("/metrics").await?.body).into_owned();
     Some((version, metrics))
 }
 

@@ -23,6 +23,11 @@ impl ClientId {
         }
     }
 
+    /// Whoever has this API key, from wherever they ask.
+    pub fn key(name: &str) -> Self {
+        Self(format!("key:{name}").into())
+    }
+
     /// Somebody who asks from within this process, such as a command. No address is ever equal to it.
     pub fn local(name: &str) -> Self {
         Self(format!("local:{name}").into())
@@ -61,5 +66,7 @@ mod tests {
     fn a_command_is_never_taken_for_an_address() {
         assert_eq!(ClientId::local("say"), ClientId::local("say"));
         assert_ne!(ClientId::local("192.0.2.1"), client("192.0.2.1"));
+        assert_ne!(ClientId::key("192.0.2.1"), client("192.0.2.1"));
+        assert_ne!(ClientId::key("say"), ClientId::local("say"));
     }
 }

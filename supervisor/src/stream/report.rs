@@ -8,6 +8,7 @@ use std::{
 use super::{Origin, SpeechError};
 use crate::metrics::{Metrics, Outcome, RejectReason, Surface};
 use crate::schedule::Refusal;
+use crate::speech::ClientId;
 
 /// The figures of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub struct Account {
     metrics: Arc<Metrics>,
     surface: Surface,
     request_id: String,
+    client: ClientId,
     accepted: Instant,
     engine: String,
     voice: String,
@@ -55,11 +57,12 @@ pub struct Account {
 
 impl Account {
     /// Opens the account of a request that was accepted now.
-    pub fn open(metrics: Arc<Metrics>, surface: Surface, request_id: String) -> Self {
+    pub fn open(metrics: Arc<Metrics>, surface: Surface, request_id: String, client: &ClientId) -> Self {
         Self {
             metrics,
             surface,
             request_id,
+            client: client.clone(),
             accepted: Instant::now(),
             engine: "none".into(),
             voice: String::new(),
@@ -139,6 +142,7 @@ impl Account {
         tracing::info!(
             request_id = self.request_id,
             surface = self.surface.label(),
+            client = %self.client,
             outcome = outcome.label(),
             engine = self.engine,
             voice = self.voice,

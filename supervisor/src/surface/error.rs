@@ -21,6 +21,25 @@ pub enum ApiError {
     /// There is, but not by this method.
     #[error("this route does not answer to this method")]
     MethodNotAllowed,
+    /// It shows no API key, or one that is not known.
+    #[error("{}", if *has_key { "this API key is not known" } else {
+        "an API key is needed: send it as Authorization: Bearer KEY, X-API-Key or xi-api-key"
+    })]
+    Unauthorised {
+        /// Whether it showed one.
+        has_key: bool,
+    },
+    /// Its `Host` may be a name that somebody bent to this address.
+    #[error(
+        "this server does not answer to the name {0:?}; ask it by its address, or add the name to `hosts` under [server]"
+    )]
+    HostNotAllowed(String),
+    /// A page of another site has a browser ask.
+    #[error("pages of {0:?} may not use this server; `origins` under [cors] lists those that may")]
+    OriginNotAllowed(String),
+    /// The request line and headers are too long.
+    #[error("the request's line and headers are longer than {0} bytes")]
+    HeadersTooLarge(usize),
     /// The body is not JSON.
     #[error("the body is not valid JSON: {0}")]
     InvalidJson(String),
@@ -80,6 +99,7 @@ struct Row {
 }
 
 const INVALID: &str = "invalid_request_error";
+const AUTHENTICATION: &str = "authentication_error";
 const CAPACITY: &str = "capacity_error";
 const SERVER: &str = "server_error";
 
@@ -98,6 +118,12 @@ impl ApiError {
         match self {
             Self::NoSuchRoute => row(StatusCode::NOT_FOUND, INVALID, "no_such_route"),
             Self::MethodNotAllowed => row(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
+            Self::Unauthorised { .. } => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "unauthorised"),
+            Self::HostNotAllowed(_) => row(StatusCode::FORBIDDEN, INVALID, "host_not_allowed"),
+            Self::OriginNotAllowed(_) => row(StatusCode::FORBIDDEN, INVALID, "origin_not_allowed"),
+            Self::HeadersTooLarge(_) => {
+                row(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, INVALID, "headers_too_large")
+            }
             Self::InvalidJson(_) => row(StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
             Self::UnsupportedMediaType => {
                 row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type")
@@ -205,6 +231,10 @@ impl IntoResponse for ApiError {
             }
         });
         let mut response = (row.status, Json(body)).into_response();
+        if row.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"iShowTTS\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if let Some(retry) = row.retry {
             let milliseconds = u64::try_from(retry.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
             let headers = response.headers_mut();

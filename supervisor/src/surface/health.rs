@@ -1,7 +1,7 @@
 //! Whether the process answers, and whether it can speak.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -9,15 +9,16 @@ use axum::{
 use ishowtts_workers::lifecycle;
 use serde_json::json;
 
-use super::AppState;
+use super::{AppState, edge::Access};
 
 /// The process answers.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Every required engine has a worker that was heard speaking; else 503 and what is missing.
-pub(super) async fn readyz(State(state): State<AppState>) -> Response {
+/// Every required engine has a worker that was heard speaking; else 503 and what is missing. Why an engine was given up
+/// may name files and settings, which is told to those alone who may ask for the rest as well.
+pub(super) async fn readyz(State(state): State<AppState>, Extension(access): Extension<Access>) -> Response {
     let pools = state.studio.scheduler().pools();
     let mut missing: serde_json::Map<_, _> = state
         .required
@@ -29,7 +30,11 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Response {
                 let found = pools.get(engine).and_then(|pool| pool.statuses().next());
                 found.map_or("not started", |(_, status)| state(status.state)).to_owned()
             };
-            (engine.clone(), json!(pools.failure(engine).unwrap_or_else(starting)))
+            let failure = pools.failure(engine).map(|why| match access {
+                Access::Nobody => "failed".to_owned(),
+                Access::Key(_) | Access::Open => why,
+            });
+            (engine.clone(), json!(failure.unwrap_or_else(starting)))
         })
         .collect();
     if state.studio.scheduler().is_draining() {

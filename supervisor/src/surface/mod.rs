@@ -2,38 +2,36 @@
 
 mod api;
 mod body;
-mod client;
+mod edge;
 mod error;
-mod forwarded;
 mod health;
+mod live;
 mod metrics;
 mod request;
+mod serve;
 mod state;
 
-use std::sync::Arc;
-
 use axum::{
-    Router, middleware,
+    Router,
     response::IntoResponse,
     routing::{get, post},
 };
 
 pub use error::ApiError;
+pub use live::{InForce, Live};
+pub use serve::{Http, make_room};
 pub use state::{AppState, Shared};
 
 /// What is answered while environments are still being made: the process is there, and asks for patience.
-pub fn starting() -> Router {
+pub fn starting(live: &InForce) -> Router {
     let not_yet = || async { ApiError::Starting.into_response() };
-    Router::new()
-        .route("/healthz", get(health::healthz))
-        .fallback(not_yet)
-        .layer(middleware::from_fn(request::identify))
+    let router = Router::new().route("/healthz", get(health::healthz)).fallback(not_yet);
+    edge::around(router, live)
 }
 
-/// The route table. It must be served with the peers' addresses (`ConnectInfo`), since every request has a client.
+/// The route table. [`Http`] serves it, and tells it the peers' addresses, since every request has a client.
 pub fn router(state: AppState) -> Router {
-    let trusted: Arc<[_]> = state.server.trusted_proxies.as_slice().into();
-    Router::new()
+    let router = Router::new()
         .route("/api/tts", post(api::synthesize))
         .route("/api/voices", get(api::voices))
         .route("/api/status", get(api::status))
@@ -42,8 +40,6 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .fallback(|| async { ApiError::NoSuchRoute.into_response() })
-        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed.into_response() })
-        .layer(middleware::from_fn_with_state(trusted, client::recognise))
-        .layer(middleware::from_fn(request::identify))
-        .with_state(state)
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed.into_response() });
+    edge::around(router, &state.live).with_state(state)
 }

@@ -16,7 +16,7 @@ use axum::{
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id that is taken from a client.
-const LONGEST: usize = 64;
+const LONGEST: usize = 128;
 
 /// A request's id, as handlers find it among the extensions.
 #[derive(Clone, Debug)]
@@ -26,7 +26,8 @@ pub(super) struct RequestId(pub(super) String);
 pub(super) async fn identify(mut request: Request, next: Next) -> Response {
     let theirs = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let fit = |id: &&str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+        // Nothing that ends a word or a line of a log.
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
         (1..=LONGEST).contains(&id.len()) && id.bytes().all(plain)
     };
     let id = theirs.filter(fit).map_or_else(fresh, str::to_owned);

@@ -2,13 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
-use crate::{
-    config::{Limits, Server},
-    gpu::Gpus,
-    metrics::Metrics,
-    stream::Studio,
-    voices::VoiceBook,
-};
+use super::live::InForce;
+use crate::{gpu::Gpus, metrics::Metrics, stream::Studio};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,16 +14,12 @@ pub struct AppState(Arc<Shared>);
 pub struct Shared {
     /// Where utterances become streams.
     pub studio: Arc<Studio>,
-    /// Who speaks under which name.
-    pub voices: VoiceBook,
+    /// What of the configuration may change while we run.
+    pub live: InForce,
     /// All families.
     pub metrics: Arc<Metrics>,
     /// What was heard of the GPUs last.
     pub gpus: Gpus,
-    /// What a request may ask for.
-    pub limits: Limits,
-    /// Addresses and directories.
-    pub server: Server,
     /// Engines that `/readyz` waits for.
     pub required: Vec<String>,
     /// When the server started.

@@ -71,6 +71,14 @@ const GUESSED: [&str; 3] = ["en", "ja", "zh"];
 /// What is known of an engine by now: nothing before one of its workers was ready.
 type Facts<'f> = &'f dyn Fn(&str) -> Option<Arc<Ready>>;
 
+#[cfg(test)]
+impl VoiceBook {
+    /// No voice at all.
+    pub(crate) fn empty() -> Self {
+        Self { voices: BTreeMap::new(), defaults: BTreeMap::new(), engines: Vec::new() }
+    }
+}
+
 impl VoiceBook {
     /// The voices of a configuration.
     pub fn new(config: &Config) -> Self {

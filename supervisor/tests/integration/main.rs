@@ -10,20 +10,26 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod auth;
 mod bad_input;
 mod bench;
 mod cache;
 mod cancel;
 mod command_line;
+mod connections;
 mod crash;
 mod doctor;
+mod garbage;
 mod gpu;
 mod harness;
+mod hosts;
 mod limits;
 mod metrics;
+mod reload;
 mod schedule;
 mod service;
 mod shutdown;
 mod startup;
 mod streaming;
 mod synthesis;
+mod tls;

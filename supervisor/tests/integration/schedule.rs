@@ -125,7 +125,8 @@ async fn a_reader_that_stops_stops_only_itself() {
     socket.set_recv_buffer_size(64 * 1024).unwrap();
     let mut connection = socket.connect(server.address.parse().unwrap()).await.unwrap();
     let length = body.len();
-    let start = "POST /api/tts HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: application/json";
+    let start =
+        "POST /api/tts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json";
     let request = format!("{start}\r\nContent-Length: {length}\r\n\r\n{body}");
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut heard = vec![0; 100];

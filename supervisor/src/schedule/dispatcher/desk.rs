@@ -26,7 +26,7 @@ use super::{
     pulse::{Pulse, Seen},
 };
 use crate::{
-    config::Config,
+    config::{Config, Limits},
     pools::Pools,
     speech::{Budget, Priority},
 };
@@ -90,6 +90,18 @@ pub(super) struct Desk {
     pulse: Pulse,
 }
 
+fn rules(limits: &Limits) -> Rules {
+    Rules {
+        patience: limits.patience.into(),
+        buffer: limits.stream_buffer.into(),
+        batch_share: limits.batch_share,
+        // Places are given out at the door.
+        most_streams: usize::MAX,
+        most_bytes: u64::from(limits.max_audio_mb) << 20,
+        ..Rules::default()
+    }
+}
+
 /// A stream that was let in.
 pub(super) struct Seated {
     pub(super) id: StreamId,
@@ -102,16 +114,7 @@ impl Desk {
     pub(super) fn new(config: &Config, pools: &Pools) -> Self {
         let sizes: Vec<(&str, usize)> = pools.iter().map(|pool| (pool.engine(), pool.size())).collect();
         let names = Names::new(config, &sizes);
-        let limits = &config.limits;
-        let rules = Rules {
-            patience: limits.patience.into(),
-            buffer: limits.stream_buffer.into(),
-            batch_share: limits.batch_share,
-            // Places are given out at the door.
-            most_streams: usize::MAX,
-            most_bytes: u64::from(limits.max_audio_mb) << 20,
-            ..Rules::default()
-        };
+        let rules = rules(&config.limits);
         let workers = sizes.iter().map(|(_, size)| size).sum();
         Self {
             buffer: rules.buffer,
@@ -124,6 +127,11 @@ impl Desk {
             clients: RandomState::new(),
             pulse: Pulse::default(),
         }
+    }
+
+    /// Lets streams in within other limits from now on.
+    pub(super) fn limit(&mut self, limits: &Limits) {
+        self.board.adopt(&rules(limits));
     }
 
     pub(super) fn facts(&self, engine: &str) -> Option<&Facts> {

@@ -10,7 +10,7 @@ mod pulse;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -28,13 +28,16 @@ use super::{
     ticket::{Ear, Place, Tickets},
 };
 use crate::{
-    config::Config,
+    config::{Config, Limits},
     pools::Pools,
     speech::{Budget, Priority},
 };
 
 /// How long a client that finds all places taken is to stay away: somebody leaves every moment.
 const NO_PLACE: Duration = Duration::from_secs(1);
+
+/// More requests than may ever be in flight, however the limit is set.
+const SLOTS: u32 = 1 << 20;
 
 /// A little later than necessary, so that it is true by then.
 const A_MOMENT: Duration = Duration::from_millis(2);
@@ -49,7 +52,8 @@ pub struct Scheduler {
     /// Somebody waits to look again.
     looking: AtomicBool,
     slots: Arc<Semaphore>,
-    most: u32,
+    /// Requests that may have entered at once.
+    most: AtomicUsize,
     pools: Arc<Pools>,
     draining: AtomicBool,
     epoch: Instant,
@@ -79,15 +83,14 @@ pub struct Load {
 impl Scheduler {
     /// Schedules over the pools.
     pub fn start(pools: Arc<Pools>, config: &Config) -> Arc<Self> {
-        let limit = config.limits.max_requests.min(Semaphore::MAX_PERMITS);
         let epoch = Instant::now();
         let scheduler = Arc::new(Self {
             desk: Mutex::new(Desk::new(config, &pools)),
             inbox: Mutex::default(),
             again: AtomicBool::new(false),
             looking: AtomicBool::new(false),
-            slots: Arc::new(Semaphore::new(limit)),
-            most: u32::try_from(limit).unwrap_or(u32::MAX),
+            slots: Arc::new(Semaphore::new(SLOTS as usize)),
+            most: AtomicUsize::new(config.limits.max_requests),
             pools,
             draining: AtomicBool::new(false),
             epoch,
@@ -122,9 +125,10 @@ impl Scheduler {
             return Err(Refusal::Draining);
         }
         engines.iter().try_for_each(|engine| self.usable(engine))?;
-        let slot = Arc::clone(&self.slots).try_acquire_owned();
+        let slot = Arc::clone(&self.slots).try_acquire_owned().ok();
+        let slot = slot.filter(|_| self.in_flight() <= self.most.load(Ordering::Relaxed));
         slot.map(|slot| Arc::new(Entry { _slot: slot }))
-            .map_err(|_full| Refusal::Busy { retry: NO_PLACE, is_fairness: false })
+            .ok_or(Refusal::Busy { retry: NO_PLACE, is_fairness: false })
     }
 
     fn usable(&self, engine: &str) -> Result<(), Refusal> {
@@ -289,6 +293,13 @@ impl Scheduler {
         beat.await.unwrap_or_else(|_| Err("a beat was lost".into()))
     }
 
+    /// Lets requests and streams in within other limits from now on, all but that of a stream's buffer.
+    pub fn limit(self: &Arc<Self>, limits: &Limits) {
+        self.most.store(limits.max_requests, Ordering::Relaxed);
+        self.desk().limit(limits);
+        self.settle();
+    }
+
     /// What is asked of the machine.
     pub fn load(&self) -> Load {
         self.desk().load(self.now())
@@ -313,12 +324,12 @@ impl Scheduler {
     /// Waits until every request that entered has ended.
     pub async fn drained(&self) {
         // The semaphore is never closed.
-        drop(self.slots.acquire_many(self.most).await);
+        drop(self.slots.acquire_many(SLOTS).await);
     }
 
     /// Requests that have entered and not ended.
     pub fn in_flight(&self) -> usize {
-        usize::try_from(self.most).unwrap_or(usize::MAX) - self.slots.available_permits()
+        (SLOTS as usize).saturating_sub(self.slots.available_permits())
     }
 }
 

@@ -120,6 +120,12 @@ pub struct Board {
 }
 
 impl Board {
+    /// Lets streams in by other rules from now on. Those that are on the board keep what they were promised; so the
+    /// buffer stays, by which they may have been told to begin later.
+    pub fn adopt(&mut self, rules: &Rules) {
+        self.rules = Rules { buffer: self.rules.buffer, ..rules.clone() };
+    }
+
     /// A board on which every worker has yet to appear.
     pub fn new(layout: &Layout, rules: Rules) -> Self {
         let floor = Floor::new(layout);

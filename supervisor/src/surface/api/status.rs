@@ -46,7 +46,7 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
         "version": VERSION,
         "uptime_s": state.started.elapsed().as_secs(),
         "requests_in_flight": state.studio.scheduler().in_flight(),
-        "max_requests": state.limits.max_requests,
+        "max_requests": state.live.now().limits.max_requests,
         "queue": { "interactive": load.waiting.interactive, "batch": load.waiting.batch },
         "streams": load.streams,
         "audio_bytes": load.audio_bytes,

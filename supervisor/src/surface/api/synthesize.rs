@@ -15,7 +15,7 @@ use crate::{
     schedule::Delivery,
     speech::{ClientId, Utterance},
     stream::Account,
-    surface::{ApiError, AppState, body, request::RequestId},
+    surface::{ApiError, AppState, Live, body, request::RequestId},
 };
 
 /// Speaks a text: as one file, or as it is made.
@@ -26,7 +26,7 @@ pub(in crate::surface) async fn synthesize(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let account = Account::open(Arc::clone(&state.metrics), Surface::Api, id.0);
+    let account = Account::open(Arc::clone(&state.metrics), Surface::Api, id.0, &client);
     match speak(&state, account, client, &headers, body).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
@@ -40,7 +40,8 @@ async fn speak(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let checked = check(state, client, headers, body).await;
+    let live = state.live.kept();
+    let checked = check(state, &live, client, headers, body).await;
     let (utterance, delivery) = match checked {
         Ok(checked) => checked,
         Err(error) => {
@@ -49,7 +50,7 @@ async fn speak(
         }
     };
     let format = utterance.format;
-    let stream = state.studio.open(utterance, delivery, state.limits.patience, account).await?;
+    let stream = state.studio.open(utterance, delivery, live.limits.patience, account).await?;
     Ok(match delivery {
         Delivery::Live => answer::live(stream, format)?,
         Delivery::Whole => answer::whole(stream, format).await?,
@@ -59,15 +60,16 @@ async fn speak(
 /// Body → utterance, and how it is wanted.
 async fn check(
     state: &AppState,
+    live: &Live,
     client: ClientId,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Utterance, Delivery), ApiError> {
-    let limits = &state.limits;
+    let limits = &live.limits;
     let body = body::json(headers, body, limits.max_body_bytes, limits.body_timeout).await?;
     let request = TtsRequest::parse(&body, limits)?;
     let pools = state.studio.scheduler().pools();
-    let cast = state.voices.cast(request.voice.as_deref(), &request.text, &|engine| pools.ready(engine))?;
+    let cast = live.voices.cast(request.voice.as_deref(), &request.text, &|engine| pools.ready(engine))?;
     let seed = request
         .seed
         .unwrap_or_else(|| Utterance::seed_of(&cast.voice, &request.text, request.speed, &request.options));

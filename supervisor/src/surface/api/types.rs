@@ -63,16 +63,7 @@ mod tests {
     use super::*;
 
     fn limits() -> Limits {
-        Limits {
-            max_text_chars: 10,
-            max_body_bytes: 1000,
-            max_requests: 1,
-            patience: Duration::from_secs(1),
-            body_timeout: Duration::from_secs(1),
-            stream_buffer: Duration::from_secs(1),
-            max_audio_mb: 1,
-            batch_share: 0.0,
-        }
+        Limits { max_text_chars: 10, ..Limits::default() }
     }
 
     fn refused(body: &str) -> (String, Option<String>) {

@@ -8,5 +8,5 @@ use crate::surface::AppState;
 /// Every voice, by the name that requests use.
 pub(in crate::surface) async fn voices(State(state): State<AppState>) -> Json<Value> {
     let pools = state.studio.scheduler().pools();
-    Json(json!({ "voices": state.voices.list(&|engine| pools.ready(engine)) }))
+    Json(json!({ "voices": state.live.now().voices.list(&|engine| pools.ready(engine)) }))
 }

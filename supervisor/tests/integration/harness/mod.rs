@@ -7,7 +7,7 @@ use std::{
     fs,
     future::Future,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -49,11 +49,19 @@ pub(crate) struct Builder {
     env: BTreeMap<String, Value>,
     more: String,
     tools: Option<PathBuf>,
+    /// Written into the folder that the configuration stands in.
+    files: Vec<(String, String)>,
 }
 
 /// A server with one engine, `tone`, and the voice `walter` that speaks everything by it.
 pub(crate) fn supervisor() -> Builder {
-    Builder { engine: BTreeMap::new(), env: BTreeMap::new(), more: String::new(), tools: None }
+    Builder {
+        engine: BTreeMap::new(),
+        env: BTreeMap::new(),
+        more: String::new(),
+        tools: None,
+        files: Vec::new(),
+    }
 }
 
 impl Builder {
@@ -87,6 +95,18 @@ impl Builder {
         self
     }
 
+    /// A file beside the configuration.
+    pub(crate) fn file(mut self, name: &str, text: impl Into<String>) -> Self {
+        self.files.push((name.into(), text.into()));
+        self
+    }
+
+    /// Keys are asked for: this one, under this name.
+    pub(crate) fn key(self, name: &str, key: &str) -> Self {
+        let line = format!("{name} sha256:{}\n", ishowtts::auth::Digest::of(key.as_bytes()));
+        self.file("keys", line).config("[auth]\nkeys_file = \"keys\"\n")
+    }
+
     /// Programs in this directory are found before all others.
     pub(crate) fn tools(mut self, dir: &Path) -> Self {
         self.tools = Some(dir.to_owned());
@@ -104,6 +124,9 @@ impl Builder {
 
     async fn launch(mut self, line: &str) -> Server {
         let dir = TempDir::new().unwrap();
+        for (name, text) in &self.files {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
         let notes = dir.path().join("notes");
         self.env.insert("FAKE_NOTES".into(), notes.to_string_lossy().into());
         let pairs = |map: &BTreeMap<String, Value>| {
@@ -175,6 +198,19 @@ impl Server {
         Self { child, url: format!("http://{address}"), address, dir, logs }
     }
 
+    /// Changes the configuration as it stands in the file; it is not read before somebody says so.
+    pub(crate) fn rewrite(&self, old: &str, new: &str) {
+        let file = self.dir.path().join("ishowtts.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(old), "{old:?} is in {text}");
+        fs::write(file, text.replacen(old, new, 1)).unwrap();
+    }
+
+    /// Runs a command beside the server, with its directories.
+    pub(crate) async fn command(&self, args: &[&str]) -> Output {
+        soon("the end of the command", ishowtts(self.dir.path()).args(args).output()).await.unwrap()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().expect("it was not waited for yet")
     }
@@ -186,6 +222,11 @@ impl Server {
             logs.iter().find(|line| line["message"].as_str().is_some_and(|m| m.contains(message))).cloned()
         })
         .await
+    }
+
+    /// Everything that was logged so far.
+    pub(crate) fn log_text(&self) -> String {
+        self.logs.lock().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     /// Waits until every worker is warm.

@@ -7,18 +7,18 @@ use std::{
 
 /// Says yes at first, and then at most once in each pause.
 #[derive(Debug)]
-pub(super) struct Seldom {
+pub(crate) struct Seldom {
     pause: Duration,
     last: Mutex<Option<Instant>>,
 }
 
 impl Seldom {
-    pub(super) fn new(pause: Duration) -> Self {
-        Self { pause, last: Mutex::default() }
+    pub(crate) const fn new(pause: Duration) -> Self {
+        Self { pause, last: Mutex::new(None) }
     }
 
     /// Whether it is time again.
-    pub(super) fn due(&self, now: Instant) -> bool {
+    pub(crate) fn due(&self, now: Instant) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let due = last.is_none_or(|last| now.saturating_duration_since(last) >= self.pause);
         if due {

@@ -1,0 +1,151 @@
+//! One question to a running server, over HTTP or HTTPS: what the commands with `--server` ask.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    HeaderMap, Request, StatusCode,
+    client::conn::http1,
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue},
+};
+use hyper_util::rt::TokioIo;
+use reqwest::Url;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    },
+};
+
+/// How long a server may take to be reached.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A server, and how to speak to it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `http://HOST:PORT` or `https://HOST:PORT`, perhaps with a path that its routes stand under.
+    pub url: Url,
+    /// The key to show, if it asks for one.
+    pub key: Option<String>,
+    /// Certificates to trust instead of the system's.
+    pub cacert: Option<PathBuf>,
+}
+
+/// What it answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// How it went.
+    pub status: StatusCode,
+    /// With what.
+    pub headers: HeaderMap,
+    /// All of it.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The answer as JSON, or the server's reason for having none.
+    pub fn json(&self) -> Result<Value, String> {
+        self.accepted()?;
+        serde_json::from_slice(&self.body).map_err(|error| format!("the answer is not JSON: {error}"))
+    }
+
+    /// Whether the server did what it was asked for; else its reason.
+    pub fn accepted(&self) -> Result<(), String> {
+        if self.status.is_success() {
+            return Ok(());
+        }
+        let told: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let reason = told["error"]["message"].as_str().unwrap_or("no reason given");
+        Err(format!("{reason} ({})", self.status))
+    }
+}
+
+impl Server {
+    /// GET, or POST with a JSON body.
+    pub async fn ask(&self, route: &str, body: Option<&Value>) -> Result<Answer, String> {
+        let failed = |error: String| format!("could not ask {}: {error}", self.url);
+        let host = self.url.host_str().ok_or_else(|| failed("it names no host".into()))?;
+        let port = self.url.port_or_known_default().unwrap_or(80);
+        // A name resolver wants an address of IPv6 without its brackets.
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let connecting = timeout(PATIENCE, TcpStream::connect((bare, port))).await;
+        let stream = connecting
+            .map_err(|late| failed(late.to_string()))?
+            .map_err(|error| failed(error.to_string()))?;
+        let request = self.request(route, body).map_err(failed)?;
+        if self.url.scheme() == "https" {
+            let name = ServerName::try_from(bare.to_owned()).map_err(|error| failed(error.to_string()))?;
+            let connector = TlsConnector::from(self.trust().map_err(failed)?);
+            let shaking = timeout(PATIENCE, connector.connect(name, stream)).await;
+            let stream = shaking
+                .map_err(|late| failed(late.to_string()))?
+                .map_err(|error| failed(error.to_string()))?;
+            return exchange(stream, request).await.map_err(|error| failed(error.to_string()));
+        }
+        exchange(stream, request).await.map_err(|error| failed(error.to_string()))
+    }
+
+    fn request(&self, route: &str, body: Option<&Value>) -> Result<Request<Full<Bytes>>, String> {
+        let authority = self.url.authority();
+        let path = format!("{}{route}", self.url.path().trim_end_matches('/'));
+        let request = Request::builder().uri(path).header(HOST, authority);
+        let request = match &self.key {
+            Some(key) => {
+                let mut value = HeaderValue::try_from(format!("Bearer {key}"))
+                    .map_err(|_unfit| "the API key has characters that no key has".to_owned())?;
+                value.set_sensitive(true);
+                request.header(AUTHORIZATION, value)
+            }
+            None => request,
+        };
+        let request = match body {
+            Some(body) => request
+                .method("POST")
+                .header(CONTENT_TYPE, "application/json")
+                .body(Full::from(body.to_string())),
+            None => request.body(Full::default()),
+        };
+        request.map_err(|error| error.to_string())
+    }
+
+    fn trust(&self) -> Result<Arc<ClientConfig>, String> {
+        let mut roots = RootCertStore::empty();
+        if let Some(path) = &self.cacert {
+            let unread = |error| format!("could not read the certificates in {}: {error}", path.display());
+            let certificates =
+                CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            for certificate in certificates.map_err(|error| unread(error.to_string()))? {
+                roots.add(certificate).map_err(|error| unread(error.to_string()))?;
+            }
+        } else {
+            // One that cannot be used is left out, as everybody does; without any, nobody is trusted.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        if roots.is_empty() {
+            return Err("there is no certificate to trust: name one with --cacert".into());
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+        Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    }
+}
+
+async fn exchange<I>(stream: I, request: Request<Full<Bytes>>) -> Result<Answer, hyper::Error>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // It ends with its last answer.
+    tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    Ok(Answer { status: head.status, headers: head.headers, body: body.collect().await?.to_bytes() })
+}

@@ -1,0 +1,216 @@
+//! What has changed between two configurations, and what becomes of it. Pure.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, Recordings};
+use crate::config::{Config, Engine, Limits, Server, Voice};
+
+/// An engine that a reload changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineChange {
+    /// Its name.
+    pub engine: String,
+    /// What is to become of it.
+    pub what: EngineFate,
+    /// What of it has changed: its keys, and voices (`voices.mine`) whose recordings it imitates.
+    pub keys: Vec<String>,
+}
+
+/// What is to become of an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineFate {
+    /// It was off and is on.
+    Started,
+    /// It was on and is off.
+    Stopped,
+    /// It stays on, with workers that are told something else.
+    Replaced,
+}
+
+impl fmt::Display for EngineChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.what {
+            EngineFate::Started => "to be started",
+            EngineFate::Stopped => "to be stopped",
+            EngineFate::Replaced => "to replace its workers",
+        };
+        write!(f, "needs a restart: engine {}, {what} ({})", self.engine, self.keys.join(", "))
+    }
+}
+
+/// What a file that was read now changes: `started` is what the server was started with, `last` what was read before.
+pub fn diff(
+    started: &(Config, Recordings),
+    last: &Config,
+    (new, recordings): (&Config, &Recordings),
+) -> Outcome {
+    let (started, recorded) = started;
+    let mut outcome =
+        Outcome { engines: engines((started, recorded), (new, recordings)), ..Outcome::default() };
+    server(started, last, new, &mut outcome);
+    limits(&started.limits, &last.limits, &new.limits, &mut outcome);
+    let applied = &mut outcome.applied;
+    note(applied, "auth.keys_file", &last.auth, &new.auth);
+    note(applied, "cors.origins", &last.cors, &new.cors);
+    note(applied, "log.level", &last.log_level, &new.log_level);
+    for name in last.voices.keys().chain(new.voices.keys()).collect::<BTreeSet<_>>() {
+        let (before, after) = (last.voices.get(name), new.voices.get(name));
+        // One that imitates a recording comes and goes with the workers of its engine.
+        if ![before, after].into_iter().flatten().any(|voice| voice.clone.is_some()) {
+            note(applied, &format!("voices.{name}"), &before, &after);
+        }
+    }
+    note(applied, "defaults.voices", &last.default_voices, &new.default_voices);
+    let restart = &mut outcome.needs_restart;
+    note(restart, "cache", &started.cache, &new.cache);
+    note(restart, "gpu", &started.gpu, &new.gpu);
+    note(restart, "devices", &started.devices, &new.devices);
+    outcome
+}
+
+fn note<T: PartialEq + ?Sized>(list: &mut Vec<String>, key: &str, old: &T, new: &T) {
+    if old != new {
+        list.push(key.to_owned());
+    }
+}
+
+fn server(started: &Config, last: &Config, new: &Config, outcome: &mut Outcome) {
+    // Taken apart, so that a key that is added later is not forgotten here.
+    let Server { listen, allow_without_keys: _, hosts, state_dir, trusted_proxies, python, grace } =
+        &new.server;
+    let (applied, restart) = (&mut outcome.applied, &mut outcome.needs_restart);
+    note(restart, "server.listen", &started.server.listen, listen);
+    note(restart, "server.state_dir", &started.server.state_dir, state_dir);
+    note(restart, "server.python", &started.server.python, python);
+    note(applied, "server.hosts", &last.server.hosts, hosts);
+    note(applied, "server.trusted_proxies", &last.server.trusted_proxies, trusted_proxies);
+    note(applied, "server.grace_s", &last.server.grace, grace);
+    let chain = |config: &Config| {
+        config.tls.as_ref().map(|tls| (tls.cert.clone(), tls.key.clone(), tls.chain.clone()))
+    };
+    if started.tls.is_some() == new.tls.is_some() {
+        note(applied, "server.tls_cert", &chain(last), &chain(new));
+    } else {
+        restart.push("server.tls_cert".into());
+    }
+}
+
+fn limits(started: &Limits, last: &Limits, new: &Limits, outcome: &mut Outcome) {
+    let Limits {
+        max_text_chars,
+        max_body_bytes,
+        max_requests,
+        patience,
+        body_timeout,
+        stream_buffer,
+        max_audio_mb,
+        batch_share,
+        max_header_bytes,
+        max_connections,
+        max_connections_per_client,
+        header_timeout,
+        keep_alive,
+        slow_reader,
+    } = new;
+    let applied = &mut outcome.applied;
+    note(applied, "limits.max_text_chars", &last.max_text_chars, max_text_chars);
+    note(applied, "limits.max_body_bytes", &last.max_body_bytes, max_body_bytes);
+    note(applied, "limits.max_requests", &last.max_requests, max_requests);
+    note(applied, "limits.patience_s", &last.patience, patience);
+    note(applied, "limits.body_timeout_s", &last.body_timeout, body_timeout);
+    note(applied, "limits.max_audio_mb", &last.max_audio_mb, max_audio_mb);
+    note(applied, "limits.batch_share", &last.batch_share, batch_share);
+    note(applied, "limits.max_header_bytes", &last.max_header_bytes, max_header_bytes);
+    note(applied, "limits.max_connections", &last.max_connections, max_connections);
+    let per_client = (&last.max_connections_per_client, max_connections_per_client);
+    note(applied, "limits.max_connections_per_client", per_client.0, per_client.1);
+    note(applied, "limits.header_timeout_s", &last.header_timeout, header_timeout);
+    note(applied, "limits.keep_alive_s", &last.keep_alive, keep_alive);
+    note(applied, "limits.slow_reader_s", &last.slow_reader, slow_reader);
+    note(&mut outcome.needs_restart, "limits.stream_buffer_s", &started.stream_buffer, stream_buffer);
+}
+
+/// A configuration and what its recordings hold.
+type Side<'c> = (&'c Config, &'c Recordings);
+
+fn engines(old: Side<'_>, new: Side<'_>) -> Vec<EngineChange> {
+    let names: BTreeSet<&String> = old.0.engines.keys().chain(new.0.engines.keys()).collect();
+    names.into_iter().filter_map(|name| engine(name, old, new)).collect()
+}
+
+fn engine(name: &str, old: Side<'_>, new: Side<'_>) -> Option<EngineChange> {
+    let enabled = |side: Side<'_>| side.0.engines.get(name).cloned().filter(|engine| engine.enabled);
+    let change = |what, keys| Some(EngineChange { engine: name.to_owned(), what, keys });
+    match (enabled(old), enabled(new)) {
+        (None, None) => None,
+        (None, Some(_)) => change(EngineFate::Started, vec![format!("engines.{name}.enabled")]),
+        (Some(_), None) => change(EngineFate::Stopped, vec![format!("engines.{name}.enabled")]),
+        (Some(before), Some(after)) => {
+            let mut keys = changed_keys(name, &before, &after);
+            keys.extend(changed_samples(name, old, new));
+            if keys.is_empty() { None } else { change(EngineFate::Replaced, keys) }
+        }
+    }
+}
+
+fn changed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
+    let Engine {
+        enabled: _,
+        device,
+        replicas,
+        threads,
+        required,
+        env,
+        cpus,
+        nice,
+        memory_mb,
+        stall_s,
+        cache,
+        python,
+        settings,
+    } = after;
+    let mut keys = Vec::new();
+    let key = |key: &str| format!("engines.{name}.{key}");
+    note(&mut keys, &key("device"), &before.device, device);
+    note(&mut keys, &key("replicas"), &before.replicas, replicas);
+    note(&mut keys, &key("threads"), &before.threads, threads);
+    note(&mut keys, &key("required"), &before.required, required);
+    note(&mut keys, &key("env"), &before.env, env);
+    note(&mut keys, &key("cpus"), &before.cpus, cpus);
+    note(&mut keys, &key("nice"), &before.nice, nice);
+    note(&mut keys, &key("memory_mb"), &before.memory_mb, memory_mb);
+    note(&mut keys, &key("stall_s"), &before.stall_s, stall_s);
+    note(&mut keys, &key("cache"), &before.cache, cache);
+    note(&mut keys, &key("python"), &before.python, python);
+    for setting in before.settings.keys().chain(settings.keys()).collect::<BTreeSet<_>>() {
+        note(&mut keys, &key(setting), &before.settings.get(setting), &settings.get(setting));
+    }
+    keys
+}
+
+/// The voices of an engine whose recordings are others now, or hold something else.
+fn changed_samples(name: &str, old: Side<'_>, new: Side<'_>) -> Vec<String> {
+    let samples = |(config, recordings): Side<'_>| -> BTreeMap<String, _> {
+        let imitated = |voice: &&Voice| voice.routes.values().any(|route| route.engine == name);
+        let of_engine = config.voices.iter().filter(|(_, voice)| imitated(voice));
+        let samples = of_engine.filter_map(|(id, voice)| {
+            let clone = voice.clone.clone()?;
+            let held = recordings.0.get(&clone.reference).copied();
+            Some((id.clone(), (clone, held)))
+        });
+        samples.collect()
+    };
+    let (old, new) = (samples(old), samples(new));
+    let voices: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed = voices.into_iter().filter(|voice| old.get(*voice) != new.get(*voice));
+    changed.map(|voice| format!("voices.{voice}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! What of the configuration may change while the server runs, in one place: whoever needs it looks at it anew for
+//! each request or connection, and a reload puts a whole new one in its place.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use ipnet::IpNet;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::{
+    auth::Keyring,
+    config::{Config, Cors, Limits},
+    voices::VoiceBook,
+};
+
+/// One state of it.
+#[derive(Debug)]
+pub struct Live {
+    /// Who speaks under which name.
+    pub voices: VoiceBook,
+    /// What a request may ask for, and how long it may take.
+    pub limits: Limits,
+    /// The keys that are let in; without, everybody may ask.
+    pub keys: Option<Keyring>,
+    /// Names under which browsers may reach us without a key, in lower case.
+    pub hosts: Vec<String>,
+    /// Pages of other origins that may ask.
+    pub cors: Cors,
+    /// Proxies that are believed when they tell for whom they ask.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What connections are accepted with, where HTTPS is served.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+impl Live {
+    /// What a configuration says.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            voices: VoiceBook::new(config),
+            limits: config.limits.clone(),
+            keys: config.auth.keys.clone(),
+            hosts: config.server.hosts.clone(),
+            cors: config.cors.clone(),
+            trusted_proxies: config.server.trusted_proxies.clone(),
+            tls: config.tls.as_ref().map(|tls| Arc::clone(&tls.config)),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Live {
+    /// No voice, no key, and the usual limits.
+    pub(super) fn empty() -> Self {
+        Self {
+            voices: VoiceBook::empty(),
+            limits: Limits::default(),
+            keys: None,
+            hosts: Vec::new(),
+            cors: Cors::default(),
+            trusted_proxies: Vec::new(),
+            tls: None,
+        }
+    }
+}
+
+/// The state in force; cheap to clone, and all clones are one.
+#[derive(Clone, Debug)]
+pub struct InForce(Arc<ArcSwap<Live>>);
+
+impl InForce {
+    /// Begins with this one.
+    pub fn new(live: Live) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(live)))
+    }
+
+    /// What holds now. It stays the same for as long as it is held, which must not be across a wait.
+    pub fn now(&self) -> Guard<Arc<Live>> {
+        self.0.load()
+    }
+
+    /// What holds now, to be kept.
+    pub fn kept(&self) -> Arc<Live> {
+        self.0.load_full()
+    }
+
+    /// From now on this holds, for everything that begins.
+    pub fn replace(&self, live: Live) {
+        self.0.store(Arc::new(live));
+    }
+}

@@ -1,0 +1,117 @@
+//! A changed configuration: in force without a request being dropped, or not at all.
+
+use serde_json::json;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use crate::harness::{Server, eventually, ishowtts, pcm, soon, supervisor, tone};
+
+/// Exit code and what was told, by stdout or stderr.
+async fn reload(server: &Server) -> (i32, String) {
+    let output = server.command(&["reload"]).await;
+    let told = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.code().unwrap(), String::from_utf8(told).unwrap())
+}
+
+#[tokio::test]
+async fn limits_and_voices_change_while_somebody_listens() {
+    let server = supervisor()
+        .engine("rtf", 0.5)
+        .config("[limits]\nmax_text_chars = 100\n")
+        .start()
+        .await
+        .ready()
+        .await;
+    let text = "this takes a second or so to be spoken";
+    let listening = server.post(&json!({ "text": text, "format": "pcm", "stream": true })).send();
+    let listening = listening.await.unwrap();
+    server.rewrite("max_text_chars = 100", "max_text_chars = 10\nmax_requests = 7");
+    server.rewrite("[voices.walter]", "[voices.anna]\nengines = { en = \"tone\" }\n[voices.walter]");
+    let (code, told) = reload(&server).await;
+    assert_eq!(told, "applied: limits.max_text_chars, limits.max_requests, voices.anna\n");
+    assert_eq!(code, 0);
+    assert_eq!(server.speak(json!({ "text": text })).await.error().1, "text_too_long");
+    assert_eq!(server.speak(json!({ "text": "hi", "voice_id": "anna" })).await.status, 200);
+    assert_eq!(server.get("/api/status").await["max_requests"], 7);
+    assert_eq!(pcm(&listening.bytes().await.unwrap()), tone::of(text), "it heard all of it");
+    assert_eq!(server.worker(0).await["restarts"], 0);
+    assert_eq!(reload(&server).await, (0, "nothing has changed\n".into()));
+}
+
+#[tokio::test]
+async fn a_limit_of_requests_that_was_changed_is_kept() {
+    let server =
+        supervisor().script("ready").config("[limits]\nmax_requests = 1\n").start().await.ready().await;
+    let running = tokio::spawn(server.post(&json!({ "text": "endless" })).send());
+    server.noted("speak endless").await;
+    assert_eq!(server.speak(json!({ "text": "normal" })).await.error().1, "no_capacity");
+    server.rewrite("max_requests = 1", "max_requests = 2");
+    assert_eq!(reload(&server).await, (0, "applied: limits.max_requests\n".into()));
+    assert_eq!(server.get("/api/status").await["requests_in_flight"], 1);
+    let second = server.speak(json!({ "text": "endless", "deadline_ms": 200 })).await;
+    assert_eq!(second.error().1, "deadline_exceeded", "it was let in");
+    running.abort();
+    server.quiet().await;
+}
+
+#[tokio::test]
+async fn a_bad_file_changes_nothing_and_says_everything_that_is_wrong() {
+    let server = supervisor().config("[limits]\nmax_text_chars = 100\n").start().await.ready().await;
+    server.rewrite("max_text_chars = 100", "max_text_chars = 10\npatience_s = 0\ncolour = 1");
+    let (code, told) = reload(&server).await;
+    assert_eq!(code, 1);
+    for problem in
+        ["2 problems in ", "limits.patience_s: must be a whole number", "limits.colour: is not a key"]
+    {
+        assert!(told.contains(problem), "{told}");
+    }
+    let fifty = "a".repeat(50);
+    assert_eq!(server.speak(json!({ "text": fifty })).await.status, 200, "as before");
+    server.signal("SIGHUP");
+    let line = server.logged("The configuration is not changed").await;
+    assert!(line["message"].as_str().unwrap().contains("limits.patience_s"), "{line}");
+    server.rewrite("\npatience_s = 0\ncolour = 1", "");
+    assert_eq!(reload(&server).await, (0, "applied: limits.max_text_chars\n".into()));
+    assert_eq!(server.speak(json!({ "text": fifty })).await.error().1, "text_too_long");
+}
+
+#[tokio::test]
+async fn what_cannot_be_applied_is_named() {
+    let server = supervisor().config("[cache]\nmemory_mb = 1\n").start().await.ready().await;
+    server.rewrite("enabled = true", "enabled = true\nreplicas = 2");
+    server.rewrite("memory_mb = 1", "memory_mb = 2\n[limits]\nstream_buffer_s = 5");
+    let expected = "needs a restart: limits.stream_buffer_s, cache\n\
+                    needs a restart: engine tone, to replace its workers (engines.tone.replicas)\n";
+    assert_eq!(reload(&server).await, (0, expected.into()));
+    assert_eq!(reload(&server).await, (0, expected.into()), "as long as it is so");
+    server.signal("SIGHUP");
+    server.logged("Configuration read again: needs a restart: engine tone").await;
+}
+
+#[tokio::test]
+async fn the_level_of_the_log_changes() {
+    let server = supervisor().config("[log]\nlevel = \"info\"\n").start().await.ready().await;
+    let nonsense = async || {
+        let mut socket = TcpStream::connect(&server.address).await.unwrap();
+        socket.write_all(b"nonsense\r\n\r\n").await.unwrap();
+    };
+    nonsense().await;
+    server.rewrite("level = \"info\"", "level = \"debug\"");
+    assert_eq!(reload(&server).await, (0, "applied: log.level\n".into()));
+    assert!(!server.log_text().contains("A connection ended early"));
+    eventually("it is told what only debug tells", async || {
+        nonsense().await;
+        server.log_text().contains("A connection ended early").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_server_there_is_nobody_to_ask() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut command = ishowtts(dir.path());
+    // A process that is there and is no server of ours.
+    command.args(["reload", "--pid", "1"]);
+    let output = soon("an end", command.output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("found no running server"));
+}
