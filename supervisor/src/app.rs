@@ -33,6 +33,7 @@ use crate::{
     metrics::Metrics,
     package,
     pools::{Places, Pools},
+    sandbox::Sandbox,
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
     stream::Studio,
@@ -84,6 +85,7 @@ impl Running {
             }
         }
         let runtime = runtime_dir()?;
+        let sandbox = Sandbox::prepare(config, &interpreters).await;
         let places = Places {
             code: package::unpack(&config.server.state_dir.join("worker-code")).map_err(|error| {
                 let dir = config.server.state_dir.display();
@@ -97,6 +99,7 @@ impl Running {
             // Holds even when the file on disk is replaced by an upgrade: it names the program that runs.
             launcher: PathBuf::from("/proc/self/exe"),
             log_level: worker_level(level).to_owned(),
+            sandbox,
         };
         let launcher: Arc<dyn Launch> = Arc::new(Launcher::start()?);
         let pools = Arc::new(Pools::start(config, &places, &launcher, unavailable));

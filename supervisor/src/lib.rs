@@ -15,6 +15,7 @@
 //! - [`voices`]: which engine speaks which stretch of a text;
 //! - [`cache`]: finished audio, kept to answer the same request again;
 //! - [`pools`]: configuration → workers;
+//! - [`sandbox`]: how they are confined, and what the machine has to confine them with;
 //! - [`schedule`]: who may speak next;
 //! - [`stream`]: one utterance's audio in order, measured;
 //! - [`surface`]: HTTP, a thin translator;
@@ -34,6 +35,7 @@ pub mod gpu;
 pub mod metrics;
 pub mod package;
 pub mod pools;
+pub mod sandbox;
 pub mod schedule;
 pub mod shutdown;
 pub mod simulate;

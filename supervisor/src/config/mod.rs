@@ -7,6 +7,7 @@ mod engine;
 mod gpu;
 mod locate;
 mod raw;
+mod sandbox;
 mod server;
 mod validate;
 mod voice;
@@ -18,6 +19,7 @@ pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
 pub use locate::{Overrides, load};
+pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
 pub use voice::{Clone, Route, Voice};
 
@@ -37,6 +39,8 @@ pub struct Config {
     pub cache: Cache,
     /// How GPUs are watched.
     pub gpu: Gpu,
+    /// How workers are confined.
+    pub sandbox: Sandbox,
     /// The voice for each language that is used when a request names none.
     pub default_voices: BTreeMap<String, String>,
     /// Devices that the file says something of, by name.

@@ -15,6 +15,7 @@ use super::{
     gpu::gpu,
     locate::Overrides,
     raw::{Notes, Table},
+    sandbox::sandbox,
     server::{limits, server},
     voice::voice,
 };
@@ -48,6 +49,7 @@ fn read(
     let cache = cache(&root.table("cache"), base);
 
     let gpu = gpu(&root.table("gpu"), base);
+    let sandbox = sandbox(&root.table("sandbox"), notes);
 
     let mut devices = BTreeMap::new();
     for (name, table) in root.table("devices").tables() {
@@ -91,5 +93,5 @@ fn read(
     }
     defaults.finish();
     root.finish();
-    Config { file: None, server, limits, devices, cache, gpu, default_voices, engines, voices }
+    Config { file: None, server, limits, devices, cache, gpu, sandbox, default_voices, engines, voices }
 }
