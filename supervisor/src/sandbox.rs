@@ -52,6 +52,8 @@ pub struct Sandbox {
     protections: Vec<Protection>,
     layouts: BTreeMap<String, Layout>,
     cgroup: Option<PathBuf>,
+    /// Engines that are not confined.
+    unconfined: Vec<String>,
 }
 
 impl Sandbox {
@@ -79,12 +81,13 @@ impl Sandbox {
             protections: protections(kernel, &group),
             layouts,
             cgroup: group.ok().map(|group| group.base),
+            unconfined: unconfined(config).map(str::to_owned).collect(),
         };
-        sandbox.tell(config);
+        sandbox.tell();
         sandbox
     }
 
-    fn tell(&self, config: &Config) {
+    fn tell(&self) {
         for Protection { name, state, details } in &self.protections {
             match state {
                 State::Missing => tracing::warn!(protection = name, "The sandbox lacks a protection: {details}"),
@@ -92,7 +95,7 @@ impl Sandbox {
                 State::Enforced => tracing::debug!(protection = name, "The sandbox protects: {details}"),
             }
         }
-        for (engine, _) in config.enabled_engines().filter(|(_, engine)| engine.openings.everything) {
+        for engine in &self.unconfined {
             tracing::warn!(engine, "The engine is not sandboxed, as its settings say");
         }
     }
@@ -104,11 +107,11 @@ impl Sandbox {
             (found.name.to_owned(), told)
         };
         let protections: Map<_, _> = self.protections.iter().map(protection).collect();
-        json!({ "enabled": self.enabled, "protections": protections })
+        json!({ "enabled": self.enabled, "unconfined": self.unconfined, "protections": protections })
     }
 
     /// Whether the workers of an engine are confined.
-    pub fn confines(&self, engine: &Engine) -> bool {
+    fn confines(&self, engine: &Engine) -> bool {
         self.enabled && !engine.openings.everything
     }
 
@@ -177,6 +180,12 @@ pub fn look(config: &config::Sandbox) -> Vec<Protection> {
         config::Cgroup::At(base) => cgroup::look(base),
     };
     protections(Kernel::probe(), &group)
+}
+
+/// Engines in use whose settings take them out of the sandbox.
+pub fn unconfined(config: &Config) -> impl Iterator<Item = &str> {
+    let engines = config.enabled_engines().filter(|(_, engine)| engine.openings.everything);
+    engines.map(|(name, _)| name.as_str())
 }
 
 fn group(wanted: &config::Cgroup) -> Result<cgroup::Delegated, String> {

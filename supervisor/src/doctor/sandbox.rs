@@ -18,7 +18,7 @@ pub(super) fn check(config: &Config, report: &mut Report) {
             report.good(what, protection.to_string());
         }
     }
-    for (name, _) in config.enabled_engines().filter(|(_, engine)| engine.openings.everything) {
+    for name in sandbox::unconfined(config) {
         let mend = format!("mend it with `sandbox = true` under [engines.{name}]");
         report.note(format!("engine {name}, sandbox"), format!("off: it may do whatever the server may; {mend}"));
     }

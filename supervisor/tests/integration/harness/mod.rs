@@ -49,11 +49,12 @@ pub(crate) struct Builder {
     env: BTreeMap<String, Value>,
     more: String,
     tools: Option<PathBuf>,
+    group: Option<PathBuf>,
 }
 
 /// A server with one engine, `tone`, and the voice `walter` that speaks everything by it.
 pub(crate) fn supervisor() -> Builder {
-    Builder { engine: BTreeMap::new(), env: BTreeMap::new(), more: String::new(), tools: None }
+    Builder { engine: BTreeMap::new(), env: BTreeMap::new(), more: String::new(), tools: None, group: None }
 }
 
 impl Builder {
@@ -93,6 +94,12 @@ impl Builder {
         self
     }
 
+    /// It begins its life in this control group.
+    pub(crate) fn inside(mut self, group: &Path) -> Self {
+        self.group = Some(group.to_owned());
+        self
+    }
+
     pub(crate) async fn start(self) -> Server {
         self.launch("Listening").await
     }
@@ -104,8 +111,11 @@ impl Builder {
 
     async fn launch(mut self, line: &str) -> Server {
         let dir = TempDir::new().unwrap();
-        let notes = dir.path().join("notes");
+        // The one place that the scripted worker may write to, with the sandbox around it.
+        let notes = dir.path().join("notes/lines");
+        fs::create_dir(dir.path().join("notes")).unwrap();
         self.env.insert("FAKE_NOTES".into(), notes.to_string_lossy().into());
+        self.engine.entry("write".into()).or_insert_with(|| serde_json::json!(["./notes"]));
         let pairs = |map: &BTreeMap<String, Value>| {
             map.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>()
         };
@@ -119,6 +129,14 @@ impl Builder {
         );
         fs::write(dir.path().join("ishowtts.toml"), config).unwrap();
         let mut command = ishowtts(dir.path());
+        if let Some(group) = self.group {
+            let mut inside = Command::new("sh");
+            inside.args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$@\""]).arg(group);
+            inside.arg(command.as_std().get_program()).args(command.as_std().get_args());
+            inside.env_remove("RUNTIME_DIRECTORY").env("XDG_RUNTIME_DIR", dir.path()).kill_on_drop(true);
+            command = inside;
+        }
+        command.env("NOTIFY_SOCKET", dir.path().join("nobody")).env("HIDDEN_TOKEN", "secret");
         if let Some(tools) = self.tools {
             let path = std::env::var("PATH").unwrap();
             command.env("PATH", format!("{}:{path}", tools.display()));
@@ -252,13 +270,13 @@ impl Server {
     }
 
     pub(crate) fn notes(&self) -> Vec<String> {
-        let notes = fs::read_to_string(self.dir.path().join("notes")).unwrap_or_default();
+        let notes = fs::read_to_string(self.dir.path().join("notes/lines")).unwrap_or_default();
         notes.lines().map(str::to_owned).collect()
     }
 
     /// Lets a slow start go on.
     pub(crate) fn go(&self) {
-        fs::write(self.dir.path().join("notes.go"), "").unwrap();
+        fs::write(self.dir.path().join("notes/lines.go"), "").unwrap();
     }
 
     /// Waits until no request is being worked on.
