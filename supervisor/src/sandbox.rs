@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     config::{self, Config, Engine},
-    environments::{Layout, listed},
+    environments::{Layout, find_program, listed},
     pools::Places,
 };
 
@@ -30,6 +30,8 @@ const KEPT: [(&str, &str); 6] = [
 ];
 /// Variables that list folders, or name one, which an engine's programs and libraries come from.
 const FOLDERS: [&str; 5] = ["LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "TRITON_LIBCUDA_PATH", "PYTHONPATH"];
+/// Variables that name a tool of a compiler.
+const TOOLS: [&str; 2] = ["CC", "TRITON_PTXAS_PATH"];
 /// Where the library of NVIDIA's driver is found; triton would ask `ldconfig`, which on some systems is a script.
 const LIBCUDA: [&str; 8] = [
     "/usr/lib/x86_64-linux-gnu",
@@ -90,8 +92,12 @@ impl Sandbox {
     fn tell(&self) {
         for Protection { name, state, details } in &self.protections {
             match state {
-                State::Missing => tracing::warn!(protection = name, "The sandbox lacks a protection: {details}"),
-                State::Partial => tracing::info!(protection = name, "The sandbox protects in part: {details}"),
+                State::Missing => {
+                    tracing::warn!(protection = name, "The sandbox lacks a protection: {details}");
+                }
+                State::Partial => {
+                    tracing::info!(protection = name, "The sandbox protects in part: {details}");
+                }
                 State::Enforced => tracing::debug!(protection = name, "The sandbox protects: {details}"),
             }
         }
@@ -135,7 +141,8 @@ impl Sandbox {
         }
         let gpu = engine.device.starts_with("cuda");
         let compiles = gpu && COMPILERS.contains(&name);
-        if compiles && let Some(dir) = LIBCUDA.iter().find(|dir| Path::new(dir).join("libcuda.so.1").exists()) {
+        if compiles && let Some(dir) = LIBCUDA.iter().find(|dir| Path::new(dir).join("libcuda.so.1").exists())
+        {
             variables.insert("TRITON_LIBCUDA_PATH".into(), (*dir).to_owned());
         }
         let policy = self.confines(engine).then(|| {
@@ -152,7 +159,8 @@ impl Sandbox {
                 extra: [
                     engine.openings.read.clone(),
                     engine.openings.write.clone(),
-                    engine.openings.execute.clone(),
+                    [engine.openings.execute.clone(), if compiles { tools(engine) } else { Vec::new() }]
+                        .concat(),
                 ],
             })
         });
@@ -198,9 +206,17 @@ fn group(wanted: &config::Cgroup) -> Result<cgroup::Delegated, String> {
 
 /// Folders that an engine's variables name.
 fn folders(engine: &Engine) -> Vec<PathBuf> {
-    let value = |name: &str| engine.env.get(name).cloned().or_else(|| std::env::var(name).ok());
-    let lists = FOLDERS.iter().filter_map(|name| value(name));
+    let lists = FOLDERS.iter().filter_map(|name| variable(engine, name));
     lists.flat_map(|list| listed(&list).collect::<Vec<_>>()).collect()
+}
+
+/// Programs that they name.
+fn tools(engine: &Engine) -> Vec<PathBuf> {
+    TOOLS.iter().filter_map(|name| find_program(&variable(engine, name)?)).collect()
+}
+
+fn variable(engine: &Engine, name: &str) -> Option<String> {
+    engine.env.get(name).cloned().or_else(|| std::env::var(name).ok())
 }
 
 /// Models that an engine's settings name, and the recordings of its voices.
@@ -219,7 +235,8 @@ fn files(config: &Config, name: &str, engine: &Engine) -> BTreeSet<PathBuf> {
             files.extend([path, beside.into()]);
         }
     }
-    let clones = config.voices.values().filter(|voice| voice.routes.values().any(|route| route.engine == name));
+    let clones =
+        config.voices.values().filter(|voice| voice.routes.values().any(|route| route.engine == name));
     files.extend(clones.filter_map(|voice| voice.clone.as_ref()).map(|clone| clone.reference.clone()));
     files.insert(config.server.state_dir.join("voices"));
     files

@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Builder, Server, children, eventually, exists, kill, supervisor};
+use crate::harness::{Builder, Server, children, eventually, exists, interpreter, kill, supervisor};
 
 /// What it tries, and the protection that refuses it.
 const ATTEMPTS: [(&str, &str); 21] = [
@@ -139,6 +139,34 @@ async fn what_the_settings_open_is_open_and_no_more() {
     }
     let outcomes = attempt(&server, &["read-private", "start-shell", "list-private", "remove-private"]).await;
     assert_eq!(outcomes, ["done", "done", "EACCES", "EACCES"]);
+}
+
+#[tokio::test]
+async fn an_engine_that_compiles_for_a_gpu_gets_a_compiler_and_nothing_else() {
+    let neighbours = Neighbours::new();
+    let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake");
+    let notes = TempDir::new().unwrap();
+    let config = format!(
+        "[engines.f5]\nenabled = true\ndevice = \"cuda:0\"\npython = {:?}\nwrite = [{:?}]\n\
+         env = {{ PYTHONPATH = {fake:?}, FAKE_NOTES = {:?}, PRIVATE = {:?} }}\n\
+         [voices.f5]\nengine = \"f5\"\nlanguage = \"en\"\n",
+        interpreter().await,
+        notes.path(),
+        notes.path().join("f5"),
+        neighbours.diary()
+    );
+    let server = neighbours.worker("ready").config(&config).start().await.ready().await;
+    let text = "attempt compile-kernel start-shell start-own-copy read-private work";
+    assert_eq!(server.speak(json!({ "text": text, "voice_id": "f5" })).await.status, 200);
+    let told = fs::read_to_string(notes.path().join("f5")).unwrap();
+    assert!(told.contains("compile-kernel: done\n") && told.contains("work: done\n"), "{told}");
+    if protections(&server).await["files"]["state"] != "enforced" {
+        return loudly("what an engine that compiles may start, since this kernel cannot hold it");
+    }
+    for refused in ["start-shell", "start-own-copy", "read-private"] {
+        assert!(told.contains(&format!("{refused}: EACCES\n")), "{told}");
+    }
+    assert_eq!(attempt(&server, &["compile-kernel"]).await, ["EACCES"], "the other engine compiles nothing");
 }
 
 #[tokio::test]

@@ -121,8 +121,10 @@ fn confine(plan: &ExecPlan) -> Result<Option<PathBuf>, ExecError> {
 /// Our own variables, those aside that name the folder of this life.
 fn variables(confinement: &Confinement, scratch: Option<&Path>) -> Result<Vec<CString>, Errno> {
     let named = &confinement.scratch_variables;
-    let ours = env::vars_os().filter(|(name, _)| scratch.is_none() || !named.iter().any(|own| name == own.as_str()));
-    let own = scratch.map(|dir| named.iter().map(move |name| (name.into(), dir.into()))).into_iter().flatten();
+    let ours =
+        env::vars_os().filter(|(name, _)| scratch.is_none() || !named.iter().any(|own| name == own.as_str()));
+    let own =
+        scratch.map(|dir| named.iter().map(move |name| (name.into(), dir.into()))).into_iter().flatten();
     let pair = |(name, value): (OsString, OsString)| {
         let mut pair = name;
         pair.push("=");

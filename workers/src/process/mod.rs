@@ -12,8 +12,8 @@ mod output;
 mod socket;
 mod stop;
 
-pub(crate) use launch::{Process, started};
 pub use launch::{Launch, Launched, Launcher};
+pub(crate) use launch::{Process, started};
 pub(crate) use output::StderrTail;
 pub(crate) use socket::WorkerSocket;
 pub(crate) use stop::end;

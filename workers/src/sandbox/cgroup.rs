@@ -171,7 +171,9 @@ fn is_delegated(base: &Path) -> bool {
 /// Where the second version is mounted.
 fn mount(mounts: &str) -> Option<PathBuf> {
     let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    fields.filter(|fields| fields.get(2) == Some(&"cgroup2")).find_map(|fields| fields.get(1).map(PathBuf::from))
+    fields
+        .filter(|fields| fields.get(2) == Some(&"cgroup2"))
+        .find_map(|fields| fields.get(1).map(PathBuf::from))
 }
 
 /// The process's own group, seen from there.

@@ -149,8 +149,13 @@ const TOOLS: &[&str] = &[
     "x86_64-linux-gnu-*",
     "aarch64-linux-gnu-*",
 ];
-const TOOL_FOLDERS: &[&str] =
-    &["/usr/lib/gcc", "/usr/lib64/gcc", "/usr/libexec/gcc", "/usr/local/cuda*/bin", "/usr/local/cuda*/nvvm/bin"];
+const TOOL_FOLDERS: &[&str] = &[
+    "/usr/lib/gcc",
+    "/usr/lib64/gcc",
+    "/usr/libexec/gcc",
+    "/usr/local/cuda*/bin",
+    "/usr/local/cuda*/nvvm/bin",
+];
 const TOOL_FILES: &[&str] = &["/usr/sbin/ldconfig*", "/sbin/ldconfig*"];
 /// Programs that come with triton, seen from where packages are.
 const TRITON: &str = "triton/backends/nvidia/bin";

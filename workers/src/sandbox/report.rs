@@ -76,14 +76,19 @@ fn network(kernel: Kernel) -> Told {
     match (kernel.seccomp, kernel.landlock) {
         (true, 4..) => (State::Enforced, "no sockets but Unix ones (seccomp), no TCP (Landlock)".into()),
         (true, _) => (State::Enforced, "no sockets but Unix ones (seccomp)".into()),
-        (false, 4..) => (State::Partial, format!("TCP is closed ({}), UDP is open", by_landlock(kernel.landlock))),
+        (false, 4..) => {
+            (State::Partial, format!("TCP is closed ({}), UDP is open", by_landlock(kernel.landlock)))
+        }
         (false, _) => (State::Missing, no_seccomp()),
     }
 }
 
 fn system_calls(seccomp: bool) -> Told {
     if seccomp {
-        (State::Enforced, "tracing, mounts, namespaces, modules, io_uring and others are refused (seccomp)".into())
+        (
+            State::Enforced,
+            "tracing, mounts, namespaces, modules, io_uring and others are refused (seccomp)".into(),
+        )
     } else {
         (State::Missing, no_seccomp())
     }
@@ -93,7 +98,8 @@ fn signals(kernel: Kernel) -> Told {
     match (kernel.landlock, kernel.seccomp) {
         (6.., _) => (State::Enforced, format!("none to others ({})", by_landlock(kernel.landlock))),
         (_, true) => {
-            let details = "none to the supervisor (seccomp); other workers are reached. Linux 6.12 closes that too";
+            let details =
+                "none to the supervisor (seccomp); other workers are reached. Linux 6.12 closes that too";
             (State::Partial, details.into())
         }
         (_, false) => (State::Missing, "neither Landlock nor seccomp can hold them".into()),
@@ -136,7 +142,8 @@ fn by_landlock(version: u8) -> String {
 }
 
 fn no_landlock() -> String {
-    "this kernel has no Landlock (Linux 5.13 and newer, switched on by lsm=landlock,… on its command line)".into()
+    "this kernel has no Landlock (Linux 5.13 and newer, switched on by lsm=landlock,… on its command line)"
+        .into()
 }
 
 fn no_seccomp() -> String {
@@ -144,7 +151,7 @@ fn no_seccomp() -> String {
 }
 
 /// What denials look like in a worker's own words.
-const DENIALS: [&str; 9] = [
+const DENIALS: [&str; 10] = [
     "Permission denied",
     "PermissionError",
     "Operation not permitted",
@@ -153,6 +160,7 @@ const DENIALS: [&str; 9] = [
     "CUDA unknown error",
     "CUDA driver initialization failed",
     "no CUDA-capable device",
+    "finds no GPU",
     "failed to map segment from shared object",
 ];
 

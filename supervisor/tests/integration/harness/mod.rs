@@ -342,6 +342,13 @@ pub(crate) fn kill(pid: u32, name: &str) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
 }
 
+/// Python by its own name: what is found on the path may be a script that starts others.
+pub(crate) async fn interpreter() -> String {
+    let asked =
+        Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().await.unwrap();
+    String::from_utf8(asked.stdout).unwrap().trim().to_owned()
+}
+
 /// Whether a process is there, a zombie counting too.
 pub(crate) fn exists(pid: u64) -> bool {
     PathBuf::from(format!("/proc/{pid}")).exists()
