@@ -3,7 +3,7 @@
 //! Knowledge flows one way; a module uses only those to its left:
 //!
 //! ```text
-//! package, config, gpu ← voices, speech, environments, metrics ← cache, pools ← schedule ← stream ← surface ← app ← main
+//! package, config, gpu ← voices, speech, environments, metrics, sandbox ← cache, pools ← schedule ← stream ← surface ← app ← main
 //! ```
 //!
 //! - [`config`]: the file, typed, or every problem in it;

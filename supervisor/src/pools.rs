@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     config::{Config, Engine},
-    sandbox::Sandbox,
+    sandbox::{Folders, Sandbox},
 };
 
 /// Longest audio of one segment: at the slowest rate a segment's text takes a few minutes; more is an engine
@@ -201,7 +201,8 @@ fn spec(
         ("HF_HUB_OFFLINE".to_owned(), "1".to_owned()),
         ("ISHOWTTS_CACHE".to_owned(), places.kept.join(name).to_string_lossy().into_owned()),
     ]);
-    let (confinement, own) = places.sandbox.confinement(config, name, engine, places, interpreter);
+    let folders = Folders { code: &places.code, kept: &places.kept, runtime: &places.runtime };
+    let (confinement, own) = places.sandbox.confinement(config, name, engine, interpreter, folders);
     env.extend(own);
     env.extend(engine.env.clone());
     WorkerSpec {

@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 use crate::{
     config::{self, Config, Engine},
     environments::{Layout, find_program, listed},
-    pools::Places,
 };
 
 /// Engines that compile kernels for a GPU, with the tools of a compiler.
@@ -46,6 +45,17 @@ const LIBCUDA: [&str; 8] = [
 /// How far and how much of a folder of models is searched for links that lead out of it.
 const DEEP: u32 = 4;
 const ENTRIES: usize = 10_000;
+
+/// Folders that all workers have to do with.
+#[derive(Clone, Copy, Debug)]
+pub struct Folders<'f> {
+    /// Our Python package.
+    pub code: &'f Path,
+    /// Where each engine has a folder for what it keeps.
+    pub kept: &'f Path,
+    /// Sockets and scratch files.
+    pub runtime: &'f Path,
+}
 
 /// What was found and decided at the start.
 #[derive(Clone, Debug, Default)]
@@ -127,10 +137,10 @@ impl Sandbox {
         config: &Config,
         name: &str,
         engine: &Engine,
-        places: &Places,
         interpreter: &Path,
+        folders: Folders<'_>,
     ) -> (Confinement, BTreeMap<String, String>) {
-        let kept = places.kept.join(name);
+        let kept = folders.kept.join(name);
         let mut variables = BTreeMap::new();
         // An engine that cannot keep anything starts nevertheless; it says itself what it misses.
         if fs::create_dir_all(&kept).is_ok() {
@@ -149,11 +159,11 @@ impl Sandbox {
             let layout = self.layouts.get(name).cloned().unwrap_or_default();
             Policy::of(&Needs {
                 programs: layout.programs.into_iter().chain([interpreter.to_owned()]).collect(),
-                libraries: layout.libraries.into_iter().chain(folders(engine)).collect(),
-                code: places.code.clone(),
+                libraries: layout.libraries.into_iter().chain(listed_folders(engine)).collect(),
+                code: folders.code.to_owned(),
                 files: files(config, name, engine).into_iter().collect(),
                 kept,
-                sockets: places.runtime.clone(),
+                sockets: folders.runtime.to_owned(),
                 gpu,
                 compiles,
                 extra: [
@@ -171,7 +181,7 @@ impl Sandbox {
         let own = |variable: &&str| !engine.env.contains_key(*variable);
         let confinement = Confinement {
             policy,
-            scratch: Some(places.runtime.join("scratch")),
+            scratch: Some(folders.runtime.join("scratch")),
             scratch_variables: SCRATCH.iter().copied().filter(own).map(str::to_owned).collect(),
             cgroup: self.cgroup.clone(),
             cgroup_memory_mb: engine.memory_mb,
@@ -205,7 +215,7 @@ fn group(wanted: &config::Cgroup) -> Result<cgroup::Delegated, String> {
 }
 
 /// Folders that an engine's variables name.
-fn folders(engine: &Engine) -> Vec<PathBuf> {
+fn listed_folders(engine: &Engine) -> Vec<PathBuf> {
     let lists = FOLDERS.iter().filter_map(|name| variable(engine, name));
     lists.flat_map(|list| listed(&list).collect::<Vec<_>>()).collect()
 }

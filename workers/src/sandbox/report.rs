@@ -138,7 +138,7 @@ fn group(cgroup: &Result<Delegated, String>) -> Told {
 }
 
 fn by_landlock(version: u8) -> String {
-    format!("Landlock {version}")
+    format!("Landlock, version {version} at least")
 }
 
 fn no_landlock() -> String {
