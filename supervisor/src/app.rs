@@ -159,6 +159,7 @@ pub async fn serve(config: Config, level: &str) -> Result<(), Box<dyn Error>> {
         }
     };
     meanwhile.close().await;
+    running.pools.sandbox().tell();
     let required: Vec<String> = config
         .enabled_engines()
         .filter(|(_, engine)| engine.required)

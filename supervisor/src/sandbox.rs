@@ -69,11 +69,9 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Asks the kernel and the engines' interpreters, takes the control group that is ours, and tells the log what
-    /// is missing.
+    /// Asks the kernel and the engines' interpreters, and takes the control group that is ours.
     pub async fn prepare(config: &Config, interpreters: &BTreeMap<String, PathBuf>) -> Self {
         if !config.sandbox.enabled {
-            tracing::warn!("The sandbox is off: an engine may do whatever the server may");
             return Self::default();
         }
         let kernel = Kernel::probe();
@@ -88,18 +86,20 @@ impl Sandbox {
             let Some(engine) = config.engines.get(name) else { continue };
             layouts.insert(name.clone(), Layout::of(python, engine.env.iter()).await);
         }
-        let sandbox = Self {
+        Self {
             enabled: true,
             protections: protections(kernel, &group),
             layouts,
             cgroup: group.ok().map(|group| group.base),
             unconfined: unconfined(config).map(str::to_owned).collect(),
-        };
-        sandbox.tell();
-        sandbox
+        }
     }
 
-    fn tell(&self) {
+    /// Tells the log what is missing.
+    pub fn tell(&self) {
+        if !self.enabled {
+            tracing::warn!("The sandbox is off: an engine may do whatever the server may");
+        }
         for Protection { name, state, details } in &self.protections {
             match state {
                 State::Missing => {

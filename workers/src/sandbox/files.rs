@@ -105,7 +105,7 @@ mod tests {
         }
         let mut found = expand(&dir.path().join("cuda*/bin"));
         found.sort();
-        assert_eq!(found, [dir.path().join("cuda-12/bin"), dir.path().join("cuda/bin")]);
+        assert_eq!(found, [dir.path().join("cuda/bin"), dir.path().join("cuda-12/bin")]);
         assert_eq!(expand(Path::new("/nowhere/x*")), Vec::<PathBuf>::new());
         assert_eq!(expand(Path::new("/dev/null")), [Path::new("/dev/null")]);
     }

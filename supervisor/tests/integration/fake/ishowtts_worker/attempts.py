@@ -143,7 +143,8 @@ def work():
             first.write_text("kept")
             first.rename(second)
             assert second.read_text() == "kept"
-    assert pathlib.Path("/dev/urandom").open("rb").read(8)
+    with open("/dev/urandom", "rb") as random:
+        assert random.read(8)
     pathlib.Path("/dev/null").write_text("nothing")
     assert pathlib.Path("/proc/self/status").read_text()
     assert pathlib.Path("/proc/cpuinfo").read_text()
@@ -166,7 +167,10 @@ def compile_kernel():
         source, library = pathlib.Path(made) / "stub.c", pathlib.Path(made) / "stub.so"
         source.write_text("#include <stdio.h>\nint answer(void) { return 42; }\n")
         done = subprocess.run(
-            ["gcc", source, "-O3", "-shared", "-fPIC", "-o", library], capture_output=True, check=False, text=True
+            ["gcc", source, "-O3", "-shared", "-fPIC", "-o", library],
+            capture_output=True,
+            check=False,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
         os.replace(shutil.copy(library, folder / "draft"), folder / "stub.so")
