@@ -49,12 +49,18 @@ pub(crate) struct Builder {
     env: BTreeMap<String, Value>,
     more: String,
     tools: Option<PathBuf>,
-    group: Option<PathBuf>,
+    wrapper: Vec<String>,
 }
 
 /// A server with one engine, `tone`, and the voice `walter` that speaks everything by it.
 pub(crate) fn supervisor() -> Builder {
-    Builder { engine: BTreeMap::new(), env: BTreeMap::new(), more: String::new(), tools: None, group: None }
+    Builder {
+        engine: BTreeMap::new(),
+        env: BTreeMap::new(),
+        more: String::new(),
+        tools: None,
+        wrapper: Vec::new(),
+    }
 }
 
 impl Builder {
@@ -96,7 +102,15 @@ impl Builder {
 
     /// It begins its life in this control group.
     pub(crate) fn inside(mut self, group: &Path) -> Self {
-        self.group = Some(group.to_owned());
+        let script = "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"";
+        self.wrapper = ["sh", "-c", script, &group.to_string_lossy()].map(str::to_owned).into();
+        self
+    }
+
+    /// It runs as on a kernel without Landlock.
+    pub(crate) fn on_an_older_kernel(mut self) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake/older_kernel.py");
+        self.wrapper = vec!["python3".into(), script.to_string_lossy().into()];
         self
     }
 
@@ -129,12 +143,11 @@ impl Builder {
         );
         fs::write(dir.path().join("ishowtts.toml"), config).unwrap();
         let mut command = ishowtts(dir.path());
-        if let Some(group) = self.group {
-            let mut inside = Command::new("sh");
-            inside.args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$@\""]).arg(group);
-            inside.arg(command.as_std().get_program()).args(command.as_std().get_args());
-            inside.env_remove("RUNTIME_DIRECTORY").env("XDG_RUNTIME_DIR", dir.path()).kill_on_drop(true);
-            command = inside;
+        if let [program, args @ ..] = &self.wrapper[..] {
+            let mut wrapped = Command::new(program);
+            wrapped.args(args).arg(command.as_std().get_program()).args(command.as_std().get_args());
+            wrapped.env_remove("RUNTIME_DIRECTORY").env("XDG_RUNTIME_DIR", dir.path()).kill_on_drop(true);
+            command = wrapped;
         }
         command.env("NOTIFY_SOCKET", dir.path().join("nobody")).env("HIDDEN_TOKEN", "secret");
         if let Some(tools) = self.tools {

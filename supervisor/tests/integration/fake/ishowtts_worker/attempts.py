@@ -65,7 +65,9 @@ def write_outside():
 
 
 def write_code():
-    (pathlib.Path(__file__).parent / "new.py").write_text("x")
+    new = pathlib.Path(__file__).parent / "new.py"
+    new.write_text("x")
+    new.unlink()
 
 
 def start_shell():
