@@ -33,6 +33,7 @@ use crate::{
     package,
     pools::{Places, Pools},
     reload::Reloader,
+    sandbox::Sandbox,
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
     stream::Studio,
@@ -83,6 +84,7 @@ impl Running {
             }
         }
         let runtime = runtime_dir()?;
+        let sandbox = Sandbox::prepare(config, &interpreters).await;
         let places = Places {
             code: package::unpack(&config.server.state_dir.join("worker-code")).map_err(|error| {
                 let dir = config.server.state_dir.display();
@@ -96,6 +98,7 @@ impl Running {
             // Holds even when the file on disk is replaced by an upgrade: it names the program that runs.
             launcher: PathBuf::from("/proc/self/exe"),
             log_level: worker_level(level).to_owned(),
+            sandbox,
         };
         let launcher: Arc<dyn Launch> = Arc::new(Launcher::start()?);
         let pools = Arc::new(Pools::start(config, &places, &launcher, unavailable));
@@ -205,6 +208,7 @@ pub async fn serve(
             return Ok(());
         }
     };
+    running.pools.sandbox().tell();
     let required: Vec<String> = config
         .enabled_engines()
         .filter(|(_, engine)| engine.required)

@@ -3,7 +3,7 @@
 //! Knowledge flows one way; a module uses only those to its left:
 //!
 //! ```text
-//! package, auth ← config, gpu ← voices, speech, environments, metrics ← cache, pools ← schedule ← stream ← surface ← reload ← control ← app ← main
+//! package, auth ← config, gpu ← voices, speech, environments, metrics, sandbox ← cache, pools ← schedule ← stream ← surface ← reload ← control ← app ← main
 //! ```
 //!
 //! - [`auth`]: API keys;
@@ -16,6 +16,7 @@
 //! - [`voices`]: which engine speaks which stretch of a text;
 //! - [`cache`]: finished audio, kept to answer the same request again;
 //! - [`pools`]: configuration → workers;
+//! - [`sandbox`]: how they are confined, and what the machine has to confine them with;
 //! - [`schedule`]: who may speak next;
 //! - [`stream`]: one utterance's audio in order, measured;
 //! - [`surface`]: HTTP, a thin translator;
@@ -42,6 +43,7 @@ pub mod metrics;
 pub mod package;
 pub mod pools;
 pub mod reload;
+pub mod sandbox;
 pub mod schedule;
 mod seldom;
 pub mod shutdown;

@@ -15,7 +15,10 @@ use ishowtts_workers::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::config::{Config, Engine};
+use crate::{
+    config::{Config, Engine},
+    sandbox::{Folders, Sandbox},
+};
 
 /// Longest audio of one segment: at the slowest rate a segment's text takes a few minutes; more is an engine
 /// gone astray.
@@ -36,6 +39,8 @@ pub struct Places {
     pub launcher: PathBuf,
     /// Log level of the workers.
     pub log_level: String,
+    /// How they are confined.
+    pub sandbox: Sandbox,
 }
 
 /// All pools, by engine.
@@ -48,6 +53,7 @@ pub struct Pools {
     engines: Vec<String>,
     identities: BTreeMap<String, String>,
     changed: ChangeHook,
+    sandbox: Sandbox,
 }
 
 impl Pools {
@@ -75,7 +81,13 @@ impl Pools {
             unavailable,
             engines: config.engines.keys().cloned().collect(),
             changed,
+            sandbox: places.sandbox.clone(),
         }
+    }
+
+    /// How workers are confined.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// The pool of an engine, if it is enabled.
@@ -189,6 +201,9 @@ fn spec(
         ("HF_HUB_OFFLINE".to_owned(), "1".to_owned()),
         ("ISHOWTTS_CACHE".to_owned(), places.kept.join(name).to_string_lossy().into_owned()),
     ]);
+    let folders = Folders { code: &places.code, kept: &places.kept, runtime: &places.runtime };
+    let (confinement, own) = places.sandbox.confinement(config, name, engine, interpreter, folders);
+    env.extend(own);
     env.extend(engine.env.clone());
     WorkerSpec {
         engine: name.to_owned(),
@@ -203,7 +218,13 @@ fn spec(
         env,
         working_dir: places.runtime.clone(),
         socket_dir: places.runtime.clone(),
-        limits: ExecLimits { cpus: engine.cpus.clone(), nice: engine.nice, memory_mb: engine.memory_mb },
+        limits: ExecLimits {
+            cpus: engine.cpus.clone(),
+            nice: engine.nice,
+            // A GPU's driver maps far more than it uses; there only a control group can count.
+            memory_mb: engine.memory_mb.filter(|_| !engine.device.starts_with("cuda")),
+        },
+        confinement,
         patience: Patience { stall: Duration::from_secs(engine.stall_s.into()), ..Patience::default() },
         max_audio_bytes: MAX_SEGMENT_AUDIO,
     }

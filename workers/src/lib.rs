@@ -5,12 +5,14 @@
 //!
 //! - [`protocol`]: what supervisor and worker say to each other;
 //! - [`process`]: starting, listening to and ending one process;
+//! - [`sandbox`]: what such a process may do, and how it is held to it;
 //! - [`lifecycle`]: the states of a worker and the one task that lives them;
 //! - [`Worker`], [`Pool`], [`Lease`]: the handles that everybody else holds.
 
 pub mod lifecycle;
 pub mod process;
 pub mod protocol;
+pub mod sandbox;
 
 mod error;
 mod hook;

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::sandbox::Confinement;
+
 /// Everything that is needed to start one worker, again and again.
 #[derive(Clone, Debug)]
 pub struct WorkerSpec {
@@ -34,6 +36,8 @@ pub struct WorkerSpec {
     pub socket_dir: PathBuf,
     /// What `worker-exec` confines it to.
     pub limits: ExecLimits,
+    /// What it may reach.
+    pub confinement: Confinement,
     /// How long to wait for what.
     pub patience: Patience,
     /// Longest audio of one synthesis, in bytes; more is a violation.

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use ishowtts_workers::{ExecLimits, process::exec::ExecPlan};
+use ishowtts_workers::{ExecLimits, process::exec::ExecPlan, sandbox::Confinement};
 use reqwest::Url;
 use serde_json::{Map, Value};
 
@@ -265,6 +265,10 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("it must be a JSON object: {error}"))
 }
 
+fn confinement(text: &str) -> Result<Box<Confinement>, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
 /// What `worker-exec` sets before it becomes the program behind `--`.
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct WorkerExec {
@@ -276,6 +280,8 @@ pub(super) struct WorkerExec {
     nice: i32,
     #[arg(long)]
     memory_mb: Option<u64>,
+    #[arg(long, default_value = "{}", value_parser = confinement)]
+    confinement: Box<Confinement>,
     program: PathBuf,
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<OsString>,
@@ -286,6 +292,7 @@ impl From<WorkerExec> for ExecPlan {
         Self {
             parent: given.parent,
             limits: ExecLimits { cpus: given.cpus, nice: given.nice, memory_mb: given.memory_mb },
+            confinement: *given.confinement,
             program: given.program,
             args: given.args,
         }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     raw::{Notes, Table},
+    sandbox::{Openings, openings},
     server::absolute,
 };
 
@@ -58,6 +59,8 @@ pub struct Engine {
     pub cache: Option<bool>,
     /// What runs its code.
     pub python: Python,
+    /// What its workers may do beyond what every worker may.
+    pub openings: Openings,
     /// What the engine adds of its own.
     pub settings: Map<String, Value>,
 }
@@ -88,6 +91,7 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
         stall_s: table.count("stall_s", 1, 3600, 30),
         cache: table.choice("cache"),
         python: python(table, notes, base, enabled),
+        openings: openings(table, base),
         settings: Map::new(),
     };
     Engine {

@@ -10,6 +10,7 @@ mod gpu;
 mod locate;
 mod log;
 mod raw;
+mod sandbox;
 mod server;
 mod tls;
 mod validate;
@@ -24,6 +25,7 @@ pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
 pub use locate::{Overrides, keys_file, load};
+pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
 pub use tls::Tls;
 pub use voice::{Clone, Route, Voice};
@@ -52,6 +54,8 @@ pub struct Config {
     pub cache: Cache,
     /// How GPUs are watched.
     pub gpu: Gpu,
+    /// How workers are confined.
+    pub sandbox: Sandbox,
     /// The voice for each language that is used when a request names none.
     pub default_voices: BTreeMap<String, String>,
     /// Devices that the file says something of, by name.

@@ -17,6 +17,7 @@ use super::{
     locate::Overrides,
     log,
     raw::{Notes, Table},
+    sandbox::sandbox,
     server::{limits, server},
     tls::tls,
     voice::voice,
@@ -56,6 +57,7 @@ fn read(
     let cache = cache(&root.table("cache"), base);
 
     let gpu = gpu(&root.table("gpu"), base);
+    let sandbox = sandbox(&root.table("sandbox"), notes);
 
     let mut devices = BTreeMap::new();
     for (name, table) in root.table("devices").tables() {
@@ -110,6 +112,7 @@ fn read(
         devices,
         cache,
         gpu,
+        sandbox,
         default_voices,
         engines,
         voices,

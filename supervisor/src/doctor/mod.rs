@@ -9,6 +9,7 @@ mod models;
 mod place;
 mod power;
 mod report;
+mod sandbox;
 mod server;
 
 pub use report::{Finding, Report, Verdict};
@@ -32,6 +33,7 @@ pub async fn examine(config: &Config) -> Report {
     };
     place::state_dir(&config.server.state_dir, room, &mut report);
     place::memory(&config.gpu.root, &mut report);
+    sandbox::check(config, &mut report);
     gpu::check(config, &Sensors::open(&config.gpu.root), &mut report);
     models::check(config, &mut report);
     engines::voices(config, &mut report);

@@ -9,6 +9,7 @@
 
 mod build;
 mod error;
+mod layout;
 mod lock;
 mod python;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 
 pub use build::Tool;
 pub use error::EnvironmentError;
+pub use layout::{Layout, listed};
 pub use lock::without_gpu_stack;
 pub use python::{Interpreter, find_program};
 

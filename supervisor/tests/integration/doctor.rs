@@ -41,6 +41,11 @@ async fn run(dir: &Path, args: &[&str]) -> (String, Option<i32>) {
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
 
+/// Whether anything is noted; what the kernel under the test has for a sandbox is none of its business.
+fn has_notes(told: &str) -> bool {
+    told.lines().any(|line| line.contains("[note]") && !line.contains("] sandbox, "))
+}
+
 async fn doctor(dir: &Path) -> (String, Option<i32>) {
     run(dir, &["--listen", "127.0.0.1:0", "doctor"]).await
 }
@@ -65,7 +70,7 @@ async fn a_jetson_that_could_be_faster_is_told_how() {
     for line in ["[ok  ] clock of cuda:0: locked at 1300 MHz", "[ok  ] power mode: MAXN (0)"] {
         assert!(told.lines().any(|found| found == line), "{line}\n  is not in\n{told}");
     }
-    assert!(!told.contains("[note]"), "{told}");
+    assert!(!has_notes(&told), "{told}");
 }
 
 #[tokio::test]
@@ -84,7 +89,7 @@ async fn nobody_has_to_hurry_on_a_gpu_that_no_engine_uses() {
     let config = fs::read_to_string(dir.path().join("ishowtts.toml")).unwrap();
     write(dir.path(), "ishowtts.toml", &config.replace("cuda:0", "cpu"));
     let (told, _) = doctor(dir.path()).await;
-    assert!(told.contains("[ok  ] gpu cuda:0: ") && !told.contains("[note]"), "{told}");
+    assert!(told.contains("[ok  ] gpu cuda:0: ") && !has_notes(&told), "{told}");
 }
 
 #[tokio::test]

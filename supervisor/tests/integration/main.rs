@@ -26,6 +26,7 @@ mod hosts;
 mod limits;
 mod metrics;
 mod reload;
+mod sandbox;
 mod schedule;
 mod service;
 mod shutdown;

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
-use crate::harness::{children, eventually, supervisor};
+use crate::harness::{children, eventually, interpreter, supervisor};
 
 #[tokio::test]
 async fn requests_wait_for_a_worker_that_is_still_loading() {
@@ -127,15 +127,22 @@ async fn workers_get_their_session_their_cpus_and_their_nice_value() {
 async fn an_engine_runs_on_the_interpreter_that_is_named_for_it() {
     let home = tempfile::TempDir::new().unwrap();
     let (python, runs) = (home.path().join("python"), home.path().join("runs"));
-    let script = format!("#!/bin/sh\necho \"$@\" >> {}\nexec python3 \"$@\"\n", runs.display());
+    let real = interpreter().await;
+    let script = format!("#!/bin/sh\necho \"$@\" >> {}\nexec {} \"$@\"\n", runs.display(), real);
     std::fs::write(&python, script).unwrap();
     std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
     let fake = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake");
     let piper = format!(
-        "[engines.piper]\nenabled = true\npython = {python:?}\nenv = {{ PYTHONPATH = {fake:?}, FAKE_START = \"ready\", FAKE_NOTES = {:?} }}\n",
+        "[engines.piper]\nenabled = true\npython = {python:?}\nwrite = [{:?}]\nenv = {{ PYTHONPATH = {fake:?}, FAKE_START = \"ready\", FAKE_NOTES = {:?} }}\n",
+        home.path(),
         home.path().join("notes")
     );
-    let server = supervisor().engine("python", python.to_str().unwrap()).config(&piper).start().await;
+    let server = supervisor()
+        .engine("python", python.to_str().unwrap())
+        .engine("write", json!(["./notes", home.path()]))
+        .config(&piper)
+        .start()
+        .await;
     let server = server.ready().await;
     assert_eq!(server.speak(json!({ "text": "hi" })).await.status, 200);
     let runs = std::fs::read_to_string(runs).unwrap();

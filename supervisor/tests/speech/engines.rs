@@ -7,6 +7,7 @@ use ishowtts::{
     config::{self, Engine, Overrides},
     environments::Environments,
     pools::{Places, Pools},
+    sandbox::Sandbox,
     speech::{Join, Part, Pause, Resampler},
     voices::VoiceBook,
 };
@@ -56,6 +57,7 @@ impl Engines {
             interpreters: config.enabled_engines().map(interpreter).collect(),
             launcher: env!("CARGO_BIN_EXE_ishowtts").into(),
             log_level: "warn".into(),
+            sandbox: Sandbox::default(),
         };
         let launcher: Arc<dyn Launch> = Arc::new(Launcher::start().unwrap());
         let pools = Pools::start(&config, &places, &launcher, BTreeMap::new());

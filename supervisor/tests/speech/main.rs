@@ -11,6 +11,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod confined;
 mod engines;
 mod f5;
 #[path = "../integration/harness/mod.rs"]

@@ -1,6 +1,13 @@
 //! The other side of a launch: the short life of `ishowtts worker-exec`, which turns itself into a worker.
 
-use std::{convert::Infallible, ffi::OsString, io, os::unix::ffi::OsStringExt, path::PathBuf};
+use std::{
+    convert::Infallible,
+    env,
+    ffi::{CString, OsString},
+    io::{self, Write},
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+};
 
 use nix::{
     errno::Errno,
@@ -10,10 +17,13 @@ use nix::{
         resource::{Resource, setrlimit},
         signal::{SigSet, SigmaskHow, Signal, sigprocmask},
     },
-    unistd::{Pid, execv, getppid, setsid},
+    unistd::{Pid, execve, getppid, setsid},
 };
 
-use crate::spec::ExecLimits;
+use crate::{
+    sandbox::{self, Confinement},
+    spec::ExecLimits,
+};
 
 /// What `worker-exec` was asked to do.
 #[derive(Clone, Debug)]
@@ -22,6 +32,8 @@ pub struct ExecPlan {
     pub parent: u32,
     /// What to set.
     pub limits: ExecLimits,
+    /// What it may reach.
+    pub confinement: Confinement,
     /// What to become: the path of a program, and its arguments.
     pub program: PathBuf,
     /// Arguments, the program's own name not among them.
@@ -48,7 +60,7 @@ fn step<T>(act: impl Into<String>, result: Result<T, impl Into<io::Error>>) -> R
     result.map_err(|source| ExecError::Step { act: act.into(), source: source.into() })
 }
 
-/// Sets session, parent-death signal and limits, then becomes the program. Returns only on failure.
+/// Sets session, parent-death signal, limits and sandbox, then becomes the program. Returns only on failure.
 pub fn exec(plan: ExecPlan) -> Result<Infallible, ExecError> {
     step("set the parent-death signal", set_pdeathsig(Signal::SIGKILL))?;
     // Between the fork and the line above the supervisor may have died, and its signal with it.
@@ -75,14 +87,53 @@ pub fn exec(plan: ExecPlan) -> Result<Infallible, ExecError> {
         let limited = setrlimit(Resource::RLIMIT_AS, bytes, bytes);
         step(format!("limit memory to {megabytes} MiB"), limited)?;
     }
+    let scratch = confine(&plan)?;
     let program = step("name the program", c_string(plan.program.clone().into_os_string()))?;
     let mut argv = vec![program.clone()];
     for arg in plan.args {
         argv.push(step("pass an argument", c_string(arg))?);
     }
-    step(format!("run {}", plan.program.display()), execv(&program, &argv))
+    let variables = step("pass a variable", variables(&plan.confinement, scratch.as_deref()))?;
+    step(format!("run {}", plan.program.display()), execve(&program, &argv, &variables))
 }
 
-fn c_string(text: OsString) -> Result<std::ffi::CString, Errno> {
-    std::ffi::CString::new(text.into_vec()).map_err(|_nul| Errno::EINVAL)
+/// The last steps: whatever comes after them is held by them too. Returns the life's own folder.
+fn confine(plan: &ExecPlan) -> Result<Option<PathBuf>, ExecError> {
+    let (confinement, pid) = (&plan.confinement, std::process::id());
+    if let Some(group) = confinement.cgroup_of(plan.parent, pid) {
+        let joined = sandbox::cgroup::join(&group, confinement.cgroup_memory_mb);
+        step(format!("join the control group {}", group.display()), joined)?;
+    }
+    let scratch = confinement.scratch_of(pid);
+    if let Some(dir) = &scratch {
+        step(format!("make {}", dir.display()), sandbox::make_scratch(dir))?;
+        step(format!("start in {}", dir.display()), env::set_current_dir(dir))?;
+    }
+    if let Some(policy) = &confinement.policy {
+        sandbox::enforce(policy, scratch.as_deref(), plan.parent)
+            .map_err(|(act, source)| ExecError::Step { act: act.into(), source })?;
+        // Nobody may be listening, and that is no reason not to start.
+        drop(writeln!(io::stderr(), "{}", sandbox::CONFINED));
+    }
+    Ok(scratch)
+}
+
+/// Our own variables, those aside that name the folder of this life.
+fn variables(confinement: &Confinement, scratch: Option<&Path>) -> Result<Vec<CString>, Errno> {
+    let named = &confinement.scratch_variables;
+    let ours =
+        env::vars_os().filter(|(name, _)| scratch.is_none() || !named.iter().any(|own| name == own.as_str()));
+    let own =
+        scratch.map(|dir| named.iter().map(move |name| (name.into(), dir.into()))).into_iter().flatten();
+    let pair = |(name, value): (OsString, OsString)| {
+        let mut pair = name;
+        pair.push("=");
+        pair.push(value);
+        c_string(pair)
+    };
+    ours.chain(own).map(pair).collect()
+}
+
+fn c_string(text: OsString) -> Result<CString, Errno> {
+    CString::new(text.into_vec()).map_err(|_nul| Errno::EINVAL)
 }

@@ -1,6 +1,13 @@
 //! Starting a process, from the one thread whose end the children must not outlive.
 
-use std::{io, path::Path, process::Stdio, sync::mpsc, thread};
+use std::{
+    env, fs, io,
+    ops::{Deref, DerefMut},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::mpsc,
+    thread,
+};
 
 use tokio::{
     process::{Child, Command},
@@ -8,7 +15,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::{error::WorkerError, spec::WorkerSpec};
+use crate::{error::WorkerError, sandbox, spec::WorkerSpec};
 
 /// Something that starts workers. The real one is [`Launcher`].
 pub trait Launch: Send + Sync {
@@ -54,12 +61,56 @@ impl Launch for Launcher {
     }
 }
 
+/// A child, and what is of its own and has to go with it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    scratch: Option<PathBuf>,
+    group: Option<PathBuf>,
+}
+
+impl Process {
+    /// Ends whatever is left of its control group, and removes its folder.
+    pub(super) async fn clear(&mut self) {
+        if let Some(group) = self.group.take() {
+            sandbox::cgroup::end(&group).await;
+        }
+        if let Some(dir) = self.scratch.take() {
+            // It may be large, and a disk may be slow: whoever waits here serves everybody.
+            let removed = tokio::task::spawn_blocking(move || (fs::remove_dir_all(&dir), dir)).await;
+            if let Ok((Err(error), dir)) = removed
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::warn!(dir = %dir.display(), %error, "Could not remove what a worker left");
+            }
+        }
+    }
+}
+
+impl Deref for Process {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.child
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.child
+    }
+}
+
 /// Waits for a launch.
-pub(crate) async fn started(launched: Launched, spec: &WorkerSpec) -> Result<Child, WorkerError> {
-    launched
+pub(crate) async fn started(launched: Launched, spec: &WorkerSpec) -> Result<Process, WorkerError> {
+    let child = launched
         .await
         .map_err(|_gone| WorkerError::LauncherGone)?
-        .map_err(|source| WorkerError::Launch { program: spec.launcher.clone(), source })
+        .map_err(|source| WorkerError::Launch { program: spec.launcher.clone(), source })?;
+    let pid = child.id().unwrap_or_default();
+    let (scratch, group) =
+        (spec.confinement.scratch_of(pid), spec.confinement.cgroup_of(std::process::id(), pid));
+    Ok(Process { child, scratch, group })
 }
 
 fn command(spec: &WorkerSpec, socket: &Path) -> Command {
@@ -75,10 +126,16 @@ fn command(spec: &WorkerSpec, socket: &Path) -> Command {
     if let Some(megabytes) = spec.limits.memory_mb {
         command.arg("--memory-mb").arg(megabytes.to_string());
     }
+    // Plain fields in a map: there is nothing in it that could not be written.
+    let confinement = serde_json::to_string(&spec.confinement).unwrap_or_default();
+    command.arg("--confinement").arg(confinement);
     command.arg("--").arg(&spec.program).args(&spec.args);
     command.arg("--socket").arg(socket);
     command.arg("--engine").arg(&spec.engine);
     command.arg("--replica").arg(spec.replica.to_string());
+    for (name, _) in env::vars_os().filter(|(name, _)| sandbox::is_private(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
     command
         .envs(&spec.env)
         .current_dir(&spec.working_dir)

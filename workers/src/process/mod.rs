@@ -2,7 +2,7 @@
 //!
 //! A worker is started as `ishowtts worker-exec … -- python …`: the fork is followed at once by an exec of
 //! our own binary, and it is that fresh, single-threaded process which sets its session, parent-death
-//! signal and limits ([`exec`]) before it becomes Python. So nothing has to run between fork and exec, and
+//! signal, limits and sandbox ([`exec`]) before it becomes Python. So nothing has to run between fork and exec, and
 //! no `unsafe` is needed. All forks happen on one thread that lives as long as the supervisor
 //! ([`Launcher`]), because the kernel sends a parent-death signal when the *thread* that forked ends.
 
@@ -12,8 +12,8 @@ mod output;
 mod socket;
 mod stop;
 
-pub(crate) use launch::started;
 pub use launch::{Launch, Launched, Launcher};
+pub(crate) use launch::{Process, started};
 pub(crate) use output::StderrTail;
 pub(crate) use socket::WorkerSocket;
 pub(crate) use stop::end;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::{Map, Value};
@@ -11,6 +11,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::sandbox;
+
 /// Longest line that is kept whole; the rest of a longer one becomes the next line.
 const LONGEST: u64 = 4096;
 /// Lines kept for telling why a start failed: a Python traceback and what led to it.
@@ -18,7 +20,16 @@ const KEPT: usize = 20;
 
 /// The last lines that a worker wrote.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct StderrTail(Arc<Mutex<VecDeque<String>>>);
+pub(crate) struct StderrTail(Arc<Mutex<Words>>);
+
+#[derive(Debug, Default)]
+struct Words {
+    lines: VecDeque<String>,
+    /// `worker-exec` said that it confined the process.
+    sandboxed: bool,
+    /// What is told of denials, once.
+    hint: Option<String>,
+}
 
 impl StderrTail {
     /// Reads `source` to its end, line by line, into the log and into this tail.
@@ -42,19 +53,35 @@ impl StderrTail {
 
     /// What was kept, oldest first.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        let words = self.words();
+        words.lines.iter().chain(&words.hint).cloned().collect()
+    }
+
+    fn words(&self) -> MutexGuard<'_, Words> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hear(&self, worker: &str, line: &str) {
         if line.is_empty() {
             return;
         }
-        let kept = report(worker, line);
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == KEPT {
-            lines.pop_front();
+        let mut words = self.words();
+        if line == sandbox::CONFINED {
+            words.sandboxed = true;
+            return;
         }
-        lines.push_back(kept);
+        let kept = report(worker, line);
+        if words.sandboxed && words.hint.is_none() {
+            let engine = worker.split_once('/').map_or(worker, |(engine, _)| engine);
+            words.hint = sandbox::hint(engine, &kept);
+            if let Some(hint) = &words.hint {
+                tracing::warn!(worker, "{hint}");
+            }
+        }
+        if words.lines.len() == KEPT {
+            words.lines.pop_front();
+        }
+        words.lines.push_back(kept);
     }
 }
 
@@ -97,5 +124,19 @@ mod tests {
         assert_eq!(lines.len(), KEPT);
         assert_eq!(lines[0], "line 32");
         assert_eq!(lines[KEPT - 2..], ["no model: OSError: gone", "half a line"]);
+    }
+
+    #[tokio::test]
+    async fn a_denial_in_the_sandbox_is_followed_by_the_way_out_of_it() {
+        let hear = async |written: String| {
+            let tail = StderrTail::default();
+            tail.follow("f5/0".into(), std::io::Cursor::new(written.into_bytes())).await.unwrap();
+            tail.lines()
+        };
+        let denial = "PermissionError: [Errno 13] Permission denied: '/opt/x'";
+        let told = hear(format!("{}\n{denial}\nand more\n", sandbox::CONFINED)).await;
+        assert_eq!(told[..2], [denial, "and more"]);
+        assert!(told[2].contains("[engines.f5]"), "{told:?}");
+        assert_eq!(hear(format!("{denial}\n")).await, [denial], "nobody was confined");
     }
 }

@@ -7,16 +7,24 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
-use tokio::{process::Child, time::timeout};
+use tokio::time::timeout;
+
+use super::launch::Process;
 
 /// Waits `asked` for a process that was asked to go, then SIGTERM to its group, `termed` later SIGKILL, and reaps
-/// it. What else was in its group goes too. `None` if the system would not tell how it ended.
+/// it. What else was in its group, or in its control group, goes too. `None` if the system would not tell how it ended.
 pub(crate) async fn end(
-    child: &mut Child,
+    child: &mut Process,
     pid: u32,
     asked: Duration,
     termed: Duration,
 ) -> Option<ExitStatus> {
+    let status = end_group(child, pid, asked, termed).await;
+    child.clear().await;
+    status
+}
+
+async fn end_group(child: &mut Process, pid: u32, asked: Duration, termed: Duration) -> Option<ExitStatus> {
     let mut status = timeout(asked, child.wait()).await.ok();
     if status.is_none() {
         signal_group(pid, Signal::SIGTERM);

@@ -70,6 +70,7 @@ pub fn diff(
     let restart = &mut outcome.needs_restart;
     note(restart, "cache", &started.cache, &new.cache);
     note(restart, "gpu", &started.gpu, &new.gpu);
+    note(restart, "sandbox", &started.sandbox, &new.sandbox);
     note(restart, "devices", &started.devices, &new.devices);
     outcome
 }
@@ -174,6 +175,7 @@ fn changed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
         cache,
         python,
         settings,
+        openings,
     } = after;
     let mut keys = Vec::new();
     let key = |key: &str| format!("engines.{name}.{key}");
@@ -188,6 +190,7 @@ fn changed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     note(&mut keys, &key("stall_s"), &before.stall_s, stall_s);
     note(&mut keys, &key("cache"), &before.cache, cache);
     note(&mut keys, &key("python"), &before.python, python);
+    note(&mut keys, &key("sandbox"), &before.openings, openings);
     for setting in before.settings.keys().chain(settings.keys()).collect::<BTreeSet<_>>() {
         note(&mut keys, &key(setting), &before.settings.get(setting), &settings.get(setting));
     }

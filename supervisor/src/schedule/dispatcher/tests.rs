@@ -6,13 +6,13 @@ use ishowtts_workers::process::{Launch, Launcher};
 use tokio::time::timeout;
 
 use super::*;
-use crate::{config::Overrides, pools::Places};
+use crate::{config::Overrides, pools::Places, sandbox::Sandbox};
 
 /// Longer than a beat takes, shorter than a test may.
 const A_WHILE: Duration = Duration::from_millis(200);
 
 /// A scheduler without any worker: its engine has no interpreter.
-fn scheduler(dir: &std::path::Path) -> Arc<Scheduler> {
+async fn scheduler(dir: &std::path::Path) -> Arc<Scheduler> {
     let file = dir.join("ishowtts.toml");
     std::fs::write(&file, "[engines.tone]\nenabled = true\n").unwrap();
     let given = Overrides { config: Some(file), listen: None, state_dir: Some(dir.to_owned()) };
@@ -24,6 +24,7 @@ fn scheduler(dir: &std::path::Path) -> Arc<Scheduler> {
         interpreters: BTreeMap::new(),
         launcher: dir.to_owned(),
         log_level: "info".into(),
+        sandbox: Sandbox::prepare(&config, &BTreeMap::new()).await,
     };
     let launcher: Arc<dyn Launch> = Arc::new(Launcher::start().unwrap());
     Scheduler::start(Arc::new(Pools::start(&config, &places, &launcher, BTreeMap::new())), &config)
@@ -32,7 +33,7 @@ fn scheduler(dir: &std::path::Path) -> Arc<Scheduler> {
 #[tokio::test]
 async fn a_scheduler_with_nothing_to_do_has_a_pulse() {
     let dir = tempfile::TempDir::new().unwrap();
-    let scheduler = scheduler(dir.path());
+    let scheduler = scheduler(dir.path()).await;
     for _ in 0..3 {
         assert_eq!(scheduler.pulse().await, Ok(()));
     }
@@ -41,7 +42,7 @@ async fn a_scheduler_with_nothing_to_do_has_a_pulse() {
 #[tokio::test]
 async fn while_the_desk_is_held_no_beat_comes_back() {
     let dir = tempfile::TempDir::new().unwrap();
-    let scheduler = scheduler(dir.path());
+    let scheduler = scheduler(dir.path()).await;
     let (held, is_held) = oneshot::channel();
     let (free, is_free) = std::sync::mpsc::channel::<()>();
     let holder = std::thread::spawn({

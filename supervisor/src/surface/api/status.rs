@@ -51,6 +51,7 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
         "streams": load.streams,
         "audio_bytes": load.audio_bytes,
         "devices": devices,
+        "sandbox": pools.sandbox().told(),
         "gpus": state.gpus.latest().into_iter().map(|(device, found)| (device, gpu(found))).collect::<Map<_, _>>(),
         "engines": engines,
     }))

@@ -51,6 +51,7 @@ pub(crate) struct Builder {
     tools: Option<PathBuf>,
     /// Written into the folder that the configuration stands in.
     files: Vec<(String, String)>,
+    wrapper: Vec<String>,
 }
 
 /// A server with one engine, `tone`, and the voice `walter` that speaks everything by it.
@@ -61,6 +62,7 @@ pub(crate) fn supervisor() -> Builder {
         more: String::new(),
         tools: None,
         files: Vec::new(),
+        wrapper: Vec::new(),
     }
 }
 
@@ -113,6 +115,20 @@ impl Builder {
         self
     }
 
+    /// It begins its life in this control group.
+    pub(crate) fn inside(mut self, group: &Path) -> Self {
+        let script = "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"";
+        self.wrapper = ["sh", "-c", script, &group.to_string_lossy()].map(str::to_owned).into();
+        self
+    }
+
+    /// It runs as on a kernel without Landlock.
+    pub(crate) fn on_an_older_kernel(mut self) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake/older_kernel.py");
+        self.wrapper = vec!["python3".into(), script.to_string_lossy().into()];
+        self
+    }
+
     pub(crate) async fn start(self) -> Server {
         self.launch("Listening").await
     }
@@ -127,8 +143,11 @@ impl Builder {
         for (name, text) in &self.files {
             fs::write(dir.path().join(name), text).unwrap();
         }
-        let notes = dir.path().join("notes");
+        // The one place that the scripted worker may write to, with the sandbox around it.
+        let notes = dir.path().join("notes/lines");
+        fs::create_dir(dir.path().join("notes")).unwrap();
         self.env.insert("FAKE_NOTES".into(), notes.to_string_lossy().into());
+        self.engine.entry("write".into()).or_insert_with(|| serde_json::json!(["./notes"]));
         let pairs = |map: &BTreeMap<String, Value>| {
             map.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>()
         };
@@ -142,6 +161,13 @@ impl Builder {
         );
         fs::write(dir.path().join("ishowtts.toml"), config).unwrap();
         let mut command = ishowtts(dir.path());
+        if let [program, args @ ..] = &self.wrapper[..] {
+            let mut wrapped = Command::new(program);
+            wrapped.args(args).arg(command.as_std().get_program()).args(command.as_std().get_args());
+            wrapped.env_remove("RUNTIME_DIRECTORY").env("XDG_RUNTIME_DIR", dir.path()).kill_on_drop(true);
+            command = wrapped;
+        }
+        command.env("NOTIFY_SOCKET", dir.path().join("nobody")).env("HIDDEN_TOKEN", "secret");
         if let Some(tools) = self.tools {
             let path = std::env::var("PATH").unwrap();
             command.env("PATH", format!("{}:{path}", tools.display()));
@@ -293,13 +319,13 @@ impl Server {
     }
 
     pub(crate) fn notes(&self) -> Vec<String> {
-        let notes = fs::read_to_string(self.dir.path().join("notes")).unwrap_or_default();
+        let notes = fs::read_to_string(self.dir.path().join("notes/lines")).unwrap_or_default();
         notes.lines().map(str::to_owned).collect()
     }
 
     /// Lets a slow start go on.
     pub(crate) fn go(&self) {
-        fs::write(self.dir.path().join("notes.go"), "").unwrap();
+        fs::write(self.dir.path().join("notes/lines.go"), "").unwrap();
     }
 
     /// Waits until no request is being worked on.
@@ -363,6 +389,13 @@ pub(crate) fn pcm(bytes: &[u8]) -> Vec<i16> {
 pub(crate) fn kill(pid: u32, name: &str) {
     let signal: nix::sys::signal::Signal = name.parse().unwrap();
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+}
+
+/// Python by its own name: what is found on the path may be a script that starts others.
+pub(crate) async fn interpreter() -> String {
+    let asked =
+        Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().await.unwrap();
+    String::from_utf8(asked.stdout).unwrap().trim().to_owned()
 }
 
 /// Whether a process is there, a zombie counting too.

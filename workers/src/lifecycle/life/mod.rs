@@ -7,7 +7,6 @@ use std::{collections::HashMap, process::ExitStatus, time::Duration};
 
 use interprocess::local_socket::tokio::Stream;
 use tokio::{
-    process::Child,
     task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
@@ -19,7 +18,7 @@ use super::{
 use crate::{
     error::WorkerError,
     pool::Ending,
-    process::{self, Launch, StderrTail, WorkerSocket},
+    process::{self, Launch, Process, StderrTail, WorkerSocket},
     protocol::{Connection, ConnectionError, FromWorker, ToWorker},
     spec::{Patience, WorkerSpec},
     synthesis::{Failure, SynthesisEvent, SynthesisId},
@@ -59,7 +58,7 @@ enum Phase {
 
 /// A process and the conversation with it.
 pub(super) struct Life {
-    child: Child,
+    child: Process,
     pid: u32,
     socket: Option<WorkerSocket>,
     connection: Option<Connection<Stream>>,

@@ -1,7 +1,7 @@
 """A worker written from the wire's contract, standard library only, that plays what a test asks for.
 
 How a life begins is told by FAKE_START, a list separated by commas; each life takes the next entry, the last one
-holds for all that follow: ready, slow, silent, exit, garbage, wrong_version, wrong_engine, fatal, stranger.
+holds for all that follow: ready, slow, silent, exit, denied, garbage, wrong_version, wrong_engine, fatal, stranger.
 What a synthesis does is told by the first word of its text: see `speak`. Notes about what happened are appended to
 FAKE_NOTES, one line each. FAKE_BATCH: how many syntheses it says it takes in one launch.
 """
@@ -15,6 +15,8 @@ import socket
 import sys
 import threading
 import time
+
+from . import attempts
 
 RATE = 24_000
 CHUNK = 4_800  # bytes: 100 ms
@@ -51,6 +53,8 @@ class Worker:
         if start == "exit":
             print("could not find the model", file=sys.stderr, flush=True)
             sys.exit(3)
+        if start == "denied":
+            attempts.read_private()
         if start == "silent":
             time.sleep(3600)
         if start == "garbage":
@@ -122,6 +126,9 @@ class Worker:
         if what == "refuse":
             self.say(type="error", id=ident, code="bad_option", message="not that", param="colour", fatal=False)
             return
+        if what == "attempt":
+            for name in message["text"].split()[1:]:
+                note(f"{name}: {attempts.outcome(name)}")
         if what == "poison":
             self.say(type="error", id=ident, code="device_fault", message="illegal address", param=None, fatal=True)
             sys.exit(1)
