@@ -163,6 +163,52 @@ def confined() -> None:
         assert run("getent", "group", group).split(":")[2] in groups, f"it is not in {group}"
 
 
+PROBE = """
+import ctypes, os, pathlib
+libc = ctypes.CDLL(None, use_errno=True)
+
+def denied(number, *arguments):
+    return libc.syscall(number, *arguments) < 0 and ctypes.get_errno() == 1
+
+is_x86 = os.uname().machine == "x86_64"
+LANDLOCK_CREATE_RULESET = 444
+SECCOMP, MOUNT, UNSHARE = (317, 165, 272) if is_x86 else (277, 40, 97)
+assert not denied(LANDLOCK_CREATE_RULESET, None, 0, 1), "Landlock"
+assert not denied(SECCOMP, 2, 0, ctypes.byref(ctypes.c_uint(0x7FFF0000))), "seccomp"
+assert denied(MOUNT, 0, 0, 0, 0, 0) and denied(UNSHARE, 0x10000000)
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+os.nice(1)
+__import__("mmap").mmap(-1, 4096, prot=7)
+cgroups = pathlib.Path("/proc/self/cgroup").read_text().splitlines()
+own = next(line[3:] for line in cgroups if line.startswith("0::"))
+for tree in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+    if os.path.isdir(tree + own):
+        os.mkdir(tree + own + "/worker")
+        break
+print("all is as it should be")
+"""
+
+
+def allowed() -> None:
+    """What workers need in order to lock themselves in, and what their engines need, is not forbidden."""
+    script, probe = Path("/opt/test/probe.py"), Path("/etc/systemd/system/probe.service")
+    script.write_text(PROBE)
+    unit = Path("/lib/systemd/system/ishowtts.service").read_text()
+    for was, now in (
+        ("^ExecStart=.*", f"ExecStart=/usr/bin/python3 {script}"),
+        ("^Type=.*", "Type=oneshot"),
+        ("^User=.*", "User=probe"),
+        ("^(WatchdogSec|Restart).*", ""),
+        ("Directory=ishowtts$", "Directory=probe"),
+    ):
+        unit = re.sub(was, now, unit, flags=re.MULTILINE)
+    probe.write_text(unit)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "start", "probe.service", code=None)
+    assert "all is as it should be" in (told := run("journalctl", "-u", "probe", "-o", "cat")), told
+    probe.unlink()
+
+
 def killed() -> None:
     """A server that is killed: it comes again, and its workers do not outlive it."""
     before = set(processes())
@@ -275,7 +321,7 @@ def removed() -> None:
 
 def main() -> None:
     """Everything, or what is named."""
-    checks = [installed, confined, killed, watched, reloaded, restarted, told, stopped, removed]
+    checks = [installed, confined, allowed, killed, watched, reloaded, restarted, told, stopped, removed]
     chosen = sys.argv[1:] or [check.__name__ for check in checks]
     for check in checks:
         if check.__name__ in chosen:
