@@ -35,7 +35,7 @@ async fn shows(server: &Server, certificate: &str) -> bool {
 async fn say_speaks_over_https_to_a_server_that_it_trusts() {
     let (cert, key) = made();
     let server = served(&cert, &key).start().await;
-    server.logged("Ready").await;
+    server.logged("engine ready").await;
     let cacert = server.dir.path().join("cert.pem");
     let say = |more: &[&str]| {
         let mut args = vec!["say", "Hello", "--server"];
