@@ -23,5 +23,5 @@ pub use error::WorkerError;
 pub use hook::{Change, ChangeHook, ChangeTo};
 pub use pool::{Lease, OnEnd, Pool, Task};
 pub use spec::{ExecLimits, Patience, VoiceSample, WorkerSpec};
-pub use synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary};
+pub use synthesis::{Failure, Part, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary};
 pub use worker::{Worker, WorkerStatus};

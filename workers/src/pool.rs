@@ -17,7 +17,7 @@ use crate::{
     process::Launch,
     protocol::Ready,
     spec::WorkerSpec,
-    synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary},
+    synthesis::{Failure, Part, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary},
     worker::{Worker, WorkerStatus},
 };
 
@@ -151,8 +151,8 @@ impl Lease {
             && let Command::Synthesize(orders) = refused.into_inner()
         {
             for order in orders {
-                let reason = "it takes no orders".into();
-                order.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason }));
+                let (reason, part) = ("it takes no orders".into(), Part::NotToBlame);
+                order.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason, part }));
             }
         }
         syntheses
@@ -167,8 +167,8 @@ pub struct Task {
     pub on_end: OnEnd,
 }
 
-/// Told how a synthesis went, if it was finished. Called on the worker's task: it must be quick.
-pub type OnEnd = Box<dyn FnOnce(Option<&SynthesisSummary>) + Send>;
+/// Told how a synthesis went. Called on the worker's task: it must be quick.
+pub type OnEnd = Box<dyn FnOnce(Result<SynthesisSummary, Failure>) + Send>;
 
 /// The end of a synthesis, which comes exactly once: when it is told, or else when this is dropped.
 pub(crate) struct Ending {
@@ -189,18 +189,24 @@ impl Ending {
     }
 
     fn over(&mut self, event: SynthesisEvent) {
+        let outcome = match &event {
+            SynthesisEvent::Done(summary) => Ok(summary.clone()),
+            SynthesisEvent::Failed(failure) => Err(failure.clone()),
+            // Audio ends nothing.
+            SynthesisEvent::Audio(_) => return,
+        };
         let Some(on_end) = self.on_end.take() else { return };
-        let summary = if let SynthesisEvent::Done(summary) = &event { Some(summary.clone()) } else { None };
         // Nobody may be listening any more; the lease returns all the same.
         drop(self.events.send(event));
         self.lease = None;
-        on_end(summary.as_ref());
+        on_end(outcome);
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.over(SynthesisEvent::Failed(Failure::WorkerLost { reason: "its task ended".into() }));
+        let (reason, part) = ("its task ended".into(), Part::NotToBlame);
+        self.over(SynthesisEvent::Failed(Failure::WorkerLost { reason, part }));
     }
 }
 

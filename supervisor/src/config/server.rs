@@ -47,6 +47,8 @@ pub struct Limits {
     pub max_audio_mb: u32,
     /// Share of all capacity that batch work has, from 0 to 0.9.
     pub batch_share: f64,
+    /// How long a segment that ended three workers is kept from the others.
+    pub quarantine: Duration,
 }
 
 pub(super) fn server(table: &Table<'_>, notes: &Notes<'_>, overrides: &Overrides, base: &Path) -> Server {
@@ -110,6 +112,7 @@ pub(super) fn limits(table: &Table<'_>) -> Limits {
         stream_buffer: Duration::from_secs(table.count("stream_buffer_s", 1, 3600, 20).into()),
         max_audio_mb: table.count("max_audio_mb", 1, 1 << 20, 256),
         batch_share: table.fraction("batch_share", 0.9).unwrap_or(0.0),
+        quarantine: Duration::from_secs(table.count("quarantine_s", 1, 86_400, 600).into()),
     };
     table.finish();
     limits

@@ -47,6 +47,10 @@ pub struct Metrics {
     pub worker_state: IntGaugeVec,
     /// Ends of workers' lives, by reason.
     pub worker_restarts: IntCounterVec,
+    /// Segments that went to a worker once more.
+    pub retries: IntCounterVec,
+    /// Segments that are kept from workers, since they ended three.
+    pub quarantined: IntCounterVec,
     /// Resident memory of a worker.
     pub worker_rss: IntGaugeVec,
     /// Device memory of a worker.
@@ -146,6 +150,16 @@ impl Metrics {
                 "ishowtts_worker_restarts_total",
                 "Ends of workers' lives by reason; each is followed by another start or by giving up",
                 &["engine", "reason"],
+            )?,
+            retries: counter(
+                "ishowtts_segment_retries_total",
+                "Segments that went to a worker once more because the first was lost or gave nothing of use",
+                &["engine"],
+            )?,
+            quarantined: counter(
+                "ishowtts_segments_quarantined_total",
+                "Segments that no worker gets any more for a while because three ended over them",
+                &["engine"],
             )?,
             worker_rss: gauge("ishowtts_worker_rss_bytes", "Resident memory of a worker", &worker)?,
             worker_device_memory: gauge(

@@ -21,6 +21,7 @@ mod gpu;
 mod harness;
 mod limits;
 mod metrics;
+mod recovery;
 mod schedule;
 mod shutdown;
 mod startup;

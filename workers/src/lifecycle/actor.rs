@@ -19,7 +19,7 @@ use crate::{
     process::Launch,
     protocol::{Memory, Ready},
     spec::WorkerSpec,
-    synthesis::{Failure, SynthesisEvent, SynthesisId, SynthesisRequest},
+    synthesis::{Failure, Part, SynthesisEvent, SynthesisId, SynthesisRequest},
     worker::WorkerStatus,
 };
 
@@ -52,8 +52,8 @@ pub(crate) struct Order {
 impl Order {
     /// Ends it before it began, because the worker that it was meant for is gone.
     fn refuse(self) {
-        let reason = "it ended before the request reached it".into();
-        self.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason }));
+        let (reason, part) = ("it ended before the request reached it".into(), Part::NotBegun);
+        self.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason, part }));
     }
 }
 
@@ -155,8 +155,11 @@ impl Actor {
         self.step(if fault.is_hopeless() { Input::Hopeless } else { Input::Fault });
         self.seat.revoke();
         if let Some(life) = &mut life {
-            for (_, running) in life.take_running() {
-                running.fail(Failure::WorkerLost { reason: fault.to_string() });
+            let running = life.take_running();
+            let is_alone = running.len() == 1 && !matches!(fault, Fault::Asked);
+            let part = if is_alone { Part::Alone } else { Part::NotToBlame };
+            for (_, running) in running {
+                running.fail(Failure::WorkerLost { reason: fault.to_string(), part });
             }
             life.end(&self.spec.patience, &fault).await;
         }

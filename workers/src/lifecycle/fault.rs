@@ -43,6 +43,11 @@ impl Fault {
         matches!(self, Self::Fatal { code, .. } if certain.contains(&code.as_str()))
     }
 
+    /// Whether the process may be expected to hear what it is asked.
+    pub(crate) fn leaves_it_listening(&self) -> bool {
+        !matches!(self, Self::SlowStart(_) | Self::Stalled(_) | Self::Unanswered(_))
+    }
+
     /// Where [`LABELS`](Self::LABELS) names this kind.
     pub fn index(&self) -> usize {
         match self {

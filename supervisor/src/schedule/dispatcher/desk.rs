@@ -8,7 +8,7 @@ use std::{
 };
 
 use ishowtts_workers::{
-    ChangeTo, SynthesisRequest, SynthesisSummary, Task, lifecycle::State, protocol::Ready,
+    ChangeTo, Failure, Part, SynthesisRequest, SynthesisSummary, Task, lifecycle::State, protocol::Ready,
 };
 use tokio::sync::oneshot;
 
@@ -20,9 +20,11 @@ use super::{
         plan::{
             Admitted, Board, ClientIndex, Ended, Launch, Micros, Offer, Piece, Rejection, Rules, StreamId,
         },
+        quarantine::Quarantine,
         ticket::{Grant, Granted, Turns},
     },
-    Load, Scheduler,
+    Load, Recoveries, Scheduler,
+    retry::{Next, Tries},
 };
 use crate::{
     config::Config,
@@ -39,7 +41,7 @@ pub(super) enum Event {
     /// Something has changed about a worker.
     Worker { engine: String, index: usize, to: ChangeTo },
     /// A segment has ended.
-    Ended { worker: usize, id: StreamId, segment: usize, spoken: Option<Spoken> },
+    Ended { worker: usize, id: StreamId, segment: usize, outcome: Result<Spoken, Failure> },
 }
 
 /// A segment that was spoken.
@@ -56,15 +58,23 @@ pub(super) struct Facts {
     pub(super) ready: Arc<Ready>,
 }
 
-/// A segment that waits for its turn.
+/// A segment that waits for its turn, or has it.
 #[derive(Debug)]
 pub(super) struct Order {
     segment: Segment,
+    /// Its turn, or the next one if this comes to nothing.
     grant: Grant,
     admitted: Instant,
+    tries: Tries,
+    /// It is its turn. Then this tells whether others are in its launch.
+    running: Option<Beside>,
 }
 
-/// The orders of one stream, until it is their turn.
+/// Whether others are in the same launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Beside(bool);
+
+/// The orders of one stream, until they have ended.
 pub(super) type Orders = Vec<Option<Order>>;
 
 /// When a worker was last seen, and how long it took to come up.
@@ -84,6 +94,10 @@ pub(super) struct Desk {
     absences: Vec<Absence>,
     clients: RandomState,
     buffer: Micros,
+    quarantine: Quarantine,
+    recoveries: Recoveries,
+    /// Nobody gets another try: the server is ending.
+    is_closed: bool,
 }
 
 /// A stream that was let in.
@@ -118,6 +132,9 @@ impl Desk {
             orders: HashMap::new(),
             absences: vec![Absence { since: Micros::ZERO, start: USUAL_START }; workers],
             clients: RandomState::new(),
+            quarantine: Quarantine::new(limits.quarantine.into()),
+            recoveries: Recoveries::default(),
+            is_closed: false,
         }
     }
 
@@ -126,6 +143,7 @@ impl Desk {
     }
 
     pub(super) fn admit(&mut self, booking: Booking, now: Micros) -> Result<Seated, Refusal> {
+        self.check_quarantine(&booking.segments, now)?;
         let mut pieces = Vec::with_capacity(booking.segments.len());
         let mut rate = 0;
         let mut most = Micros::ZERO;
@@ -158,11 +176,25 @@ impl Desk {
         let (mut orders, mut turns) = (Orders::new(), Turns::new());
         for segment in booking.segments {
             let (grant, granted) = oneshot::channel();
-            orders.push(Some(Order { segment, grant, admitted }));
+            orders.push(Some(Order { segment, grant, admitted, tries: Tries::default(), running: None }));
             turns.push_back(granted);
         }
         self.orders.insert(id, orders);
         Ok(Seated { id, listener, promised, turns })
+    }
+
+    /// Nothing is begun of a text of which a part would not be spoken.
+    fn check_quarantine(&self, segments: &[Segment], now: Micros) -> Result<(), Refusal> {
+        if self.quarantine.is_empty() {
+            return Ok(());
+        }
+        segments.iter().try_for_each(|segment| self.poison(segment, now).map_or(Ok(()), Err))
+    }
+
+    /// Why no worker gets a segment, if that is so.
+    fn poison(&self, segment: &Segment, now: Micros) -> Option<Refusal> {
+        let until = self.quarantine.holds(self.quarantine.mark(segment), now)?;
+        Some(Refusal::Poison { engine: segment.engine.clone(), wait: (until - now).duration() })
     }
 
     /// What is expected of a segment that so many stand before, and as much audio as it may well have.
@@ -203,15 +235,20 @@ impl Desk {
 
     pub(super) fn hear(&mut self, event: Event, pools: &Pools, now: Micros) {
         match event {
-            Event::Ended { worker, id, segment, spoken } => {
-                let ended = match &spoken {
-                    Some(spoken) => Ended::Spoken(Micros::from_ms(spoken.observed.audio_ms)),
-                    None => Ended::Failed,
-                };
-                self.board.ended(worker, id, segment, ended, now);
-                if let Some(Spoken { kind, observed }) = spoken {
-                    self.costs.observe(&kind, observed);
+            Event::Ended { worker, id, segment, outcome: Ok(Spoken { kind, observed }) } => {
+                let audio = Micros::from_ms(observed.audio_ms);
+                self.board.ended(worker, id, segment, Ended::Spoken(audio), now);
+                self.costs.observe(&kind, observed);
+                let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.take());
+                if let Some(order) = order
+                    && !self.quarantine.is_empty()
+                {
+                    self.quarantine.was_spoken(self.quarantine.mark(&order.segment));
                 }
+            }
+            Event::Ended { worker, id, segment, outcome: Err(failure) } => {
+                let ended = self.failed(id, segment, &failure, now);
+                self.board.ended(worker, id, segment, ended, now);
             }
             Event::Worker { engine, index, to } => {
                 let Some(worker) = self.names.worker(&engine, index) else { return };
@@ -221,6 +258,44 @@ impl Desk {
                     ChangeTo::Paused => self.board.paused(worker, now),
                 }
             }
+        }
+    }
+
+    /// A segment did not come to its end: whether it is tried again. Else its stream is told.
+    fn failed(&mut self, id: StreamId, segment: usize, failure: &Failure, now: Micros) -> Ended {
+        // Of a stream that nobody listens to any more nothing is left here.
+        let Some(place) = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)) else {
+            return Ended::Failed;
+        };
+        let Some(mut order) = place.take() else { return Ended::Failed };
+        let Beside(beside) = order.running.take().unwrap_or(Beside(false));
+        let engine = &order.segment.engine;
+        if let Failure::WorkerLost { part: Part::Alone, .. } = failure
+            && self.quarantine.ended_a_worker(self.quarantine.mark(&order.segment), now)
+        {
+            tracing::error!(
+                engine,
+                characters = order.segment.request.text.chars().count(),
+                "Three workers ended over one text alone: it is kept from the others for a while"
+            );
+            self.recoveries.of(engine).quarantined += 1;
+            if let Some(refusal) = self.poison(&order.segment, now) {
+                // Who does not listen any more needs not be told.
+                drop(order.grant.send(Err(refusal)));
+            }
+            return Ended::Failed;
+        }
+        match order.tries.failed(failure, beside) {
+            Next::Again { alone } if !self.is_closed => {
+                tracing::info!(engine, segment, alone, "A segment is tried again: {failure}");
+                self.recoveries.of(engine).retries += 1;
+                if let Some(place) = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)) {
+                    *place = Some(order);
+                }
+                Ended::Again { alone }
+            }
+            // With the order goes the sender of a further turn, which tells the stream that there is none.
+            Next::Again { .. } | Next::GiveUp => Ended::Failed,
         }
     }
 
@@ -260,11 +335,23 @@ impl Desk {
         }
     }
 
+    /// Tells everybody that nothing is begun any more.
+    pub(super) fn close(&mut self, refusal: &Refusal) {
+        self.is_closed = true;
+        self.refuse(refusal, |_| true);
+    }
+
+    /// How often work had to be done again.
+    pub(super) fn recoveries(&self) -> Recoveries {
+        self.recoveries.clone()
+    }
+
     /// Tells everybody who still waits for an engine that is `meant` that it will not come.
-    pub(super) fn refuse(&mut self, refusal: &Refusal, meant: impl Fn(&str) -> bool) {
+    fn refuse(&mut self, refusal: &Refusal, meant: impl Fn(&str) -> bool) {
         for orders in self.orders.values_mut() {
             for place in orders {
-                if let Some(order) = place.take_if(|order| meant(&order.segment.engine)) {
+                let waits = |order: &mut Order| order.running.is_none() && meant(&order.segment.engine);
+                if let Some(order) = place.take_if(waits) {
                     // Who does not listen any more needs not be told.
                     drop(order.grant.send(Err(refusal.clone())));
                 }
@@ -289,21 +376,26 @@ impl Desk {
             };
             let (mut tasks, mut grants) =
                 (Vec::with_capacity(members.len()), Vec::with_capacity(members.len()));
+            let beside = Beside(members.len() > 1);
             for (id, segment) in members {
-                let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.take());
-                let Some(Order { segment: what, grant, admitted }) = order else {
+                let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.as_mut());
+                let Some(order) = order else {
                     self.board.ended(worker, id, segment, Ended::Failed, now);
                     continue;
                 };
-                tasks.push(task(scheduler, worker, id, segment, what));
-                grants.push((grant, admitted));
+                order.running = Some(beside);
+                let (next, again) = oneshot::channel();
+                let grant = std::mem::replace(&mut order.grant, next);
+                let rate = lease.ready().sample_rate;
+                tasks.push(task(scheduler, worker, (id, segment), &order.segment, rate));
+                grants.push((grant, order.admitted, again));
             }
             if tasks.is_empty() {
                 continue;
             }
-            for (synthesis, (grant, admitted)) in lease.synthesize(tasks).into_iter().zip(grants) {
+            for (synthesis, (grant, admitted, again)) in lease.synthesize(tasks).into_iter().zip(grants) {
                 // Whoever left in this moment takes the synthesis along, which cancels it.
-                drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed() })));
+                drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed(), again })));
             }
         }
     }
@@ -353,23 +445,28 @@ fn kind(segment: &Segment) -> Kind {
 }
 
 /// A segment as its worker gets it; when it has ended, the scheduler hears of it.
-fn task(scheduler: &Arc<Scheduler>, worker: usize, id: StreamId, segment: usize, what: Segment) -> Task {
-    let (kind, spoken_ms) = (kind(&what), what.spoken_ms);
+fn task(
+    scheduler: &Arc<Scheduler>,
+    worker: usize,
+    (id, segment): (StreamId, usize),
+    what: &Segment,
+    rate: u32,
+) -> Task {
+    let (kind, spoken_ms) = (kind(what), what.spoken_ms);
     let began = Instant::now();
-    let (weak, pools) = (Arc::downgrade(scheduler), Arc::downgrade(&scheduler.pools));
-    let on_end = move |summary: Option<&SynthesisSummary>| {
-        let (Some(scheduler), Some(pools)) = (weak.upgrade(), pools.upgrade()) else { return };
-        let spoken = summary.and_then(|summary| {
-            let rate = f64::from(pools.ready(&kind.engine)?.sample_rate);
+    let weak = Arc::downgrade(scheduler);
+    let on_end = move |outcome: Result<SynthesisSummary, Failure>| {
+        let Some(scheduler) = weak.upgrade() else { return };
+        let outcome = outcome.map(|summary| {
             #[expect(clippy::cast_precision_loss, reason = "exact up to some thousand years of audio")]
-            let audio_ms = summary.samples as f64 * 1000.0 / rate;
+            let audio_ms = summary.samples as f64 * 1000.0 / f64::from(rate);
             let total_ms = began.elapsed().as_secs_f64() * 1000.0;
             // What the way to and from the worker takes comes on top of what the worker measured.
             let way = (total_ms - summary.timings.total_ms).max(0.0);
             let first_ms = (summary.timings.first_chunk_ms + way).min(total_ms);
-            Some(Spoken { observed: Observed { spoken_ms, audio_ms, first_ms, total_ms }, kind })
+            Spoken { observed: Observed { spoken_ms, audio_ms, first_ms, total_ms }, kind }
         });
-        scheduler.tell(Event::Ended { worker, id, segment, spoken });
+        scheduler.tell(Event::Ended { worker, id, segment, outcome });
     };
-    Task { request: what.request, on_end: Box::new(on_end) }
+    Task { request: what.request.clone(), on_end: Box::new(on_end) }
 }

@@ -5,8 +5,10 @@
 //! through an inbox, since it may be told while the desk is in use.
 
 mod desk;
+mod retry;
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
@@ -52,6 +54,8 @@ pub struct Scheduler {
     pools: Arc<Pools>,
     draining: AtomicBool,
     epoch: Instant,
+    /// How long a segment that failed waits for another turn.
+    patience: Duration,
     /// Seen by those who wait for an engine to come up.
     news: watch::Sender<()>,
 }
@@ -75,6 +79,32 @@ pub struct Load {
     pub audio_bytes: u64,
 }
 
+/// How often work had to be done again, by engine.
+#[derive(Clone, Debug, Default)]
+pub struct Recoveries {
+    engines: BTreeMap<String, Recovery>,
+}
+
+/// How often an engine's work had to be done again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Segments that went to a worker once more.
+    pub retries: u64,
+    /// Segments that no worker gets any more for a while.
+    pub quarantined: u64,
+}
+
+impl Recoveries {
+    /// By engine.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Recovery)> {
+        self.engines.iter().map(|(engine, recovery)| (engine.as_str(), *recovery))
+    }
+
+    fn of(&mut self, engine: &str) -> &mut Recovery {
+        self.engines.entry(engine.to_owned()).or_default()
+    }
+}
+
 impl Scheduler {
     /// Schedules over the pools.
     pub fn start(pools: Arc<Pools>, config: &Config) -> Arc<Self> {
@@ -90,6 +120,7 @@ impl Scheduler {
             pools,
             draining: AtomicBool::new(false),
             epoch,
+            patience: config.limits.patience,
             news: watch::Sender::new(()),
         });
         let weak = Arc::downgrade(&scheduler);
@@ -181,7 +212,7 @@ impl Scheduler {
         let ear = Ear { scheduler: Arc::clone(self), id: seated.id, listener: seated.listener };
         Ok(Place {
             ear,
-            tickets: Tickets::new(Arc::clone(self), seated.id, seated.turns),
+            tickets: Tickets::new(Arc::clone(self), seated.id, seated.turns, self.patience),
             promised: self.epoch + seated.promised.duration(),
         })
     }
@@ -285,6 +316,11 @@ impl Scheduler {
         self.desk().load(self.now())
     }
 
+    /// How often work had to be done again, since the start.
+    pub fn recoveries(&self) -> Recoveries {
+        self.desk().recoveries()
+    }
+
     /// Admits nobody any more.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -293,7 +329,7 @@ impl Scheduler {
 
     /// Turns everybody away who still waits for a worker.
     pub fn turn_away(&self) {
-        self.desk().refuse(&Refusal::Draining, |_| true);
+        self.desk().close(&Refusal::Draining);
     }
 
     /// Whether [`drain`](Self::drain) was called.

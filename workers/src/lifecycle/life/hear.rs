@@ -54,10 +54,12 @@ impl Life {
                 self.ended(actor, id, SynthesisEvent::Failed(Failure::Cancelled))
             }
             (Phase::Serving, FromWorker::Error { id: Some(id), code, message, param, fatal }) => {
-                let last_words = message.clone();
-                let failure = Failure::Engine { code: code.clone(), message, param };
-                self.ended(actor, id, SynthesisEvent::Failed(failure))?;
-                if fatal { Err(Fault::Fatal { code, message: last_words }) } else { Ok(()) }
+                if fatal {
+                    // Not the request's own failure: it goes to another process, like all that run beside it.
+                    let known = self.running.contains_key(&id);
+                    return Err(if known { Fault::Fatal { code, message } } else { unknown("an error", id) });
+                }
+                self.ended(actor, id, SynthesisEvent::Failed(Failure::Engine { code, message, param }))
             }
             (Phase::Serving, FromWorker::Pong { nonce, rss_bytes, device_bytes, recompiles }) => {
                 if nonce == self.nonce {

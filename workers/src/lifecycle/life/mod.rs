@@ -120,6 +120,7 @@ impl Life {
     /// Asks the process to go, makes it go if it does not, reaps it, and hears its output to the end.
     pub(super) async fn end(&mut self, patience: &Patience, fault: &Fault) {
         if self.exited.is_none()
+            && fault.leaves_it_listening()
             && let Some(connection) = &mut self.connection
         {
             let grace_ms = u64::try_from(patience.stop.as_millis()).unwrap_or(u64::MAX);
@@ -129,8 +130,9 @@ impl Life {
                 drop(timeout(patience.stop, connection.flush()).await);
             }
         }
-        // One that never connected cannot be asked: the signal comes at once.
-        let asked = if self.connection.is_some() { patience.stop } else { Duration::ZERO };
+        // One that never connected, or has not listened for long, cannot be asked: the signal comes at once.
+        let listens = self.connection.is_some() && fault.leaves_it_listening();
+        let asked = if listens { patience.stop } else { Duration::ZERO };
         let status = process::end(&mut self.child, self.pid, asked, patience.stop).await;
         tracing::debug!(pid = self.pid, ?status, %fault, "Reaped a worker");
         self.connection = None;
