@@ -16,6 +16,7 @@
 //! - [`cache`]: finished audio, kept to answer the same request again;
 //! - [`pools`]: configuration → workers;
 //! - [`schedule`]: who may speak next;
+//! - [`probe`]: a word now and then from workers that have nothing to say;
 //! - [`stream`]: one utterance's audio in order, measured;
 //! - [`surface`]: HTTP, a thin translator;
 //! - [`app`]: everything put together and taken apart again.
@@ -34,6 +35,7 @@ pub mod gpu;
 pub mod metrics;
 pub mod package;
 pub mod pools;
+pub mod probe;
 pub mod schedule;
 pub mod shutdown;
 pub mod simulate;

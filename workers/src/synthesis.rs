@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
-use crate::{lifecycle::Command, protocol::Timings};
+use crate::{expectation::Flaw, lifecycle::Command, protocol::Timings};
 
 /// Names one synthesis on the wire. Given out by the supervisor and never used twice in a worker's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -80,10 +80,10 @@ pub enum Failure {
         part: Part,
     },
     /// What came of it cannot be right; the worker lives on.
-    #[error("the engine gave audio that cannot be right: {what}")]
+    #[error("the engine gave audio that cannot be right: {flaw}")]
     Garbled {
         /// What is wrong with it.
-        what: String,
+        flaw: Flaw,
     },
     /// It was cancelled by its owner.
     #[error("the synthesis was cancelled")]

@@ -47,6 +47,8 @@ pub struct Limits {
     pub max_audio_mb: u32,
     /// Share of all capacity that batch work has, from 0 to 0.9.
     pub batch_share: f64,
+    /// A worker that was silent for so long is asked for a few words; zero: never.
+    pub probe: Duration,
     /// How long a segment that ended three workers is kept from the others.
     pub quarantine: Duration,
 }
@@ -112,6 +114,7 @@ pub(super) fn limits(table: &Table<'_>) -> Limits {
         stream_buffer: Duration::from_secs(table.count("stream_buffer_s", 1, 3600, 20).into()),
         max_audio_mb: table.count("max_audio_mb", 1, 1 << 20, 256),
         batch_share: table.fraction("batch_share", 0.9).unwrap_or(0.0),
+        probe: Duration::from_secs(table.count("probe_s", 0, 86_400, 60).into()),
         quarantine: Duration::from_secs(table.count("quarantine_s", 1, 86_400, 600).into()),
     };
     table.finish();

@@ -15,7 +15,7 @@ mod refusal;
 mod ticket;
 
 pub use booking::{Booking, Segment};
-pub use dispatcher::{Entry, Load, Recoveries, Scheduler};
+pub use dispatcher::{Entry, Load, Probe, Probed, Recoveries, Scheduler};
 pub use plan::Delivery;
 pub use refusal::Refusal;
 pub use ticket::{Ear, Granted, Heard, Place, Tickets};

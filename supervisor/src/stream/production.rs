@@ -178,9 +178,7 @@ impl Production {
                 }
             }
             Heard::Done(summary) => self.segment_is_done(&summary),
-            Heard::Failed(Failure::Engine { code, .. })
-                if code == "nothing_to_speak" && !self.is_single =>
-            {
+            Heard::Failed(Failure::Engine { code, .. }) if code == "nothing_to_speak" && !self.is_single => {
                 // A stretch that its engine cannot read does not fail what the others can.
                 let skipped = self.lines.front().map_or(0, |line| line.characters);
                 self.segment_is_done(&SynthesisSummary { samples: 0, timings: Timings::default(), skipped });

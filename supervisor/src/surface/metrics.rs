@@ -16,11 +16,10 @@ use crate::{
 /// The families as text, workers' states as they are now.
 pub(super) async fn metrics(State(state): State<AppState>) -> Response {
     for pool in state.studio.scheduler().pools().iter() {
-        let statuses: Vec<_> = pool.statuses().collect();
-        for (name, status) in &statuses {
+        for (name, status) in &pool.statuses() {
             observe_worker(&state.metrics, name, status);
         }
-        state.metrics.observe_restarts(pool.engine(), statuses.iter().map(|(_, status)| status));
+        state.metrics.observe_restarts(pool.engine(), pool.faults());
     }
     observe_load(&state.metrics, &state.studio.scheduler().load());
     observe_recoveries(&state.metrics, &state.studio.scheduler().recoveries());
@@ -34,8 +33,7 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
 /// Brings what was done again up to date.
 fn observe_recoveries(metrics: &Metrics, recoveries: &Recoveries) {
     for (engine, recovery) in recoveries.iter() {
-        let families =
-            [(&metrics.retries, recovery.retries), (&metrics.quarantined, recovery.quarantined)];
+        let families = [(&metrics.retries, recovery.retries), (&metrics.quarantined, recovery.quarantined)];
         for (family, count) in families {
             let counter = family.with_label_values(&[engine]);
             counter.inc_by(count.saturating_sub(counter.get()));

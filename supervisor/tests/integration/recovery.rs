@@ -139,3 +139,24 @@ async fn all_who_listen_to_one_production_hear_it_to_the_end() {
         assert!(pcm(&answer.bytes().await.unwrap()) == tone::of(text));
     }
 }
+
+#[tokio::test]
+async fn a_frozen_worker_is_replaced_and_its_request_succeeds() {
+    let server = supervisor().engine("rtf", 0.05).start().await.ready().await;
+    let text = "This one is stopped in the middle, and nobody tells it to go on.".repeat(4);
+    let request = tokio::spawn(server.post(&json!({ "text": text, "format": "pcm", "stream": true })).send());
+    let pid = server.worker_is("busy").await["pid"].as_u64().unwrap();
+    kill(pid.try_into().unwrap(), "SIGSTOP");
+    let stopped = std::time::Instant::now();
+    let answer = soon("the answer", request).await.unwrap().unwrap();
+    assert_eq!(answer.status(), 200);
+    let heard = soon("the end", answer.bytes()).await.unwrap();
+    assert!(stopped.elapsed() < Duration::from_secs(25), "long before stall_s: {:?}", stopped.elapsed());
+    let alone = server.speak(json!({ "text": text, "format": "pcm" })).await;
+    assert!(heard == alone.bytes());
+    assert!(!crate::harness::exists(pid), "it is gone");
+    assert_eq!(
+        server.metric("ishowtts_worker_restarts_total{engine=\"tone\",reason=\"stalled\"}").await,
+        1.0
+    );
+}

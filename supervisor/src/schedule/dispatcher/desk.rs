@@ -4,11 +4,11 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ishowtts_workers::{
-    ChangeTo, Failure, Part, SynthesisRequest, SynthesisSummary, Task, lifecycle::State, protocol::Ready,
+    ChangeTo, Expectation, Failure, Part, Pool, SynthesisRequest, SynthesisSummary, Task, protocol::Ready,
 };
 use tokio::sync::oneshot;
 
@@ -23,23 +23,29 @@ use super::{
         quarantine::Quarantine,
         ticket::{Grant, Granted, Turns},
     },
-    Load, Recoveries, Scheduler,
+    Load, Recoveries, Scheduler, expect,
+    probes::{self, Probe, Probed, Proof},
     retry::{Next, Tries},
 };
 use crate::{
     config::Config,
     pools::Pools,
-    speech::{Budget, Priority},
+    speech::{Budget, Priority, estimated_ms},
 };
 
 /// How long a worker is taken to need to come up, before one of its engine did.
 const USUAL_START: Micros = Micros::s(10);
+
+/// A worker that is there so soon was warm before.
+const AT_ONCE: Micros = Micros::ms(100);
 
 /// What workers tell.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Something has changed about a worker.
     Worker { engine: String, index: usize, to: ChangeTo },
+    /// A probe has ended.
+    Probed { worker: usize },
     /// A segment has ended.
     Ended { worker: usize, id: StreamId, segment: usize, outcome: Result<Spoken, Failure> },
 }
@@ -92,6 +98,9 @@ pub(super) struct Desk {
     facts: HashMap<String, Facts>,
     orders: HashMap<StreamId, Orders>,
     absences: Vec<Absence>,
+    /// The sitting that each worker of the board is taken to be, or was last.
+    sittings: Vec<u64>,
+    proofs: Vec<Proof>,
     clients: RandomState,
     buffer: Micros,
     quarantine: Quarantine,
@@ -131,6 +140,8 @@ impl Desk {
             facts: HashMap::new(),
             orders: HashMap::new(),
             absences: vec![Absence { since: Micros::ZERO, start: USUAL_START }; workers],
+            sittings: vec![0; workers],
+            proofs: vec![Proof::default(); workers],
             clients: RandomState::new(),
             quarantine: Quarantine::new(limits.quarantine.into()),
             recoveries: Recoveries::default(),
@@ -239,6 +250,7 @@ impl Desk {
                 let audio = Micros::from_ms(observed.audio_ms);
                 self.board.ended(worker, id, segment, Ended::Spoken(audio), now);
                 self.costs.observe(&kind, observed);
+                self.heard(worker, Some(now));
                 let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.take());
                 if let Some(order) = order
                     && !self.quarantine.is_empty()
@@ -247,14 +259,19 @@ impl Desk {
                 }
             }
             Event::Ended { worker, id, segment, outcome: Err(failure) } => {
+                if matches!(failure, Failure::Garbled { .. }) {
+                    // Whether it is the worker or the text, a few words will tell.
+                    self.heard(worker, None);
+                }
                 let ended = self.failed(id, segment, &failure, now);
                 self.board.ended(worker, id, segment, ended, now);
             }
+            Event::Probed { worker } => self.board.probed(worker, now),
             Event::Worker { engine, index, to } => {
                 let Some(worker) = self.names.worker(&engine, index) else { return };
                 match to {
-                    ChangeTo::Ready => self.arrived(&engine, worker, pools, now),
-                    ChangeTo::Gone => self.gone(&engine, index, worker, pools, now),
+                    ChangeTo::Ready { sitting } => self.seated(&engine, worker, sitting, pools, now),
+                    ChangeTo::Gone { sitting } => self.gone(&engine, worker, sitting, pools, now),
                     ChangeTo::Paused => self.board.paused(worker, now),
                 }
             }
@@ -299,10 +316,29 @@ impl Desk {
         }
     }
 
+    /// Somebody sits there now, be it in place of another one whose end was not told yet.
+    fn seated(&mut self, engine: &str, worker: usize, sitting: u64, pools: &Pools, now: Micros) {
+        let Some(known) = self.sittings.get_mut(worker) else { return };
+        if sitting <= *known {
+            return;
+        }
+        *known = sitting;
+        // Whoever the other one was speaking for is told by that worker's task.
+        self.board.worker_lost(worker, Some(now), now);
+        self.arrived(engine, worker, pools, now);
+    }
+
     fn arrived(&mut self, engine: &str, worker: usize, pools: &Pools, now: Micros) {
         let Some(ready) = pools.ready(engine) else { return };
         if let Some(absence) = self.absences.get_mut(worker) {
-            absence.start = now - absence.since;
+            // A spare was there at once, which tells nothing of a start.
+            let took = now - absence.since;
+            if took > AT_ONCE {
+                absence.start = took;
+            }
+        }
+        if let Some(proof) = self.proofs.get_mut(worker) {
+            *proof = Proof { heard: Some(now), probed: None };
         }
         self.costs.seed(engine, &ready.warmup);
         let batch = usize::try_from(ready.max_batch).unwrap_or(usize::MAX);
@@ -319,13 +355,19 @@ impl Desk {
         self.board.worker_ready(worker, batch, now);
     }
 
-    fn gone(&mut self, engine: &str, index: usize, worker: usize, pools: &Pools, now: Micros) {
-        let Some(absence) = self.absences.get_mut(worker) else { return };
+    fn gone(&mut self, engine: &str, worker: usize, sitting: u64, pools: &Pools, now: Micros) {
+        let (Some(absence), Some(known)) = (self.absences.get_mut(worker), self.sittings.get_mut(worker))
+        else {
+            return;
+        };
+        // Of a later one we know already.
+        if sitting < *known {
+            return;
+        }
+        *known = sitting;
         absence.since = now;
-        let status = pools.get(engine).and_then(|pool| pool.statuses().nth(index));
-        let is_given_up =
-            status.is_none_or(|(_, status)| matches!(status.state, State::Failed | State::Stopped));
-        let back = (!is_given_up).then(|| now + absence.start);
+        let has_hope = pools.get(engine).is_some_and(Pool::has_hope);
+        let back = has_hope.then(|| now + absence.start);
         // Whoever it was speaking for is told by the worker's task.
         self.board.worker_lost(worker, back, now);
         self.board.expect(worker, back);
@@ -376,7 +418,11 @@ impl Desk {
             };
             let (mut tasks, mut grants) =
                 (Vec::with_capacity(members.len()), Vec::with_capacity(members.len()));
+            if let Some(known) = self.sittings.get_mut(worker) {
+                *known = lease.sitting().max(*known);
+            }
             let beside = Beside(members.len() > 1);
+            let silence = self.silence(&members);
             for (id, segment) in members {
                 let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.as_mut());
                 let Some(order) = order else {
@@ -387,7 +433,10 @@ impl Desk {
                 let (next, again) = oneshot::channel();
                 let grant = std::mem::replace(&mut order.grant, next);
                 let rate = lease.ready().sample_rate;
-                tasks.push(task(scheduler, worker, (id, segment), &order.segment, rate));
+                let estimate = self.costs.estimate(&kind(&order.segment), order.segment.spoken_ms, 0);
+                let expected =
+                    expect::expectation(&order.segment, &estimate, silence, order.tries.gave_odd_length());
+                tasks.push(task(scheduler, worker, (id, segment), &order.segment, expected, rate));
                 grants.push((grant, order.admitted, again));
             }
             if tasks.is_empty() {
@@ -398,6 +447,82 @@ impl Desk {
                 drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed(), again })));
             }
         }
+    }
+
+    /// How long a worker may make no progress on these together, if anything is known of their like.
+    fn silence(&self, members: &[(StreamId, usize)]) -> Option<Duration> {
+        let mut total = Micros::ZERO;
+        for (id, segment) in members {
+            let Some(Some(order)) = self.orders.get(id).and_then(|orders| orders.get(*segment)) else {
+                continue;
+            };
+            let kind = kind(&order.segment);
+            if !self.costs.knows(&kind) {
+                return None;
+            }
+            total += self.costs.estimate(&kind, order.segment.spoken_ms, 0).total;
+        }
+        Some(expect::silence(total))
+    }
+
+    fn heard(&mut self, worker: usize, when: Option<Micros>) {
+        if let Some(proof) = self.proofs.get_mut(worker) {
+            proof.heard = when;
+        }
+    }
+
+    /// Has a worker that was not heard for so long say a few words, if nobody needs it or its device.
+    pub(super) fn next_probe(
+        &mut self,
+        scheduler: &Arc<Scheduler>,
+        every: Micros,
+        now: Micros,
+    ) -> Option<Probe> {
+        let due = |(worker, proof): (usize, &Proof)| proof.is_due(every, now).then_some(worker);
+        let due: Vec<usize> = self.proofs.iter().enumerate().filter_map(due).collect();
+        due.into_iter().find_map(|worker| self.probe(scheduler, worker, now))
+    }
+
+    fn probe(&mut self, scheduler: &Arc<Scheduler>, worker: usize, now: Micros) -> Option<Probe> {
+        let (engine, seat) = self.names.engine_of(worker).map(|(engine, seat)| (engine.to_owned(), seat))?;
+        let pool = scheduler.pools.get(&engine)?;
+        let language = self.facts.get(&engine)?.ready.languages.first().cloned();
+        let request = probes::words(language.as_deref());
+        let spoken_ms = f64::from(estimated_ms(&request.text));
+        let segment = Segment { engine: engine.clone(), request, spoken_ms };
+        let estimate = self.costs.estimate(&kind(&segment), spoken_ms, 0);
+        if !self.board.probe(worker, estimate.total, now) {
+            return None;
+        }
+        let Some(lease) = pool.lease(seat) else {
+            self.board.probed(worker, now);
+            return None;
+        };
+        let (sitting, weak) = (lease.sitting(), Arc::downgrade(scheduler));
+        let on_end = move |_outcome: Result<SynthesisSummary, Failure>| {
+            if let Some(scheduler) = weak.upgrade() {
+                scheduler.tell(Event::Probed { worker });
+            }
+        };
+        // Whether all of it is read tells nothing of the worker, and how long it is just as little.
+        let silence = Some(expect::silence(estimate.total));
+        let expected = Expectation { silence, audio: None, sounds: true };
+        let task = Task { request: segment.request, expected, on_end: Box::new(on_end) };
+        let synthesis = lease.synthesize(vec![task]).pop()?;
+        Some(Probe { engine, seat, synthesis, sitting, worker, began: Instant::now() })
+    }
+
+    pub(super) fn probed(&mut self, worker: usize, probed: Probed, now: Micros) {
+        if let Some(proof) = self.proofs.get_mut(worker) {
+            *proof = Proof { heard: Some(now), probed: Some(probed) };
+        }
+    }
+
+    /// How the workers in an engine's seats were tried last.
+    pub(super) fn probes(&self, engine: &str) -> Vec<Option<Probed>> {
+        let seats = (0..).map_while(|seat| self.names.worker(engine, seat).map(|worker| (seat, worker)));
+        let own = seats.take_while(|(seat, worker)| self.names.engine_of(*worker) == Some((engine, *seat)));
+        own.map_while(|(_, worker)| Some(self.proofs.get(worker)?.probed.clone())).collect()
     }
 
     /// Has slow work make room, or go on; tells when to look again, if that may become necessary.
@@ -450,6 +575,7 @@ fn task(
     worker: usize,
     (id, segment): (StreamId, usize),
     what: &Segment,
+    expected: Expectation,
     rate: u32,
 ) -> Task {
     let (kind, spoken_ms) = (kind(what), what.spoken_ms);
@@ -468,5 +594,5 @@ fn task(
         });
         scheduler.tell(Event::Ended { worker, id, segment, outcome });
     };
-    Task { request: what.request.clone(), on_end: Box::new(on_end) }
+    Task { request: what.request.clone(), expected, on_end: Box::new(on_end) }
 }

@@ -5,6 +5,8 @@
 //! through an inbox, since it may be told while the desk is in use.
 
 mod desk;
+mod expect;
+mod probes;
 mod retry;
 
 use std::{
@@ -23,6 +25,7 @@ use tokio::{
 };
 
 use self::desk::{Desk, Event};
+pub use self::probes::{Probe, Probed};
 use super::{
     Booking, Delivery, Refusal,
     plan::{Micros, StreamId, Waiting},
@@ -133,8 +136,11 @@ impl Scheduler {
         });
         // Those that were ready before anybody listened.
         for pool in scheduler.pools.iter() {
-            for (index, (_, status)) in pool.statuses().enumerate() {
-                let to = if status.ready.is_some() { ChangeTo::Ready } else { ChangeTo::Gone };
+            for index in 0..pool.size() {
+                let to = match pool.sitting(index) {
+                    Some(sitting) => ChangeTo::Ready { sitting },
+                    None => ChangeTo::Gone { sitting: 0 },
+                };
                 scheduler.tell(Event::Worker { engine: pool.engine().to_owned(), index, to });
             }
         }
@@ -314,6 +320,30 @@ impl Scheduler {
     /// What is asked of the machine.
     pub fn load(&self) -> Load {
         self.desk().load(self.now())
+    }
+
+    /// Has a worker that was not heard for so long say a few words, if it is idle and nobody needs it now.
+    pub fn next_probe(self: &Arc<Self>, every: Duration) -> Option<Probe> {
+        let now = self.now();
+        let probe = self.desk().next_probe(self, every.into(), now);
+        self.settle();
+        probe
+    }
+
+    /// A probe is over, and this was wrong with its worker, which then is ended.
+    pub fn probed(&self, probe: &Probe, outcome: Result<(), String>) {
+        let probed =
+            Probed { at: probe.began, took: probe.began.elapsed(), error: outcome.as_ref().err().cloned() };
+        let now = self.now();
+        self.desk().probed(probe.worker, probed, now);
+        if let (Err(why), Some(pool)) = (outcome, self.pools.get(&probe.engine)) {
+            pool.condemn(probe.seat, probe.sitting, why);
+        }
+    }
+
+    /// How the workers in an engine's seats were tried last, by seat.
+    pub fn probes(&self, engine: &str) -> Vec<Option<Probed>> {
+        self.desk().probes(engine)
     }
 
     /// How often work had to be done again, since the start.

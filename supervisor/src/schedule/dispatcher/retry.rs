@@ -22,11 +22,13 @@ pub(super) enum Next {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tries {
     begun: u32,
+    odd_length: bool,
 }
 
 impl Tries {
     /// A try has failed. `beside` tells whether others were in the same launch.
     pub(super) fn failed(&mut self, failure: &Failure, beside: bool) -> Next {
+        self.odd_length |= matches!(failure, Failure::Garbled { flaw } if flaw.is_about_length());
         match failure {
             // Nothing came of it, nothing was lost by it.
             Failure::WorkerLost { part: Part::NotBegun, .. } => Next::Again { alone: false },
@@ -39,6 +41,11 @@ impl Tries {
         }
     }
 
+    /// Whether one of them gave audio of a length that is hard to believe. If the next gives the like, it is so.
+    pub(super) fn gave_odd_length(&self) -> bool {
+        self.odd_length
+    }
+
     fn once_more(&mut self) -> Next {
         self.begun += 1;
         if self.begun < MOST_TRIES { Next::Again { alone: true } } else { Next::GiveUp }
@@ -48,6 +55,8 @@ impl Tries {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use ishowtts_workers::Flaw;
 
     use super::*;
 
@@ -64,7 +73,7 @@ mod tests {
         let mut tries = Tries::default();
         let again = Next::Again { alone: true };
         assert_eq!(tries.failed(&lost(Part::Alone), false), again);
-        assert_eq!(tries.failed(&Failure::Garbled { what: "silence".into() }, false), again);
+        assert_eq!(tries.failed(&Failure::Garbled { flaw: Flaw::Silent }, false), again);
         assert_eq!(tries.failed(&lost(Part::NotToBlame), true), Next::GiveUp);
     }
 

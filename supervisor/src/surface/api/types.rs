@@ -72,6 +72,7 @@ mod tests {
             stream_buffer: Duration::from_secs(1),
             max_audio_mb: 1,
             batch_share: 0.0,
+            probe: Duration::ZERO,
             quarantine: Duration::from_secs(1),
         }
     }

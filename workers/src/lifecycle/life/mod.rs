@@ -2,24 +2,28 @@
 
 mod clock;
 mod hear;
+mod sound;
 
-use std::{collections::HashMap, process::ExitStatus, time::Duration};
+use std::{collections::HashMap, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
 use interprocess::local_socket::tokio::Stream;
+use nix::sys::signal::Signal;
 use tokio::{
     process::Child,
     task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
 
+use self::sound::Sound;
 use super::{
     actor::{Actor, Command, Order},
     fault::Fault,
 };
 use crate::{
     error::WorkerError,
+    expectation::{Expectation, Flaw},
     pool::Ending,
-    process::{self, Launch, StderrTail, WorkerSocket},
+    process::{self, Kills, Launch, StderrTail, WorkerSocket, resident},
     protocol::{Connection, ConnectionError, FromWorker, ToWorker},
     spec::{Patience, WorkerSpec},
     synthesis::{Failure, SynthesisEvent, SynthesisId},
@@ -31,13 +35,16 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 /// A synthesis that the worker has in hand. Its lease returns when it ends.
 pub(super) struct Running {
     ending: Ending,
-    bytes: usize,
+    expected: Expectation,
+    sound: Sound,
+    /// What is wrong with what came so far: no more of it is passed on.
+    flaw: Option<Flaw>,
     cancelled: bool,
 }
 
 impl Running {
-    pub(super) fn new(ending: Ending) -> Self {
-        Self { ending, bytes: 0, cancelled: false }
+    pub(super) fn new(ending: Ending, expected: Expectation) -> Self {
+        Self { ending, expected, sound: Sound::default(), flaw: None, cancelled: false }
     }
 
     pub(super) fn fail(self, failure: Failure) {
@@ -68,10 +75,14 @@ pub(super) struct Life {
     phase: Phase,
     running: HashMap<SynthesisId, Running>,
     exited: Option<ExitStatus>,
+    /// What the kernel had ended for want of memory when the process was last known to live.
+    kills: Kills,
     /// When something was last heard that counts as progress.
     heard: Instant,
     pinged: Option<Instant>,
     nonce: u64,
+    /// Samples per second of its audio, once it is ready.
+    rate: u32,
     /// It was asked to pause.
     pausing: bool,
     /// It has: its silence says nothing.
@@ -97,9 +108,11 @@ impl Life {
             phase: Phase::Hello,
             running: HashMap::new(),
             exited: None,
+            kills: Kills::now(),
             heard: Instant::now(),
             pinged: None,
             nonce: 0,
+            rate: 0,
             pausing: false,
             paused: false,
         })
@@ -172,6 +185,7 @@ impl Life {
                 }
                 () = &mut alarm => {
                     let due = self.alarm(&actor.spec.patience);
+                    self.look_at_memory(actor);
                     alarm.as_mut().reset(self.due(&actor.spec.patience));
                     due
                 }
@@ -215,6 +229,26 @@ impl Life {
         }
     }
 
+    /// How a process ended by itself.
+    pub(super) fn exit(&self, status: ExitStatus) -> Fault {
+        // Nobody here sends this signal to a process that has not yet been found at fault.
+        let was_killed = status.signal() == Some(Signal::SIGKILL as i32);
+        match Kills::now().since(self.kills).filter(|_| was_killed) {
+            Some(evidence) => Fault::OutOfMemory(evidence),
+            None => Fault::Exited(status),
+        }
+    }
+
+    /// Asks the kernel how much memory it holds: a worker that computes need not be asked.
+    fn look_at_memory(&mut self, actor: &mut Actor) {
+        if self.phase == Phase::Serving && self.exited.is_none() {
+            self.kills = Kills::now();
+            if let Some(bytes) = resident(self.pid) {
+                actor.resident(bytes);
+            }
+        }
+    }
+
     /// The socket is closed or broken: why, the process's own end tells best.
     async fn gone(&mut self, error: Option<ConnectionError>) -> Fault {
         if let Some(ConnectionError::Codec(error)) = error {
@@ -224,7 +258,7 @@ impl Life {
             self.exited = timeout(LAST_BREATH, self.child.wait()).await.ok().and_then(Result::ok);
         }
         match (self.exited, error) {
-            (Some(status), _) => Fault::Exited(status),
+            (Some(status), _) => self.exit(status),
             (None, Some(ConnectionError::Cut)) => Fault::Violation("it cut a message short".into()),
             (None, _) => Fault::Closed,
         }
@@ -237,11 +271,17 @@ impl Life {
                     return Err(Fault::Asked);
                 }
             }
-            Command::Restart | Command::Drained => {
-                if actor.restart_is_due() {
-                    return Err(Fault::Asked);
+            Command::Retire(retirement) => {
+                if let Some(why) = actor.retire(retirement) {
+                    return Err(why);
                 }
             }
+            Command::Drained => {
+                if let Some(why) = actor.leaves() {
+                    return Err(why);
+                }
+            }
+            Command::Condemn(why) => return Err(Fault::Probe(why)),
             Command::Synthesize(orders) => {
                 let mut more = orders.len();
                 for order in orders {

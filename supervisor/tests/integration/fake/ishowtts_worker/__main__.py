@@ -5,7 +5,7 @@ holds for all that follow: ready, slow, silent, exit, garbage, wrong_version, wr
 What a synthesis does is told by the first word of its text: see `speak`. A number behind it tells how often that
 happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
 one line each. FAKE_BATCH: how many syntheses it says it takes in one launch. FAKE_DIFFERS: its samples are others in
-each life, and it says so.
+each life, and it says so. FAKE_MUTE: in so many lives a probe hears nothing.
 """
 
 import argparse
@@ -123,7 +123,15 @@ class Worker:
             os._exit(7)
         if what == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
-        self.chunk(ident)
+        if what == "garbled":
+            self.say(type="error", id=ident, code="garbled_audio", message="2 of 9 samples", param=None, fatal=False)
+            return
+        if what == "One," and self.life <= int(os.environ.get("FAKE_MUTE", "0")):
+            what = "zeros"
+        if what == "fill":
+            self.filled = bytearray(os.urandom(1)) * (400 << 20)
+        if what not in ("zeros", "clipped", "lies", "babble"):
+            self.chunk(ident)
         if what == "crash-later":
             self.chunk(ident, 2)
             os._exit(7)
@@ -156,19 +164,37 @@ class Worker:
         if what == "flood":
             for _ in range(2000):
                 print("noise " * 100, file=sys.stderr)
+        if what in ("zeros", "clipped", "lies", "babble"):
+            self.wrong(ident, what)
+            return
         chunks = 1
         if words[0] == "crash-later":
             self.chunk(ident, 2)
             self.chunk(ident, 3)
             chunks = 3
         if what == "endless":
+            sent = 0
             while ident not in self.cancelled:
-                self.chunk(ident)
+                # Audio without end is what no text can take, so it comes ever slower.
+                if sent < 30 or sent % 200 == 0:
+                    self.chunk(ident)
+                sent += 1
                 time.sleep(0.01)
             self.say(type="cancelled", id=ident)
             note("cancelled")
             return
         samples = chunks * CHUNK // 2
+        self.say(type="done", id=ident, samples=samples, timings={"first_chunk_ms": 1.0, "total_ms": 2.0}, skipped=0)
+
+    def wrong(self, ident, what):
+        """What no ear should get."""
+        bad = {"zeros": b"\0\0", "clipped": b"\xff\x7f"}.get(what, b"\1\x10") * (CHUNK // 2)
+        sent = 0
+        while sent < (100 if what == "babble" else 3) and ident not in self.cancelled:
+            self.say(type="audio", id=ident, payload_bytes=CHUNK, payload=bad)
+            sent += 1
+            time.sleep(0.001)
+        samples = 7 if what == "lies" else sent * CHUNK // 2
         self.say(type="done", id=ident, samples=samples, timings={"first_chunk_ms": 1.0, "total_ms": 2.0}, skipped=0)
 
     def chunk(self, ident, number=1):
