@@ -61,9 +61,8 @@ async fn heard(probe: &mut Probe) -> Result<(), String> {
         }
     };
     match timeout(LONGEST, end).await {
-        Ok(None | Some(Failure::Cancelled)) => Ok(()),
-        // Its task knows better what has become of it, and sees to it.
-        Ok(Some(Failure::WorkerLost { .. })) => Ok(()),
+        // What has become of one that was lost its task knows better, and sees to it.
+        Ok(None | Some(Failure::Cancelled | Failure::WorkerLost { .. })) => Ok(()),
         Ok(Some(Failure::Engine { code, .. })) if WELL.contains(&code.as_str()) => Ok(()),
         Ok(Some(failure)) => Err(failure.to_string()),
         Err(_elapsed) => Err(format!("nothing within {} s", LONGEST.as_secs())),

@@ -61,7 +61,7 @@ impl Pool {
         changed: ChangeHook,
         room: Room,
     ) -> Self {
-        let (wishes, mut wished) = mpsc::unbounded_channel::<Wish>();
+        let (wishes, mut heard) = mpsc::unbounded_channel::<Wish>();
         let crew = Arc::new(Crew {
             engine: engine.to_owned(),
             seats: Arc::new(Seats::new(engine, seats, changed)),
@@ -77,7 +77,7 @@ impl Pool {
         crew.lock().extend(workers);
         let keeper = Arc::downgrade(&crew);
         tokio::spawn(async move {
-            while let Some(wish) = wished.recv().await {
+            while let Some(wish) = heard.recv().await {
                 let Some(crew) = keeper.upgrade() else { return };
                 let found = crew.lock().iter().find(|worker| worker.key() == wish.worker).cloned();
                 if let Some(worker) = found {

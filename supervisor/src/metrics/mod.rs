@@ -4,6 +4,7 @@
 mod gpu;
 mod labels;
 mod observe;
+mod recovery;
 
 use prometheus::{
     CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
@@ -12,10 +13,11 @@ use prometheus::{
 
 pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 
-use self::gpu::GpuFamilies;
+use self::{gpu::GpuFamilies, recovery::RecoveryFamilies};
 use crate::speech::Priority;
 pub use observe::worker as observe_worker;
 
+const ACCEPTING_HELP: &str = "1 while new requests are accepted, 0 during a drain";
 const LOAD_HELP: &str =
     "Work a second that is needed to have all audio in time, over what can be done, by device";
 
@@ -47,10 +49,6 @@ pub struct Metrics {
     pub worker_state: IntGaugeVec,
     /// Ends of workers' lives, by reason.
     pub worker_restarts: IntCounterVec,
-    /// Segments that went to a worker once more.
-    pub retries: IntCounterVec,
-    /// Segments that are kept from workers, since they ended three.
-    pub quarantined: IntCounterVec,
     /// Resident memory of a worker.
     pub worker_rss: IntGaugeVec,
     /// Device memory of a worker.
@@ -70,6 +68,7 @@ pub struct Metrics {
     /// Whether the server answers new requests.
     pub up: Gauge,
     gpus: GpuFamilies,
+    recovery: RecoveryFamilies,
 }
 
 impl Metrics {
@@ -101,8 +100,7 @@ impl Metrics {
         let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
         let build = register(&registry, GaugeVec::new(build, &["version", "commit"])?)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
-        let accepting = "1 while new requests are accepted, 0 during a drain";
-        let up = register(&registry, Gauge::new("ishowtts_accepting", accepting)?)?;
+        let up = register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?;
         let asked = "Recordings asked of the cache and found in no tier";
         let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", asked)?)?;
         let worker = ["engine", "replica"];
@@ -151,16 +149,6 @@ impl Metrics {
                 "Ends of workers' lives by reason; each is followed by another start or by giving up",
                 &["engine", "reason"],
             )?,
-            retries: counter(
-                "ishowtts_segment_retries_total",
-                "Segments that went to a worker once more because the first was lost or gave nothing of use",
-                &["engine"],
-            )?,
-            quarantined: counter(
-                "ishowtts_segments_quarantined_total",
-                "Segments that no worker gets any more for a while because three ended over them",
-                &["engine"],
-            )?,
             worker_rss: gauge("ishowtts_worker_rss_bytes", "Resident memory of a worker", &worker)?,
             worker_device_memory: gauge(
                 "ishowtts_worker_device_memory_bytes",
@@ -183,6 +171,7 @@ impl Metrics {
             )?,
             up,
             gpus: GpuFamilies::new(&registry)?,
+            recovery: RecoveryFamilies::new(&registry)?,
             registry,
         };
         metrics.begin();

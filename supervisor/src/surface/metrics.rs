@@ -9,7 +9,7 @@ use axum::{
 use super::{ApiError, AppState};
 use crate::{
     metrics::{Metrics, observe_worker},
-    schedule::{Load, Recoveries},
+    schedule::Load,
     speech::Priority,
 };
 
@@ -22,22 +22,13 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
         state.metrics.observe_restarts(pool.engine(), pool.faults());
     }
     observe_load(&state.metrics, &state.studio.scheduler().load());
-    observe_recoveries(&state.metrics, &state.studio.scheduler().recoveries());
+    for (engine, done_again) in state.studio.scheduler().recoveries().iter() {
+        state.metrics.observe_recovery(engine, done_again.retries, done_again.quarantined);
+    }
     state.metrics.observe_gpus(&state.gpus.latest());
     match state.metrics.render() {
         Ok((media_type, text)) => ([(header::CONTENT_TYPE, media_type)], text).into_response(),
         Err(error) => ApiError::Internal(format!("could not render the metrics: {error}")).into_response(),
-    }
-}
-
-/// Brings what was done again up to date.
-fn observe_recoveries(metrics: &Metrics, recoveries: &Recoveries) {
-    for (engine, recovery) in recoveries.iter() {
-        let families = [(&metrics.retries, recovery.retries), (&metrics.quarantined, recovery.quarantined)];
-        for (family, count) in families {
-            let counter = family.with_label_values(&[engine]);
-            counter.inc_by(count.saturating_sub(counter.get()));
-        }
     }
 }
 

@@ -14,6 +14,7 @@ mod bad_input;
 mod bench;
 mod cache;
 mod cancel;
+mod chaos;
 mod command_line;
 mod crash;
 mod doctor;

@@ -1,6 +1,6 @@
 //! The one task that owns a worker: it takes commands, lives the lives, and ends each of them in one place.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -24,6 +24,10 @@ use crate::{
     synthesis::{Failure, Part, SynthesisEvent, SynthesisId, SynthesisRequest},
     worker::{Wish, WorkerStatus},
 };
+
+/// How long a worker whose seat a spare has taken waits before it starts again: what was lost with it is spoken
+/// meanwhile, and a process that starts would take cores from that.
+const COVERED: Duration = Duration::from_secs(1);
 
 /// What a worker's task can be told.
 #[derive(Debug)]
@@ -147,7 +151,10 @@ impl Actor {
     }
 
     async fn wait(&mut self, failures: u32) -> Deed {
-        let delay = backoff::delay(&self.spec.patience, failures, rand::random());
+        let delay = match failures {
+            0 => COVERED,
+            failures => backoff::delay(&self.spec.patience, failures, rand::random()),
+        };
         tracing::info!(
             worker = self.name,
             failures,
@@ -214,7 +221,9 @@ impl Actor {
         if self.leaving.as_ref().is_some_and(|leaving| leaving.for_good) {
             self.step(Input::Stop);
         }
-        self.chair.revoke();
+        if self.chair.revoke() {
+            self.step(Input::Covered);
+        }
         if let Some(life) = &mut life {
             let running = life.take_running();
             let is_alone = running.len() == 1 && fault.may_be_the_texts();

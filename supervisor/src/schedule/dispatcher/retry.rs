@@ -42,7 +42,7 @@ impl Tries {
     }
 
     /// Whether one of them gave audio of a length that is hard to believe. If the next gives the like, it is so.
-    pub(super) fn gave_odd_length(&self) -> bool {
+    pub(super) fn gave_odd_length(self) -> bool {
         self.odd_length
     }
 

@@ -30,7 +30,7 @@ impl Life {
         if running.flaw.is_none() {
             running.flaw = running.sound.early_flaw(&running.expected, self.rate);
         }
-        let goes_on = running.flaw.is_none() && running.ending.pass_on(SynthesisEvent::Audio(payload));
+        let goes_on = running.flaw.is_none() && running.pass_on(payload);
         if goes_on { Ok(()) } else { self.cancel(id) }
     }
 
@@ -63,6 +63,8 @@ impl Life {
                     running.flaw = running.sound.flaw(&running.expected, self.rate, skipped);
                 }
                 if running.flaw.is_none() {
+                    // Nobody may be listening any more, which its end shows as well.
+                    running.let_go();
                     actor.finished();
                 }
                 let summary = SynthesisSummary { samples, timings, skipped };

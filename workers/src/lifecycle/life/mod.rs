@@ -6,6 +6,7 @@ mod sound;
 
 use std::{collections::HashMap, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
+use bytes::Bytes;
 use interprocess::local_socket::tokio::Stream;
 use nix::sys::signal::Signal;
 use tokio::{
@@ -37,6 +38,8 @@ pub(super) struct Running {
     ending: Ending,
     expected: Expectation,
     sound: Sound,
+    /// What came before the first sound: it may be silence without end.
+    held: Vec<Bytes>,
     /// What is wrong with what came so far: no more of it is passed on.
     flaw: Option<Flaw>,
     cancelled: bool,
@@ -44,7 +47,22 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn new(ending: Ending, expected: Expectation) -> Self {
-        Self { ending, expected, sound: Sound::default(), flaw: None, cancelled: false }
+        Self { ending, expected, sound: Sound::default(), held: Vec::new(), flaw: None, cancelled: false }
+    }
+
+    /// Passes audio on, unless nothing was to be heard yet. False if nobody listens any more.
+    fn pass_on(&mut self, pcm: Bytes) -> bool {
+        if self.sound.is_still_silent(&self.expected) {
+            self.held.push(pcm);
+            return true;
+        }
+        (self.held.is_empty() || self.let_go()) && self.ending.pass_on(SynthesisEvent::Audio(pcm))
+    }
+
+    /// Passes on what was held back.
+    fn let_go(&mut self) -> bool {
+        let held = std::mem::take(&mut self.held);
+        held.into_iter().all(|pcm| self.ending.pass_on(SynthesisEvent::Audio(pcm)))
     }
 
     pub(super) fn fail(self, failure: Failure) {

@@ -10,8 +10,10 @@ const INAUDIBLE: u16 = 32;
 const FULL: u16 = 32_700;
 /// One sample in so many is looked at, once something was to be heard.
 const STRIDE: usize = 8;
-/// Audio that has to be there before it is judged unfinished.
+/// Audio that has to be there before it is called silent, unfinished as it is: a voice may begin with a rest.
 const ENOUGH: Duration = Duration::from_secs(2);
+/// Audio that has to be there before it is called clipped: no sound of speech is as loud as can be for so long.
+const A_WHILE: Duration = Duration::from_millis(300);
 /// So many of ten samples are as loud as can be in audio that is clipped throughout.
 const MOST: u64 = 9;
 
@@ -49,7 +51,10 @@ impl Sound {
         {
             return Some(Flaw::TooLong(length));
         }
-        (length >= ENOUGH).then(|| self.noise(expected)).flatten()
+        if expected.sounds && !self.is_audible && length >= ENOUGH {
+            return Some(Flaw::Silent);
+        }
+        (length >= A_WHILE && self.is_clipped()).then_some(Flaw::Clipped)
     }
 
     /// What is wrong with it now that it is complete. Of a text that the engine could not read whole less is expected.
@@ -67,7 +72,16 @@ impl Sound {
         if expected.sounds && !self.is_audible && self.samples > 0 {
             return Some(Flaw::Silent);
         }
-        (self.seen > 0 && self.full * 10 >= self.seen * MOST).then_some(Flaw::Clipped)
+        self.is_clipped().then_some(Flaw::Clipped)
+    }
+
+    fn is_clipped(&self) -> bool {
+        self.seen > 0 && self.full * 10 >= self.seen * MOST
+    }
+
+    /// Whether it is too early to pass anything on: where there should be sound, none was heard yet.
+    pub(super) fn is_still_silent(&self, expected: &Expectation) -> bool {
+        expected.sounds && !self.is_audible
     }
 
     fn length(&self, rate: u32) -> Duration {
