@@ -32,6 +32,7 @@ use crate::{
     metrics::Metrics,
     package,
     pools::{Places, Pools},
+    probe,
     reload::Reloader,
     sandbox::Sandbox,
     schedule::Scheduler,
@@ -105,7 +106,9 @@ impl Running {
         let metrics = Arc::new(Metrics::new()?);
         metrics.up.set(1.0);
         let cache = Cache::open(&config.cache, &config.server.state_dir, Arc::clone(&metrics)).await;
-        let studio = Studio::new(Scheduler::start(Arc::clone(&pools), config), cache, config);
+        let scheduler = Scheduler::start(Arc::clone(&pools), config);
+        probe::start(&scheduler, config.limits.probe);
+        let studio = Studio::new(scheduler, cache, config);
         Ok(Self { studio, metrics, pools, runtime })
     }
 
@@ -161,7 +164,7 @@ impl Running {
     /// Waits until every required engine has a ready worker or was given up.
     async fn settled(&self, required: &[String]) {
         for pool in self.pools.iter().filter(|pool| required.contains(&pool.engine().to_owned())) {
-            let settled = pool.watch().map(|mut status| async move {
+            let settled = pool.watch().into_iter().map(|mut status| async move {
                 let settled = |state| matches!(state, State::Ready | State::Busy | State::Failed);
                 // A worker whose task has ended is settled too.
                 drop(status.wait_for(|status| settled(status.state)).await);

@@ -18,6 +18,7 @@
 //! - [`pools`]: configuration → workers;
 //! - [`sandbox`]: how they are confined, and what the machine has to confine them with;
 //! - [`schedule`]: who may speak next;
+//! - [`probe`]: a word now and then from workers that have nothing to say;
 //! - [`stream`]: one utterance's audio in order, measured;
 //! - [`surface`]: HTTP, a thin translator;
 //! - [`reload`]: a changed configuration, without dropping a request;
@@ -42,6 +43,7 @@ pub mod listeners;
 pub mod metrics;
 pub mod package;
 pub mod pools;
+pub mod probe;
 pub mod reload;
 pub mod sandbox;
 pub mod schedule;

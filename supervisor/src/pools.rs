@@ -9,7 +9,8 @@ use std::{
 };
 
 use ishowtts_workers::{
-    Change, ChangeHook, ExecLimits, Patience, Pool, VoiceSample, WorkerSpec, process::Launch, protocol::Ready,
+    Change, ChangeHook, ExecLimits, Patience, Pool, Room, Upkeep, VoiceSample, WorkerSpec, process::Launch,
+    protocol::Ready,
 };
 
 use serde_json::Value;
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     config::{Config, Engine},
+    gpu::Sensors,
     sandbox::{Folders, Sandbox},
 };
 
@@ -68,8 +70,9 @@ impl Pools {
         let enabled = config.enabled_engines().filter_map(|(name, engine)| {
             let interpreter = places.interpreters.get(name)?;
             let spec = |replica| spec(config, name, engine, replica, places, interpreter);
-            let specs = (0..engine.replicas).map(spec).collect();
-            let pool = Pool::start(name, specs, launcher, changed.clone());
+            let specs = (0..engine.replicas + engine.spares).map(spec).collect();
+            let seats = usize::try_from(engine.replicas).unwrap_or(1);
+            let pool = Pool::start(name, specs, seats, launcher, changed.clone(), room(config, engine));
             Some((name.clone(), pool))
         });
         let by_engine = enabled.collect();
@@ -130,8 +133,14 @@ impl Pools {
         if !pool.has_failed() {
             return None;
         }
-        let last = pool.statuses().find_map(|(_, status)| status.last_fault);
+        let last = pool.statuses().into_iter().find_map(|(_, status)| status.last_fault);
         Some(last.unwrap_or_else(|| "its workers do not start".into()))
+    }
+
+    /// Whether an engine has a worker that takes orders, which was heard to speak when it became ready and whenever it
+    /// was tried since.
+    pub fn speaks(&self, engine: &str) -> bool {
+        self.get(engine).is_some_and(|pool| (0..pool.size()).any(|seat| pool.sitting(seat).is_some()))
     }
 
     /// Has `callback` called whenever a worker begins or ceases to take orders.
@@ -150,6 +159,23 @@ impl Pools {
     }
 }
 
+/// Whether another worker may be warm before one goes.
+fn room(config: &Config, engine: &Engine) -> Room {
+    let (told, device, root) = (engine.warm_restart, engine.device.clone(), config.gpu.root.clone());
+    Arc::new(move |status| {
+        told.unwrap_or_else(|| {
+            if !device.starts_with("cuda:") {
+                return true;
+            }
+            let readings = Sensors::open(&root).read();
+            let reading = readings.get(&device);
+            let free = reading.and_then(|reading| reading.memory_total?.checked_sub(reading.memory_used?));
+            // Its successor needs as much while it warms up, and some more than it holds in the end.
+            free.is_some_and(|free| free > status.memory.device_bytes.saturating_mul(5) / 4)
+        })
+    })
+}
+
 fn identity(config: &Config, name: &str, engine: &Engine, places: &Places) -> String {
     // Both are named after what they hold.
     let code = places.code.file_name().unwrap_or_default().to_string_lossy();
@@ -166,6 +192,12 @@ fn identity(config: &Config, name: &str, engine: &Engine, places: &Places) -> St
     }
     let settings = Value::Object(engine.settings.clone());
     format!("{code} {packages} {settings} {} {} {:x?}", engine.device, engine.threads, hash.finalize())
+}
+
+/// A text that asks for far too much is stopped by this before the machine runs out of memory. CUDA maps far more than
+/// it uses.
+fn address_space(engine: &Engine) -> Option<u64> {
+    engine.memory_mb.filter(|_| !engine.device.starts_with("cuda:")).map(|mb| mb.saturating_mul(2))
 }
 
 fn spec(
@@ -218,14 +250,15 @@ fn spec(
         env,
         working_dir: places.runtime.clone(),
         socket_dir: places.runtime.clone(),
-        limits: ExecLimits {
-            cpus: engine.cpus.clone(),
-            nice: engine.nice,
-            // A GPU's driver maps far more than it uses; there only a control group can count.
-            memory_mb: engine.memory_mb.filter(|_| !engine.device.starts_with("cuda")),
-        },
+        limits: ExecLimits { cpus: engine.cpus.clone(), nice: engine.nice, memory_mb: address_space(engine) },
         confinement,
         patience: Patience { stall: Duration::from_secs(engine.stall_s.into()), ..Patience::default() },
+        upkeep: Upkeep {
+            max_segments: engine.max_segments,
+            rss_growth: engine.rss_growth,
+            rss_bytes: engine.memory_mb.map(|mb| mb << 20),
+            device_bytes: engine.device_memory_mb.map(|mb| mb << 20),
+        },
         max_audio_bytes: MAX_SEGMENT_AUDIO,
     }
 }

@@ -10,7 +10,7 @@ use std::{
 pub struct Change<'c> {
     /// Its engine.
     pub engine: &'c str,
-    /// Which of the engine's workers it is.
+    /// Which of the engine's seats it is in.
     pub worker: usize,
     /// What it does now.
     pub to: ChangeTo,
@@ -20,9 +20,15 @@ pub struct Change<'c> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeTo {
     /// It takes orders.
-    Ready,
-    /// It takes none any more, or a life of it has ended.
-    Gone,
+    Ready {
+        /// Of all sittings in the pool's seats, the later has the greater number.
+        sitting: u64,
+    },
+    /// None are taken in the seat any more, or it has become clearer when they will be.
+    Gone {
+        /// The sitting that is over.
+        sitting: u64,
+    },
     /// It has stopped between two steps, and its device is free.
     Paused,
 }

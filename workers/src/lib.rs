@@ -15,15 +15,20 @@ pub mod protocol;
 pub mod sandbox;
 
 mod error;
+mod expectation;
 mod hook;
 mod pool;
+mod seats;
 mod spec;
 mod synthesis;
 mod worker;
 
 pub use error::WorkerError;
+pub use expectation::{Expectation, Flaw};
 pub use hook::{Change, ChangeHook, ChangeTo};
-pub use pool::{Lease, OnEnd, Pool, Task};
-pub use spec::{ExecLimits, Patience, VoiceSample, WorkerSpec};
-pub use synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary};
+pub use pool::{Lease, OnEnd, Pool, Room, Task};
+pub use spec::{ExecLimits, Patience, Upkeep, VoiceSample, WorkerSpec};
+pub use synthesis::{
+    Failure, Part, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary,
+};
 pub use worker::{Worker, WorkerStatus};

@@ -1,7 +1,6 @@
 //! All workers of one engine, and the right to use one of them.
 
 use std::{
-    collections::VecDeque,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -12,137 +11,315 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    hook::{Change, ChangeHook, ChangeTo},
-    lifecycle::{Command, Order, State},
+    expectation::Expectation,
+    hook::ChangeHook,
+    lifecycle::{Command, Fault, Order, Retirement, State},
     process::Launch,
     protocol::Ready,
+    seats::{Permit, Seats},
     spec::WorkerSpec,
-    synthesis::{Failure, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary},
-    worker::{Worker, WorkerStatus},
+    synthesis::{Failure, Part, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary},
+    worker::{Wish, Worker, WorkerStatus},
 };
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// The workers of one engine.
+/// Whether there is room for one more process beside this one, so that it may be warm before this one goes.
+pub type Room = Arc<dyn Fn(&WorkerStatus) -> bool + Send + Sync>;
+
+/// The workers of one engine: those that sit in its seats and take orders, and warm spares.
 #[derive(Debug)]
 pub struct Pool {
+    crew: Arc<Crew>,
+}
+
+/// What a pool's keeper works on.
+struct Crew {
     engine: String,
-    workers: Vec<Worker>,
-    idle: Arc<Idle>,
+    seats: Arc<Seats>,
+    launcher: Arc<dyn Launch>,
+    room: Room,
+    workers: Mutex<Vec<Arc<Worker>>>,
+    /// How the lives of those ended that are no longer among them.
+    retired: Mutex<[u64; Fault::LABELS.len()]>,
+    /// One that warms up to take another's place.
+    coming: Mutex<Option<Arc<Worker>>>,
+    /// One is replaced at a time.
+    renewing: tokio::sync::Mutex<()>,
+    wishes: mpsc::UnboundedSender<Wish>,
 }
 
 impl Pool {
-    /// Starts a worker for each spec. `changed` is called whenever one begins or ceases to take orders.
+    /// Starts a worker for each spec; so many of them take orders, and the others are spares. `changed` is called
+    /// whenever a seat begins or ceases to take orders. `room` tells whether a worker may be replaced by one that is
+    /// warm before it goes.
     pub fn start(
         engine: &str,
         specs: Vec<WorkerSpec>,
+        seats: usize,
         launcher: &Arc<dyn Launch>,
         changed: ChangeHook,
+        room: Room,
     ) -> Self {
-        let idle = Arc::new(Idle { engine: engine.to_owned(), seats: Mutex::default(), changed });
-        let spawn = |(index, spec)| Worker::spawn(spec, Arc::clone(launcher), Arc::clone(&idle), index);
-        let workers: Vec<_> = specs.into_iter().enumerate().map(spawn).collect();
-        Self { engine: engine.to_owned(), workers, idle }
+        let (wishes, mut heard) = mpsc::unbounded_channel::<Wish>();
+        let crew = Arc::new(Crew {
+            engine: engine.to_owned(),
+            seats: Arc::new(Seats::new(engine, seats, changed)),
+            launcher: Arc::clone(launcher),
+            room,
+            workers: Mutex::default(),
+            retired: Mutex::default(),
+            coming: Mutex::default(),
+            renewing: tokio::sync::Mutex::default(),
+            wishes,
+        });
+        let workers: Vec<_> = specs.into_iter().map(|spec| crew.spawn(spec, 0)).collect();
+        crew.lock().extend(workers);
+        let keeper = Arc::downgrade(&crew);
+        tokio::spawn(async move {
+            while let Some(wish) = heard.recv().await {
+                let Some(crew) = keeper.upgrade() else { return };
+                let found = crew.lock().iter().find(|worker| worker.key() == wish.worker).cloned();
+                if let Some(worker) = found {
+                    let spec = worker.spec();
+                    crew.replace(&worker, spec, wish.why).await;
+                }
+            }
+        });
+        Self { crew }
     }
 
     /// Name of the engine.
     pub fn engine(&self) -> &str {
-        &self.engine
+        &self.crew.engine
     }
 
-    /// Takes a worker, if it is warm and nobody uses it.
-    pub fn lease(&self, worker: usize) -> Option<Lease> {
-        Some(Lease { permit: self.idle.take(worker)?, idle: Arc::clone(&self.idle) })
+    /// Takes the worker in a seat, if it is warm and nobody uses it.
+    pub fn lease(&self, seat: usize) -> Option<Lease> {
+        Some(Lease { permit: self.crew.seats.take(seat)?, seats: Arc::clone(&self.crew.seats) })
     }
 
-    /// Has a worker stop at its next step and free its device, or go on.
-    pub fn pause(&self, worker: usize, pause: bool) {
-        if let Some(worker) = self.workers.get(worker) {
-            worker.tell_now(if pause { Command::Pause } else { Command::Resume });
+    /// Has the worker in a seat stop at its next step and free its device, or go on.
+    pub fn pause(&self, seat: usize, pause: bool) {
+        self.crew.seats.say(seat, if pause { Command::Pause } else { Command::Resume });
+    }
+
+    /// Ends the worker in a seat at once, since it cannot be trusted any more; it is started again.
+    /// In another sitting than this it is another worker, which is left alone.
+    pub fn condemn(&self, seat: usize, sitting: u64, why: String) {
+        if self.sitting(seat) == Some(sitting) {
+            self.crew.seats.say(seat, Command::Condemn(why));
         }
     }
 
-    /// How many workers there are.
+    /// Whether a warm worker is in a seat that nobody uses.
+    pub fn is_resting(&self, seat: usize) -> bool {
+        self.crew.seats.is_resting(seat)
+    }
+
+    /// How many seats there are.
     pub fn size(&self) -> usize {
-        self.workers.len()
+        self.crew.seats.count()
+    }
+
+    /// The number of the sitting in a seat, if a worker takes orders there.
+    pub fn sitting(&self, seat: usize) -> Option<u64> {
+        self.crew.seats.sitting(seat)
+    }
+
+    /// Whether a worker that is in no seat may still come to take one.
+    pub fn has_hope(&self) -> bool {
+        let hope = |worker: &Arc<Worker>| {
+            let state = worker.watch().borrow().state;
+            !self.crew.seats.is_seated(worker.key()) && !matches!(state, State::Failed | State::Stopped)
+        };
+        self.crew.lock().iter().any(hope)
     }
 
     /// Each worker's name and present status.
-    pub fn statuses(&self) -> impl Iterator<Item = (&str, WorkerStatus)> {
-        self.workers.iter().map(|worker| (worker.name(), worker.watch().borrow().clone()))
+    pub fn statuses(&self) -> Vec<(String, WorkerStatus)> {
+        let told = |worker: &Arc<Worker>| {
+            let mut status = worker.watch().borrow().clone();
+            status.is_spare = status.ready.is_some() && !self.crew.seats.is_seated(worker.key());
+            (worker.name().to_owned(), status)
+        };
+        self.crew.lock().iter().map(told).collect()
+    }
+
+    /// How the lives of all its workers ended so far, counted as [`Fault::LABELS`] names them.
+    pub fn faults(&self) -> [u64; Fault::LABELS.len()] {
+        let mut sums = *self.crew.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        for worker in self.crew.lock().iter() {
+            add(&mut sums, &worker.watch().borrow().faults);
+        }
+        sums
     }
 
     /// Follows each worker's status.
-    pub fn watch(&self) -> impl Iterator<Item = watch::Receiver<WorkerStatus>> {
-        self.workers.iter().map(Worker::watch)
+    pub fn watch(&self) -> Vec<watch::Receiver<WorkerStatus>> {
+        self.crew.lock().iter().map(|worker| worker.watch()).collect()
     }
 
     /// What a ready worker said of itself, once there is one.
     pub fn ready(&self) -> Option<Arc<Ready>> {
-        self.workers.iter().find_map(|worker| worker.watch().borrow().ready.clone())
+        self.crew.lock().iter().find_map(|worker| worker.watch().borrow().ready.clone())
     }
 
     /// Whether every worker was given up.
     pub fn has_failed(&self) -> bool {
-        self.workers.iter().all(|worker| worker.watch().borrow().state == State::Failed)
+        self.crew.lock().iter().all(|worker| worker.watch().borrow().state == State::Failed)
     }
 
-    /// Replaces the workers one by one; each finishes first what it is speaking. Given-up ones try again.
+    /// Replaces the workers one by one: where there is room, another is warm before one goes, and each finishes first
+    /// what it is speaking. Given-up ones try again.
     pub async fn restart(&self) {
-        for worker in &self.workers {
-            let mut status = worker.watch();
-            let life = status.borrow().lives;
-            worker.tell(Command::Restart).await;
-            let renewed = |status: &WorkerStatus| {
-                status.lives > life && matches!(status.state, State::Ready | State::Busy | State::Failed)
-            };
-            // Only a worker whose task ended breaks the watch; it needs no waiting for.
-            drop(status.wait_for(renewed).await);
+        self.renew(Clone::clone).await;
+    }
+
+    /// The same, each by one that is what `change` makes of its spec.
+    pub async fn renew(&self, change: impl Fn(&WorkerSpec) -> WorkerSpec) {
+        let workers = self.crew.lock().clone();
+        for worker in workers {
+            let spec = change(&worker.spec());
+            self.crew.replace(&worker, spec, Fault::Asked).await;
         }
     }
 
     /// Has given-up workers try again.
     pub async fn retry(&self) {
-        for worker in &self.workers {
+        let workers = self.crew.lock().clone();
+        for worker in workers {
             if worker.watch().borrow().state == State::Failed {
-                worker.tell(Command::Restart).await;
+                worker.tell(Command::Retire(Retirement::to_start_again(None, Fault::Asked))).await;
             }
         }
     }
 
     /// Ends all workers and waits until their processes are gone.
     pub async fn stop(&self) {
-        for worker in &self.workers {
+        let mut workers = self.crew.lock().clone();
+        workers.extend(self.crew.coming().clone());
+        for worker in &workers {
             worker.tell(Command::Stop).await;
         }
-        for worker in &self.workers {
+        for worker in &workers {
             worker.stopped().await;
         }
+    }
+}
+
+fn add(sums: &mut [u64; Fault::LABELS.len()], counts: &[u64; Fault::LABELS.len()]) {
+    for (sum, count) in sums.iter_mut().zip(counts) {
+        *sum += count;
+    }
+}
+
+impl Crew {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Worker>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn coming(&self) -> MutexGuard<'_, Option<Arc<Worker>>> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, spec: WorkerSpec, earlier_lives: u64) -> Arc<Worker> {
+        let (launcher, seats) = (Arc::clone(&self.launcher), Arc::clone(&self.seats));
+        Arc::new(Worker::spawn(spec, launcher, seats, self.wishes.clone(), earlier_lives))
+    }
+
+    /// Has a worker's place taken by another one.
+    async fn replace(&self, old: &Arc<Worker>, spec: WorkerSpec, why: Fault) {
+        let _one_at_a_time = self.renewing.lock().await;
+        let status = old.watch().borrow().clone();
+        let serves = matches!(status.state, State::Ready | State::Busy);
+        if !serves || !self.has_room(status.clone()).await {
+            let life = status.lives;
+            old.keep_spec(&spec);
+            old.tell(Command::Retire(Retirement::to_start_again(Some(spec), why))).await;
+            let renewed = |status: &WorkerStatus| {
+                let settled =
+                    matches!(status.state, State::Ready | State::Busy | State::Failed | State::Stopped);
+                status.lives > life && settled
+            };
+            // Only a worker whose task ended breaks the watch; it needs no waiting for.
+            drop(old.watch().wait_for(renewed).await);
+            return;
+        }
+        tracing::info!(worker = old.name(), "Warming up another worker before this one goes: {why}");
+        let new = self.spawn(spec, status.lives);
+        *self.coming() = Some(Arc::clone(&new));
+        let settled = |status: &WorkerStatus| !matches!(status.state, State::Stopped | State::Starting);
+        let came = new
+            .watch()
+            .wait_for(|status| status.lives > 0 && settled(status))
+            .await
+            .map(|status| status.state);
+        if !matches!(came, Ok(State::Ready | State::Busy)) {
+            let why = new.watch().borrow().last_fault.clone().unwrap_or_else(|| "it ended".into());
+            tracing::error!(worker = old.name(), "Its successor does not start, so it stays: {why}");
+            new.tell(Command::Stop).await;
+            new.stopped().await;
+            self.count(&new);
+            *self.coming() = None;
+            return;
+        }
+        if let Some(place) = self.lock().iter_mut().find(|worker| worker.key() == old.key()) {
+            *place = new;
+        }
+        *self.coming() = None;
+        old.tell(Command::Retire(Retirement::for_good(why))).await;
+        old.stopped().await;
+        self.count(old);
+    }
+
+    /// Asks on a thread of its own: a driver may take its time.
+    async fn has_room(&self, status: WorkerStatus) -> bool {
+        let room = Arc::clone(&self.room);
+        tokio::task::spawn_blocking(move || room(&status)).await.unwrap_or(false)
+    }
+
+    /// Keeps what a worker that goes for good has counted.
+    fn count(&self, gone: &Worker) {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        add(&mut retired, &gone.watch().borrow().faults);
+    }
+}
+
+impl fmt::Debug for Crew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crew").field("engine", &self.engine).finish_non_exhaustive()
     }
 }
 
 /// The right to one worker, given back on drop or when the synthesis it was spent on has ended.
 pub struct Lease {
     permit: Permit,
-    idle: Arc<Idle>,
+    seats: Arc<Seats>,
 }
 
 impl Lease {
     /// What the worker said when it became ready.
     pub fn ready(&self) -> &Ready {
-        &self.permit.ready
+        &self.permit.warm.ready
+    }
+
+    /// The number of the sitting that it belongs to.
+    pub fn sitting(&self) -> u64 {
+        self.permit.number
     }
 
     /// Spends the lease on syntheses in one launch; it returns when the last of them has ended.
     pub fn synthesize(self, tasks: Vec<Task>) -> Vec<Synthesis> {
-        let (life, mailbox) = (self.permit.life, self.permit.mailbox.clone());
+        let (life, mailbox) = (self.permit.warm.life, self.permit.warm.mailbox.clone());
         let lease = Arc::new(self);
         let mut orders = Vec::with_capacity(tasks.len());
-        let begin = |Task { request, on_end }| {
+        let begin = |Task { request, expected, on_end }| {
             let id = SynthesisId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
             let (events, receiver) = mpsc::unbounded_channel();
             let lease = Some(Arc::clone(&lease));
-            orders.push(Order { id, request, life, ending: Ending { events, on_end: Some(on_end), lease } });
+            let ending = Ending { events, on_end: Some(on_end), lease };
+            orders.push(Order { id, request, expected, life, ending });
             Synthesis::new(id, receiver, mailbox.clone())
         };
         let syntheses = tasks.into_iter().map(begin).collect();
@@ -151,8 +328,8 @@ impl Lease {
             && let Command::Synthesize(orders) = refused.into_inner()
         {
             for order in orders {
-                let reason = "it takes no orders".into();
-                order.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason }));
+                let (reason, part) = ("it takes no orders".into(), Part::NotToBlame);
+                order.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason, part }));
             }
         }
         syntheses
@@ -163,12 +340,14 @@ impl Lease {
 pub struct Task {
     /// The segment.
     pub request: SynthesisRequest,
+    /// What may be expected of it.
+    pub expected: Expectation,
     /// Called once, whatever happens, when the synthesis has ended and its lease has returned.
     pub on_end: OnEnd,
 }
 
-/// Told how a synthesis went, if it was finished. Called on the worker's task: it must be quick.
-pub type OnEnd = Box<dyn FnOnce(Option<&SynthesisSummary>) + Send>;
+/// Told how a synthesis went. Called on the worker's task: it must be quick.
+pub type OnEnd = Box<dyn FnOnce(Result<SynthesisSummary, Failure>) + Send>;
 
 /// The end of a synthesis, which comes exactly once: when it is told, or else when this is dropped.
 pub(crate) struct Ending {
@@ -189,18 +368,24 @@ impl Ending {
     }
 
     fn over(&mut self, event: SynthesisEvent) {
+        let outcome = match &event {
+            SynthesisEvent::Done(summary) => Ok(summary.clone()),
+            SynthesisEvent::Failed(failure) => Err(failure.clone()),
+            // Audio ends nothing.
+            SynthesisEvent::Audio(_) => return,
+        };
         let Some(on_end) = self.on_end.take() else { return };
-        let summary = if let SynthesisEvent::Done(summary) = &event { Some(summary.clone()) } else { None };
         // Nobody may be listening any more; the lease returns all the same.
         drop(self.events.send(event));
         self.lease = None;
-        on_end(summary.as_ref());
+        on_end(outcome);
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.over(SynthesisEvent::Failed(Failure::WorkerLost { reason: "its task ended".into() }));
+        let (reason, part) = ("its task ended".into(), Part::NotToBlame);
+        self.over(SynthesisEvent::Failed(Failure::WorkerLost { reason, part }));
     }
 }
 
@@ -212,149 +397,12 @@ impl fmt::Debug for Ending {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.idle.give_back(&self.permit);
+        self.seats.give_back(&self.permit);
     }
 }
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease").field("permit", &self.permit).finish_non_exhaustive()
-    }
-}
-
-/// Permission to use one worker during one of its lives.
-#[derive(Clone, Debug)]
-struct Permit {
-    index: usize,
-    life: u64,
-    ready: Arc<Ready>,
-    mailbox: mpsc::Sender<Command>,
-}
-
-/// The permits of a pool that nobody holds.
-#[derive(Debug)]
-pub(crate) struct Idle {
-    engine: String,
-    seats: Mutex<Seats>,
-    changed: ChangeHook,
-}
-
-#[derive(Debug, Default)]
-struct Seats {
-    permits: VecDeque<Permit>,
-    workers: Vec<Availability>,
-}
-
-/// Whether a worker takes orders.
-#[derive(Clone, Copy, Debug, Default)]
-struct Availability {
-    /// The life in which it takes orders, if it does.
-    life: Option<u64>,
-    /// Takes no further orders in this life.
-    draining: bool,
-    /// Permits of this life that somebody holds.
-    held: u32,
-}
-
-impl Idle {
-    fn lock(&self) -> MutexGuard<'_, Seats> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, worker: usize) -> Option<Permit> {
-        let mut seats = self.lock();
-        let at = seats.permits.iter().position(|permit| permit.index == worker)?;
-        let permit = seats.permits.remove(at)?;
-        if let Some(worker) = seats.workers.get_mut(permit.index) {
-            worker.held += 1;
-        }
-        Some(permit)
-    }
-
-    fn give_back(&self, permit: &Permit) {
-        let mut seats = self.lock();
-        // The permit of an earlier life is worth nothing any more.
-        let Some(worker) =
-            seats.workers.get_mut(permit.index).filter(|worker| worker.life == Some(permit.life))
-        else {
-            return;
-        };
-        worker.held = worker.held.saturating_sub(1);
-        let (draining, held) = (worker.draining, worker.held);
-        if !draining {
-            seats.permits.push_back(permit.clone());
-        }
-        drop(seats);
-        if draining && held == 0 {
-            // A worker that is behind with its commands looks again after each of them.
-            drop(permit.mailbox.try_send(Command::Drained));
-        }
-    }
-
-    fn tell(&self, worker: usize, to: ChangeTo) {
-        self.changed.call(Change { engine: &self.engine, worker, to });
-    }
-
-    pub(crate) fn seat(self: Arc<Self>, index: usize, mailbox: mpsc::WeakSender<Command>) -> Seat {
-        let mut seats = self.lock();
-        if seats.workers.len() <= index {
-            seats.workers.resize(index + 1, Availability::default());
-        }
-        drop(seats);
-        Seat { idle: self, index, mailbox }
-    }
-}
-
-/// A worker's place in its pool: how its task says that it takes orders, or no longer does.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    idle: Arc<Idle>,
-    index: usize,
-    mailbox: mpsc::WeakSender<Command>,
-}
-
-impl Seat {
-    /// Takes orders from now on, as long as this life lasts.
-    pub(crate) fn offer(&self, life: u64, ready: Arc<Ready>) {
-        let Some(mailbox) = self.mailbox.upgrade() else { return };
-        let mut seats = self.idle.lock();
-        if let Some(worker) = seats.workers.get_mut(self.index) {
-            *worker = Availability { life: Some(life), draining: false, held: 0 };
-        }
-        seats.permits.push_back(Permit { index: self.index, life, ready, mailbox });
-        drop(seats);
-        self.idle.tell(self.index, ChangeTo::Ready);
-    }
-
-    /// Tells whoever waits for workers what this one does now.
-    pub(crate) fn tell(&self, to: ChangeTo) {
-        self.idle.tell(self.index, to);
-    }
-
-    /// Takes no further orders in this life. True if none is being worked on or on its way; else the task is told
-    /// when the last one has ended.
-    pub(crate) fn drain(&self) -> bool {
-        let mut seats = self.idle.lock();
-        seats.permits.retain(|permit| permit.index != self.index);
-        let is_idle = seats.workers.get_mut(self.index).is_none_or(|worker| {
-            worker.draining = true;
-            worker.held == 0
-        });
-        drop(seats);
-        if is_idle {
-            self.idle.tell(self.index, ChangeTo::Gone);
-        }
-        is_idle
-    }
-
-    /// Its life is over.
-    pub(crate) fn revoke(&self) {
-        let mut seats = self.idle.lock();
-        if let Some(worker) = seats.workers.get_mut(self.index) {
-            *worker = Availability::default();
-        }
-        seats.permits.retain(|permit| permit.index != self.index);
-        drop(seats);
-        self.idle.tell(self.index, ChangeTo::Gone);
     }
 }

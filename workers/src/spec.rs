@@ -40,6 +40,8 @@ pub struct WorkerSpec {
     pub confinement: Confinement,
     /// How long to wait for what.
     pub patience: Patience,
+    /// When another one takes its place.
+    pub upkeep: Upkeep,
     /// Longest audio of one synthesis, in bytes; more is a violation.
     pub max_audio_bytes: usize,
 }
@@ -73,6 +75,19 @@ pub struct ExecLimits {
     pub nice: i32,
     /// Most address space, in MiB.
     pub memory_mb: Option<u64>,
+}
+
+/// When a worker that works is replaced all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Upkeep {
+    /// After so many syntheses.
+    pub max_segments: Option<u64>,
+    /// When its resident memory has grown by this share of what it was when it became ready, and by 64 MiB at least.
+    pub rss_growth: Option<f64>,
+    /// When its resident memory is more than this, in bytes.
+    pub rss_bytes: Option<u64>,
+    /// When its memory on the device is more than this, in bytes.
+    pub device_bytes: Option<u64>,
 }
 
 /// How long to wait before a worker counts as lost.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
-use crate::{lifecycle::Command, protocol::Timings};
+use crate::{expectation::Flaw, lifecycle::Command, protocol::Timings};
 
 /// Names one synthesis on the wire. Given out by the supervisor and never used twice in a worker's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -76,10 +76,29 @@ pub enum Failure {
     WorkerLost {
         /// How the worker ended.
         reason: String,
+        /// What it had of the synthesis by then.
+        part: Part,
+    },
+    /// What came of it cannot be right; the worker lives on.
+    #[error("the engine gave audio that cannot be right: {flaw}")]
+    Garbled {
+        /// What is wrong with it.
+        flaw: Flaw,
     },
     /// It was cancelled by its owner.
     #[error("the synthesis was cancelled")]
     Cancelled,
+}
+
+/// What a worker that ended had of a synthesis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing: it never began.
+    NotBegun,
+    /// It was one of several, or the worker ended because somebody wanted it to: nothing points at this one.
+    NotToBlame,
+    /// It was the only one that the worker was busy with.
+    Alone,
 }
 
 /// The receiving end of a running synthesis. Dropping it cancels what is left of it.
@@ -106,7 +125,8 @@ impl Synthesis {
             return None;
         }
         let event = self.events.recv().await.unwrap_or_else(|| {
-            SynthesisEvent::Failed(Failure::WorkerLost { reason: "its task ended".into() })
+            let (reason, part) = ("its task ended".into(), Part::NotToBlame);
+            SynthesisEvent::Failed(Failure::WorkerLost { reason, part })
         });
         self.ended = !matches!(event, SynthesisEvent::Audio(_));
         Some(event)

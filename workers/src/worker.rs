@@ -1,14 +1,14 @@
 //! A thin handle on one worker; its task does the work.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
 use crate::{
     lifecycle::{Actor, Command, Fault, State},
-    pool::Idle,
     process::Launch,
     protocol::{Memory, Ready},
+    seats::{Chair, Seats, WorkerKey},
     spec::WorkerSpec,
 };
 
@@ -18,6 +18,8 @@ const MAILBOX: usize = 64;
 /// What can be seen of a worker from outside.
 #[derive(Clone, Debug)]
 pub struct WorkerStatus {
+    /// It is warm, and takes orders only when another worker is lost.
+    pub is_spare: bool,
     /// Where it is in its life.
     pub state: State,
     /// Its process, while there is one.
@@ -41,11 +43,12 @@ pub struct WorkerStatus {
 }
 
 impl WorkerStatus {
-    fn new() -> Self {
+    fn new(lives: u64) -> Self {
         Self {
+            is_spare: false,
             state: State::Stopped,
             pid: None,
-            lives: 0,
+            lives,
             ready: None,
             progress: None,
             faults: [0; Fault::LABELS.len()],
@@ -57,22 +60,50 @@ impl WorkerStatus {
     }
 }
 
+/// A worker that should be replaced soon.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) worker: WorkerKey,
+    pub(crate) why: Fault,
+}
+
 /// One worker. Its task ends, and its process with it, when the last handle is dropped.
 #[derive(Debug)]
 pub struct Worker {
+    key: WorkerKey,
     name: String,
+    spec: Mutex<WorkerSpec>,
     mailbox: mpsc::Sender<Command>,
     status: watch::Receiver<WorkerStatus>,
 }
 
 impl Worker {
-    pub(crate) fn spawn(spec: WorkerSpec, launcher: Arc<dyn Launch>, idle: Arc<Idle>, index: usize) -> Self {
-        let name = spec.name();
+    pub(crate) fn spawn(
+        spec: WorkerSpec,
+        launcher: Arc<dyn Launch>,
+        seats: Arc<Seats>,
+        wishes: mpsc::UnboundedSender<Wish>,
+        earlier_lives: u64,
+    ) -> Self {
+        let (key, name) = (WorkerKey::new(), spec.name());
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
-        let (published, status) = watch::channel(WorkerStatus::new());
-        let seat = idle.seat(index, mailbox.downgrade());
-        tokio::spawn(Actor::new(spec, launcher, inbox, published, seat).run());
-        Self { name, mailbox, status }
+        let (published, status) = watch::channel(WorkerStatus::new(earlier_lives));
+        let chair = Chair { seats, worker: key, mailbox: mailbox.downgrade() };
+        tokio::spawn(Actor::new(spec.clone(), launcher, inbox, published, chair, wishes).run());
+        Self { key, name, spec: Mutex::new(spec), mailbox, status }
+    }
+
+    pub(crate) fn key(&self) -> WorkerKey {
+        self.key
+    }
+
+    /// What it runs, or is to run next.
+    pub(crate) fn spec(&self) -> WorkerSpec {
+        self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn keep_spec(&self, spec: &WorkerSpec) {
+        self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone_from(spec);
     }
 
     /// `piper/0`.
@@ -83,11 +114,6 @@ impl Worker {
     /// Follows the worker's status.
     pub fn watch(&self) -> watch::Receiver<WorkerStatus> {
         self.status.clone()
-    }
-
-    /// Tells it without waiting. A mailbox that is full is one of a worker that does not get along anyway.
-    pub(crate) fn tell_now(&self, command: Command) {
-        drop(self.mailbox.try_send(command));
     }
 
     pub(crate) async fn tell(&self, command: Command) {

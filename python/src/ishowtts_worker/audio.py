@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import GarbledAudio
+
 Samples = NDArray[np.float32]
 
 HOUSE_LEVEL_DB = -20.0
@@ -60,16 +62,22 @@ def leveller(spoken: Sequence[Sequence[Samples]], sample_rate: int) -> Callable[
 
 
 def to_pcm16(samples: Samples, gain: float = 1.0) -> bytes:
-    """Samples times `gain`, limited to -1 dBFS, as little-endian PCM16. Not-a-number becomes silence."""
+    """Samples times `gain`, limited to -1 dBFS, as little-endian PCM16.
+
+    Raises GarbledAudio for what is no number: nobody is to hear what stands in its place.
+    """
     scaled = samples * np.float32(gain)
     if not scaled.size or (scaled.max() <= _KNEE and scaled.min() >= -_KNEE):  # false for nan too
         return _quantised(scaled)
+    wrong = scaled.size - int(np.count_nonzero(np.isfinite(scaled)))
+    if wrong:
+        raise GarbledAudio(f"{wrong} of {scaled.size} samples are no finite numbers")
     magnitude = np.abs(scaled)
     # From the knee on the slope falls from 1 towards 0 and the ceiling is approached, never passed.
     room = CEILING - _KNEE
-    loud = ~(magnitude <= _KNEE)  # true for nan
+    loud = magnitude > _KNEE
     bent = _KNEE + room * np.tanh((magnitude[loud] - _KNEE) / room)
-    scaled[loud] = np.nan_to_num(np.copysign(bent, scaled[loud]), nan=0.0)
+    scaled[loud] = np.copysign(bent, scaled[loud])
     return _quantised(scaled)
 
 

@@ -87,6 +87,12 @@ class OutOfMemory(WorkerError):
     code = "out_of_memory"
 
 
+class GarbledAudio(WorkerError):
+    """The engine gave samples that are no numbers; another try may give speech."""
+
+    code = "garbled_audio"
+
+
 class DeviceFault(WorkerError):
     """The device is in a state that only a new process gets out of, such as a sticky CUDA error."""
 

@@ -64,7 +64,6 @@ def warm_up(engine: Engine[Any], progress: Callable[[float], None]) -> Warm:
     level: Level = _levelling(spoken, info.sample_rate) if info.levelled else memoryview
     started = time.perf_counter()
     chunks = _speak(engine, clauses[0])
-    samples = sum(len(level(chunk)) // 2 for chunk in chunks)
     elapsed = time.perf_counter() - started
     loudness = _loudness_db(chunks, info.levelled)
     if not loudness > _SILENCE_DB:  # nan is not greater either
@@ -72,6 +71,9 @@ def warm_up(engine: Engine[Any], progress: Callable[[float], None]) -> Warm:
             f"the engine gave {loudness:.0f} dB of sound for {clauses[0]!r}, "
             f"{_SILENCE_DB:.0f} dB is the least; is its model whole, and does its device compute right?"
         )
+    started = time.perf_counter()
+    samples = sum(len(level(chunk)) // 2 for chunk in chunks)
+    elapsed += time.perf_counter() - started
     progress(1.0)
     timed = Warmup(
         characters=len(clauses[0]),

@@ -160,7 +160,7 @@ async fn alone(
     (config.cache.memory_mb, config.cache.disk_mb) = (0, 0);
     for (name, engine) in &mut config.engines {
         engine.enabled &= needed.contains(name);
-        engine.replicas = 1;
+        (engine.replicas, engine.spares) = (1, 0);
     }
     let running = Running::start(&config, level, spinner).await?;
     spinner.say(format!("loading {}", needed.join(" and ")));

@@ -50,8 +50,18 @@ pub struct Engine {
     pub cpus: Vec<usize>,
     /// Nice value to add.
     pub nice: i32,
-    /// Most address space of a worker, in MiB.
+    /// How many more workers are kept warm, to take the place of one that is lost.
+    pub spares: u32,
+    /// Most resident memory of a worker, in MiB; one that holds more is replaced.
     pub memory_mb: Option<u64>,
+    /// Most memory of a worker on its device, in MiB.
+    pub device_memory_mb: Option<u64>,
+    /// A worker is replaced after so many segments.
+    pub max_segments: Option<u64>,
+    /// A worker is replaced when its memory has grown by this share of what it held when it was ready.
+    pub rss_growth: Option<f64>,
+    /// Whether a worker is replaced by one that is warm before it goes. Unset: if there is room on its device.
+    pub warm_restart: Option<bool>,
     /// How long a worker may make no progress on a segment, in seconds.
     pub stall_s: u32,
     /// Whether its audio may be kept to answer the same request again. Unset: only if the engine says that it
@@ -87,7 +97,12 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
         env,
         cpus,
         nice: table.integer("nice", -20..20).and_then(|nice| nice.try_into().ok()).unwrap_or(0),
+        spares: table.count("spares", 0, 16, 0),
         memory_mb: table.integer("memory_mb", 64..1 << 30).and_then(|mb| mb.try_into().ok()),
+        device_memory_mb: table.integer("device_memory_mb", 64..1 << 30).and_then(|mb| mb.try_into().ok()),
+        max_segments: table.integer("max_segments", 1..1 << 40).and_then(|most| most.try_into().ok()),
+        rss_growth: Some(table.fraction("rss_growth", 100.0).unwrap_or(2.0)).filter(|share| *share > 0.0),
+        warm_restart: table.choice("warm_restart"),
         stall_s: table.count("stall_s", 1, 3600, 30),
         cache: table.choice("cache"),
         python: python(table, notes, base, enabled),

@@ -78,6 +78,10 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// How long a client may take nothing of its answer.
     pub slow_reader: Duration,
+    /// A worker that was silent for so long is asked for a few words; zero: never.
+    pub probe: Duration,
+    /// How long a segment that ended three workers is kept from the others.
+    pub quarantine: Duration,
 }
 
 impl Default for Limits {
@@ -98,6 +102,8 @@ impl Default for Limits {
             header_timeout: s(10),
             keep_alive: s(75),
             slow_reader: s(60),
+            probe: s(60),
+            quarantine: s(600),
         }
     }
 }
@@ -187,6 +193,9 @@ pub(super) fn limits(table: &Table<'_>) -> Limits {
         header_timeout: seconds("header_timeout_s", usual.header_timeout),
         keep_alive: seconds("keep_alive_s", usual.keep_alive),
         slow_reader: seconds("slow_reader_s", usual.slow_reader),
+        // Zero switches it off.
+        probe: Duration::from_secs(table.count("probe_s", 0, 86_400, 60).into()),
+        quarantine: seconds("quarantine_s", usual.quarantine),
     };
     table.finish();
     limits

@@ -67,13 +67,15 @@ pub enum RejectReason {
     EngineFailed,
     /// The engine is switched off.
     EngineDisabled,
+    /// It ended one worker after the other.
+    Poison,
     /// The server is ending.
     Draining,
 }
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Capacity,
         Self::Fairness,
         Self::Memory,
@@ -81,6 +83,7 @@ impl RejectReason {
         Self::TooSlow,
         Self::EngineFailed,
         Self::EngineDisabled,
+        Self::Poison,
         Self::Draining,
     ];
 
@@ -94,6 +97,7 @@ impl RejectReason {
             Self::TooSlow => "too_slow_to_stream",
             Self::EngineFailed => "engine_failed",
             Self::EngineDisabled => "engine_disabled",
+            Self::Poison => "poison",
             Self::Draining => "draining",
         }
     }

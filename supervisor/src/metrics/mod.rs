@@ -4,6 +4,7 @@
 mod gpu;
 mod labels;
 mod observe;
+mod recovery;
 
 use prometheus::{
     CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
@@ -12,10 +13,11 @@ use prometheus::{
 
 pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 
-use self::gpu::GpuFamilies;
+use self::{gpu::GpuFamilies, recovery::RecoveryFamilies};
 use crate::speech::Priority;
 pub use observe::worker as observe_worker;
 
+const ACCEPTING_HELP: &str = "1 while new requests are accepted, 0 during a drain";
 const LOAD_HELP: &str =
     "Work a second that is needed to have all audio in time, over what can be done, by device";
 
@@ -66,6 +68,7 @@ pub struct Metrics {
     /// Whether the server answers new requests.
     pub up: Gauge,
     gpus: GpuFamilies,
+    recovery: RecoveryFamilies,
 }
 
 impl Metrics {
@@ -97,8 +100,7 @@ impl Metrics {
         let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
         let build = register(&registry, GaugeVec::new(build, &["version", "commit"])?)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
-        let accepting = "1 while new requests are accepted, 0 during a drain";
-        let up = register(&registry, Gauge::new("ishowtts_accepting", accepting)?)?;
+        let up = register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?;
         let asked = "Recordings asked of the cache and found in no tier";
         let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", asked)?)?;
         let worker = ["engine", "replica"];
@@ -169,6 +171,7 @@ impl Metrics {
             )?,
             up,
             gpus: GpuFamilies::new(&registry)?,
+            recovery: RecoveryFamilies::new(&registry)?,
             registry,
         };
         metrics.begin();

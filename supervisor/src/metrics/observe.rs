@@ -23,13 +23,7 @@ pub fn worker(metrics: &Metrics, name: &str, status: &WorkerStatus) {
 
 impl Metrics {
     /// Brings an engine's restarts up to date with the sum over its workers.
-    pub fn observe_restarts<'s>(&self, engine: &str, statuses: impl Iterator<Item = &'s WorkerStatus>) {
-        let mut sums = [0; Fault::LABELS.len()];
-        for status in statuses {
-            for (sum, count) in sums.iter_mut().zip(status.faults) {
-                *sum += count;
-            }
-        }
+    pub fn observe_restarts(&self, engine: &str, sums: [u64; Fault::LABELS.len()]) {
         for (reason, sum) in Fault::LABELS.into_iter().zip(sums) {
             let counter = self.worker_restarts.with_label_values(&[engine, reason]);
             counter.inc_by(sum.saturating_sub(counter.get()));

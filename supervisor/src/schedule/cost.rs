@@ -83,6 +83,15 @@ impl Costs {
         model.unwrap_or(&unknown).estimate(spoken_ms, before)
     }
 
+    /// Whether an estimate of this kind rests on what was seen of it, or on what the engine does without options: an
+    /// option may make anything of the cost.
+    pub(super) fn knows(&self, kind: &Kind) -> bool {
+        match self.models.get(kind) {
+            Some(model) if model.seen.len() >= ENOUGH => true,
+            _ => kind.options.is_empty() && self.engines.contains_key(&kind.engine),
+        }
+    }
+
     pub(super) fn observe(&mut self, kind: &Kind, observed: Observed) {
         if !observed.is_sound() {
             return;

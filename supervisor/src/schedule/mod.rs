@@ -2,7 +2,7 @@
 //! its own included; else it is refused at once, with the moment at which it is worth another try.
 //!
 //! The [`plan`] decides, without a clock; [`dispatcher`] tells it the time and does what it says; [`cost`] learns what
-//! segments take; [`layout`] says which engines share a device.
+//! segments take; [`layout`] says which engines share a device; [`quarantine`] keeps what ends workers from them.
 
 pub mod plan;
 
@@ -10,11 +10,12 @@ mod booking;
 mod cost;
 mod dispatcher;
 mod layout;
+mod quarantine;
 mod refusal;
 mod ticket;
 
 pub use booking::{Booking, Segment};
-pub use dispatcher::{Entry, Load, Scheduler};
+pub use dispatcher::{Entry, Load, Probe, Probed, Recoveries, Scheduler};
 pub use plan::Delivery;
 pub use refusal::Refusal;
-pub use ticket::{Ear, Granted, Place, Tickets};
+pub use ticket::{Ear, Granted, Heard, Place, Tickets};

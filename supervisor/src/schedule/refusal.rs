@@ -51,6 +51,17 @@ pub enum Refusal {
         /// Which one.
         engine: String,
     },
+    /// It ended one worker after the other.
+    #[error(
+        "the engine {engine} ended three times over this text, alone with it; no worker gets it again for {} s: \
+         change the text or the voice", wait.as_secs().max(1)
+    )]
+    Poison {
+        /// Which engine.
+        engine: String,
+        /// How long it is kept from workers.
+        wait: Duration,
+    },
     /// The server is ending.
     #[error("the server is shutting down")]
     Draining,

@@ -7,8 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ishowtts_workers::{Synthesis, SynthesisEvent};
-use tokio::sync::oneshot;
+use bytes::Bytes;
+use ishowtts_workers::{Failure, Synthesis, SynthesisEvent, SynthesisSummary};
+use tokio::{sync::oneshot, time::timeout_at};
 
 use super::{Refusal, Scheduler, plan::StreamId};
 
@@ -19,13 +20,33 @@ pub struct Granted {
     pub synthesis: Synthesis,
     /// How long the segment waited, from the moment that its stream was let in.
     pub waited: Duration,
+    /// Its next turn, if this one comes to nothing; closed when there will be none.
+    pub(super) again: Turn,
 }
 
 /// One segment's turn, to come or refused.
 pub(super) type Grant = oneshot::Sender<Result<Granted, Refusal>>;
 
+pub(super) type Turn = oneshot::Receiver<Result<Granted, Refusal>>;
+
 /// The turns of a stream's segments, in order.
-pub(super) type Turns = VecDeque<oneshot::Receiver<Result<Granted, Refusal>>>;
+pub(super) type Turns = VecDeque<Turn>;
+
+/// What is heard of a segment: audio, and perhaps that it begins anew, and then how it ended.
+#[derive(Debug)]
+pub enum Heard {
+    /// PCM16 at its engine's rate.
+    Audio(Bytes),
+    /// Its worker was lost or gave nothing of use, and it is another one's turn: the audio comes from the segment's
+    /// first sample again.
+    Anew,
+    /// All of it was heard.
+    Done(SynthesisSummary),
+    /// It will not become complete.
+    Failed(Failure),
+    /// It waited for another turn, and that was refused.
+    Refused(Refusal),
+}
 
 /// What a stream that was let in gets: a listener's ear, and the tickets of its segments.
 #[derive(Debug)]
@@ -79,13 +100,29 @@ pub struct Tickets {
     scheduler: Arc<Scheduler>,
     id: StreamId,
     waiting: Turns,
-    present: Option<Synthesis>,
+    present: Option<Present>,
     told: bool,
+    /// How long a segment that failed waits for its next turn.
+    patience: Duration,
+}
+
+/// The segment whose turn came.
+struct Present {
+    synthesis: Synthesis,
+    again: Turn,
+    /// How it failed, and until when it waits for another turn.
+    failed: Option<(Failure, Instant)>,
+}
+
+impl From<Granted> for Present {
+    fn from(granted: Granted) -> Self {
+        Self { synthesis: granted.synthesis, again: granted.again, failed: None }
+    }
 }
 
 impl Tickets {
-    pub(super) fn new(scheduler: Arc<Scheduler>, id: StreamId, waiting: Turns) -> Self {
-        Self { scheduler, id, waiting, present: None, told: false }
+    pub(super) fn new(scheduler: Arc<Scheduler>, id: StreamId, waiting: Turns, patience: Duration) -> Self {
+        Self { scheduler, id, waiting, present: None, told: false, patience }
     }
 
     /// The first audio is there: when it may be passed on.
@@ -102,18 +139,52 @@ impl Tickets {
         let granted = self.waiting.front_mut()?.await.unwrap_or(Err(Refusal::Draining));
         self.waiting.pop_front();
         Some(granted.map(|granted| {
-            (self.present, self.told) = (Some(granted.synthesis), true);
-            granted.waited
+            let waited = granted.waited;
+            (self.present, self.told) = (Some(granted.into()), true);
+            waited
         }))
     }
 
-    /// The next event of the present segment's synthesis; `None` before its turn and after its end. Safe to cancel.
-    pub async fn next(&mut self) -> Option<SynthesisEvent> {
-        let event = self.present.as_mut()?.next().await?;
-        if !matches!(event, SynthesisEvent::Audio(_)) {
+    /// What is heard next of the present segment; `None` before its turn and after its end. Safe to cancel.
+    pub async fn next(&mut self) -> Option<Heard> {
+        let patience = self.patience;
+        let present = self.present.as_mut()?;
+        let heard = loop {
+            if let Some((failure, until)) = &present.failed {
+                break match timeout_at((*until).into(), &mut present.again).await {
+                    Ok(Ok(Ok(granted))) => {
+                        *present = granted.into();
+                        Heard::Anew
+                    }
+                    Ok(Ok(Err(refusal))) => Heard::Refused(refusal),
+                    Ok(Err(_closed)) => Heard::Failed(failure.clone()),
+                    Err(_elapsed) => Heard::Failed(nobody_came(failure, patience)),
+                };
+            }
+            match present.synthesis.next().await? {
+                SynthesisEvent::Audio(pcm) => break Heard::Audio(pcm),
+                SynthesisEvent::Done(summary) => break Heard::Done(summary),
+                SynthesisEvent::Failed(failure) => {
+                    present.failed = Some((failure, Instant::now() + patience));
+                }
+            }
+        };
+        if !matches!(heard, Heard::Audio(_) | Heard::Anew) {
             (self.present, self.told) = (None, false);
         }
-        Some(event)
+        Some(heard)
+    }
+}
+
+/// The failure, if another turn did not come in time either.
+fn nobody_came(failure: &Failure, waited: Duration) -> Failure {
+    match failure {
+        Failure::WorkerLost { reason, part } => {
+            let waited = waited.as_secs();
+            let reason = format!("{reason}; no other took it over within {waited} s");
+            Failure::WorkerLost { reason, part: *part }
+        }
+        other => other.clone(),
     }
 }
 

@@ -41,6 +41,7 @@ impl SpeechError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Refused(Refusal::DeadlineTooShort { .. } | Refusal::TooSlow { .. }) => Outcome::Invalid,
+            Self::Refused(Refusal::Poison { .. }) => Outcome::Failed,
             Self::Refused(_) => Outcome::Refused,
             Self::Deadline => Outcome::Deadline,
             Self::Failed { failure: Failure::Engine { code, .. }, .. }

@@ -6,12 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use ishowtts_workers::{Failure, SynthesisEvent, SynthesisSummary, protocol::Timings};
+use ishowtts_workers::{Failure, SynthesisSummary, protocol::Timings};
 use tokio::time::sleep_until;
 
 use super::SpeechError;
 use crate::{
-    schedule::{Refusal, Tickets},
+    schedule::{Heard, Refusal, Tickets},
     speech::{Join, Pause, Resampler},
 };
 
@@ -27,6 +27,30 @@ pub(super) struct Line {
     pub(super) pause: Pause,
     /// Characters of it that are not white space.
     pub(super) characters: u64,
+}
+
+/// How much has come of a segment that may have to be made again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Taken {
+    bytes: usize,
+    /// Of those, what comes once more and was passed on already.
+    repeated: usize,
+}
+
+impl Taken {
+    /// It is made again from its first sample.
+    fn again(&mut self) {
+        self.repeated = self.bytes;
+    }
+
+    /// What of the next piece was not there before.
+    fn new_part(&mut self, mut pcm: Bytes) -> Bytes {
+        let known = self.repeated.min(pcm.len());
+        self.repeated -= known;
+        let new = pcm.split_off(known);
+        self.bytes += new.len();
+        new
+    }
 }
 
 /// What it came to so far.
@@ -54,6 +78,8 @@ pub(super) struct Production {
     join: Option<Join>,
     /// Audio of a segment that is passed on whole.
     held: Vec<Bytes>,
+    /// What has come of the present segment.
+    taken: Taken,
     ready: VecDeque<Bytes>,
     scratch: Vec<Bytes>,
     began: bool,
@@ -73,6 +99,7 @@ impl Production {
             rate,
             resampler: None,
             held: Vec::new(),
+            taken: Taken::default(),
             ready: VecDeque::new(),
             scratch: Vec::new(),
             began: false,
@@ -116,17 +143,30 @@ impl Production {
             if !std::mem::replace(&mut self.began, true) {
                 self.totals.queue_wait = waited;
             }
-            let rate = self.lines.front().map_or(self.rate, |line| line.rate);
-            self.resampler = if rate == self.rate { None } else { Resampler::new(rate, self.rate).ok() };
+            self.taken = Taken::default();
+            self.begin_segment();
         }
         // A segment whose turn came has events until it was told its end; then the next one is asked.
-        let event = self.tickets.next().await.ok_or(SpeechError::Refused(Refusal::Draining))?;
-        self.hear(event)
+        let heard = self.tickets.next().await.ok_or(SpeechError::Refused(Refusal::Draining))?;
+        self.hear(heard)
     }
 
-    fn hear(&mut self, event: SynthesisEvent) -> Result<(), SpeechError> {
-        match event {
-            SynthesisEvent::Audio(pcm) => {
+    fn begin_segment(&mut self) {
+        let rate = self.lines.front().map_or(self.rate, |line| line.rate);
+        self.resampler = if rate == self.rate { None } else { Resampler::new(rate, self.rate).ok() };
+    }
+
+    fn hear(&mut self, heard: Heard) -> Result<(), SpeechError> {
+        match heard {
+            Heard::Anew if self.lines.front().is_some_and(|line| line.is_whole) => {
+                // Nobody has heard any of it: it is simply made again.
+                self.held.clear();
+                self.begin_segment();
+            }
+            // What its listeners have heard comes once more, sample for sample.
+            Heard::Anew => self.taken.again(),
+            Heard::Audio(pcm) => {
+                let pcm = self.taken.new_part(pcm);
                 let pcm = match &mut self.resampler {
                     Some(resampler) => resampler.push(&pcm),
                     None => pcm,
@@ -137,18 +177,17 @@ impl Production {
                     self.pass_on(pcm);
                 }
             }
-            SynthesisEvent::Done(summary) => self.segment_is_done(&summary),
-            SynthesisEvent::Failed(Failure::Engine { code, .. })
-                if code == "nothing_to_speak" && !self.is_single =>
-            {
+            Heard::Done(summary) => self.segment_is_done(&summary),
+            Heard::Failed(Failure::Engine { code, .. }) if code == "nothing_to_speak" && !self.is_single => {
                 // A stretch that its engine cannot read does not fail what the others can.
                 let skipped = self.lines.front().map_or(0, |line| line.characters);
                 self.segment_is_done(&SynthesisSummary { samples: 0, timings: Timings::default(), skipped });
             }
-            SynthesisEvent::Failed(failure) => {
+            Heard::Failed(failure) => {
                 let engine = self.lines.front().map(|line| line.engine.clone()).unwrap_or_default();
                 return Err(SpeechError::Failed { engine, failure });
             }
+            Heard::Refused(refusal) => return Err(refusal.into()),
         }
         Ok(())
     }

@@ -124,6 +124,7 @@ impl Account {
                 Refusal::TooSlow { .. } => RejectReason::TooSlow,
                 Refusal::EngineFailed { .. } => RejectReason::EngineFailed,
                 Refusal::EngineDisabled { .. } => RejectReason::EngineDisabled,
+                Refusal::Poison { .. } => RejectReason::Poison,
                 Refusal::Draining => RejectReason::Draining,
             };
             self.metrics.rejected.with_label_values(&[reason.label()]).inc();

@@ -181,10 +181,12 @@ fn speech(error: &SpeechError) -> Row {
             // A given-up engine comes back only when somebody mends it.
             Refusal::EngineFailed { .. } => row(unavailable, SERVER, "engine_failed", Some(MENDED)),
             Refusal::EngineDisabled { .. } => row(unavailable, SERVER, "engine_disabled", Some(MENDED)),
+            Refusal::Poison { wait, .. } => row(invalid, INVALID, "poison", Some(*wait)),
             Refusal::Draining => row(unavailable, SERVER, "draining", Some(AT_ONCE)),
         },
         SpeechError::Failed { failure, .. } => match failure {
             Failure::WorkerLost { .. } => row(unavailable, SERVER, "worker_lost", Some(AT_ONCE)),
+            Failure::Garbled { .. } => row(StatusCode::BAD_GATEWAY, SERVER, "garbled_audio", None),
             Failure::Cancelled => row(unavailable, SERVER, "cancelled", Some(AT_ONCE)),
             Failure::Engine { code, param, .. } => {
                 let known = match code.as_str() {

@@ -16,18 +16,19 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Every required engine has a worker that was heard speaking; else 503 and what is missing. Why an engine was given up
-/// may name files and settings, which is told to those alone who may ask for the rest as well.
+/// Every required engine has a worker that was heard speaking, when it became ready and whenever it was tried since;
+/// else 503 and what is missing. Why an engine was given up may name files and settings, which is told to those alone
+/// who may ask for the rest as well.
 pub(super) async fn readyz(State(state): State<AppState>, Extension(access): Extension<Access>) -> Response {
     let pools = state.studio.scheduler().pools();
     let mut missing: serde_json::Map<_, _> = state
         .required
         .iter()
-        .filter(|engine| pools.ready(engine).is_none())
+        .filter(|engine| !pools.speaks(engine))
         .map(|engine| {
             let starting = || {
                 let state = |state: lifecycle::State| state.label();
-                let found = pools.get(engine).and_then(|pool| pool.statuses().next());
+                let found = pools.get(engine).and_then(|pool| pool.statuses().into_iter().next());
                 found.map_or("not started", |(_, status)| state(status.state)).to_owned()
             };
             let failure = pools.failure(engine).map(|why| match access {

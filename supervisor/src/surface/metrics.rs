@@ -16,13 +16,15 @@ use crate::{
 /// The families as text, workers' states as they are now.
 pub(super) async fn metrics(State(state): State<AppState>) -> Response {
     for pool in state.studio.scheduler().pools().iter() {
-        let statuses: Vec<_> = pool.statuses().collect();
-        for (name, status) in &statuses {
+        for (name, status) in &pool.statuses() {
             observe_worker(&state.metrics, name, status);
         }
-        state.metrics.observe_restarts(pool.engine(), statuses.iter().map(|(_, status)| status));
+        state.metrics.observe_restarts(pool.engine(), pool.faults());
     }
     observe_load(&state.metrics, &state.studio.scheduler().load());
+    for (engine, done_again) in state.studio.scheduler().recoveries().iter() {
+        state.metrics.observe_recovery(engine, done_again.retries, done_again.quarantined);
+    }
     state.metrics.observe_gpus(&state.gpus.latest());
     match state.metrics.render() {
         Ok((media_type, text)) => ([(header::CONTENT_TYPE, media_type)], text).into_response(),

@@ -33,7 +33,8 @@ fn standing(pools: &Pools, engine: &str) -> Option<Standing> {
     if let Some(reason) = pools.failure(engine) {
         return Some(Standing::Failed(reason));
     }
-    let workers: Vec<WorkerStatus> = pools.get(engine)?.statuses().map(|(_, status)| status).collect();
+    let workers: Vec<WorkerStatus> =
+        pools.get(engine)?.statuses().into_iter().map(|(_, status)| status).collect();
     let ready = workers.iter().filter(|worker| worker.ready.is_some()).count();
     if ready > 0 {
         return Some(Standing::Ready { workers: ready, of: workers.len() });

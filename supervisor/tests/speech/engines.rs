@@ -12,7 +12,7 @@ use ishowtts::{
     voices::VoiceBook,
 };
 use ishowtts_workers::{
-    SynthesisEvent, SynthesisRequest, Task,
+    Expectation, SynthesisEvent, SynthesisRequest, Task,
     process::{Launch, Launcher},
 };
 use tempfile::TempDir;
@@ -63,7 +63,7 @@ impl Engines {
         let pools = Pools::start(&config, &places, &launcher, BTreeMap::new());
         for pool in pools.iter() {
             eventually(pool.engine(), async || {
-                assert!(!pool.has_failed(), "{:?}", pool.statuses().collect::<Vec<_>>());
+                assert!(!pool.has_failed(), "{:?}", pool.statuses());
                 pool.ready()
             })
             .await;
@@ -115,7 +115,9 @@ impl Engines {
             seed: 0,
             options: plain()[&route.engine].as_object().cloned().unwrap_or_default(),
         };
-        let mut synthesis = lease.synthesize(vec![Task { request, on_end: Box::new(|_| ()) }]).remove(0);
+        let mut synthesis = lease
+            .synthesize(vec![Task { request, expected: Expectation::default(), on_end: Box::new(|_| ()) }])
+            .remove(0);
         let mut pieces = Vec::new();
         loop {
             match soon("audio", synthesis.next()).await.unwrap() {

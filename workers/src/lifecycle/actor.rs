@@ -1,6 +1,6 @@
 //! The one task that owns a worker: it takes commands, lives the lives, and ends each of them in one place.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -12,23 +12,32 @@ use super::{
     fault::Fault,
     life::{Life, Running},
     state::{Deed, Input, Lifecycle, State},
+    upkeep::{self, Wear},
 };
 use crate::{
-    hook::ChangeTo,
-    pool::{Ending, Seat},
+    expectation::Expectation,
+    pool::Ending,
     process::Launch,
     protocol::{Memory, Ready},
+    seats::Chair,
     spec::WorkerSpec,
-    synthesis::{Failure, SynthesisEvent, SynthesisId, SynthesisRequest},
-    worker::WorkerStatus,
+    synthesis::{Failure, Part, SynthesisEvent, SynthesisId, SynthesisRequest},
+    worker::{Wish, WorkerStatus},
 };
+
+/// How long a worker whose seat a spare has taken waits before it starts again: what was lost with it is spoken
+/// meanwhile, and a process that starts would take cores from that.
+const COVERED: Duration = Duration::from_secs(1);
 
 /// What a worker's task can be told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Restart,
+    /// Leave when all that was given to it has ended.
+    Retire(Retirement),
     /// Nothing is held any more of a worker that takes no further orders.
     Drained,
+    /// End at once: it cannot be trusted.
+    Condemn(String),
     Stop,
     /// In one launch.
     Synthesize(Vec<Order>),
@@ -39,11 +48,31 @@ pub(crate) enum Command {
     Resume,
 }
 
+/// How a worker leaves that takes no further orders.
+#[derive(Debug)]
+pub(crate) struct Retirement {
+    /// What it is when it starts again, if that is something else.
+    spec: Option<Box<WorkerSpec>>,
+    why: Fault,
+    for_good: bool,
+}
+
+impl Retirement {
+    pub(crate) fn to_start_again(spec: Option<WorkerSpec>, why: Fault) -> Self {
+        Self { spec: spec.map(Box::new), why, for_good: false }
+    }
+
+    pub(crate) fn for_good(why: Fault) -> Self {
+        Self { spec: None, why, for_good: true }
+    }
+}
+
 /// A synthesis on its way to a worker. The lease travels with it and returns when it ends.
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) id: SynthesisId,
     pub(crate) request: SynthesisRequest,
+    pub(crate) expected: Expectation,
     /// The life of the worker that the lease was given for.
     pub(crate) life: u64,
     pub(crate) ending: Ending,
@@ -52,8 +81,8 @@ pub(crate) struct Order {
 impl Order {
     /// Ends it before it began, because the worker that it was meant for is gone.
     fn refuse(self) {
-        let reason = "it ended before the request reached it".into();
-        self.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason }));
+        let (reason, part) = ("it ended before the request reached it".into(), Part::NotBegun);
+        self.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason, part }));
     }
 }
 
@@ -64,7 +93,12 @@ pub(crate) struct Actor {
     launcher: Arc<dyn Launch>,
     pub(super) mailbox: mpsc::Receiver<Command>,
     status: watch::Sender<WorkerStatus>,
-    seat: Seat,
+    chair: Chair,
+    wishes: mpsc::UnboundedSender<Wish>,
+    /// It has told that it should be replaced.
+    has_wished: bool,
+    wear: Wear,
+    leaving: Option<Retirement>,
     lifecycle: Lifecycle,
     lives: u64,
     /// Compilations of the lives before this one.
@@ -77,11 +111,27 @@ impl Actor {
         launcher: Arc<dyn Launch>,
         mailbox: mpsc::Receiver<Command>,
         status: watch::Sender<WorkerStatus>,
-        seat: Seat,
+        chair: Chair,
+        wishes: mpsc::UnboundedSender<Wish>,
     ) -> Self {
         let lifecycle = Lifecycle::new(spec.patience.startup_failures);
         let name = spec.name();
-        Self { spec, name, launcher, mailbox, status, seat, lifecycle, lives: 0, earlier_recompiles: 0 }
+        let lives = status.borrow().lives;
+        Self {
+            spec,
+            name,
+            launcher,
+            mailbox,
+            status,
+            chair,
+            wishes,
+            has_wished: false,
+            wear: Wear::default(),
+            leaving: None,
+            lifecycle,
+            lives,
+            earlier_recompiles: 0,
+        }
     }
 
     /// Starts at once, and lives until it is stopped or every handle is gone.
@@ -101,7 +151,10 @@ impl Actor {
     }
 
     async fn wait(&mut self, failures: u32) -> Deed {
-        let delay = backoff::delay(&self.spec.patience, failures, rand::random());
+        let delay = match failures {
+            0 => COVERED,
+            failures => backoff::delay(&self.spec.patience, failures, rand::random()),
+        };
         tracing::info!(
             worker = self.name,
             failures,
@@ -124,19 +177,31 @@ impl Actor {
     /// A command that comes while no process is there.
     fn without_process(&mut self, command: Command) -> Deed {
         match command {
-            Command::Restart => self.step(Input::Restart),
+            Command::Retire(retirement) => {
+                let input = if retirement.for_good { Input::Stop } else { Input::Restart };
+                self.leaving = Some(retirement);
+                self.step(input)
+            }
             Command::Stop => self.step(Input::Stop),
             Command::Synthesize(orders) => {
                 orders.into_iter().for_each(Order::refuse);
                 Deed::None
             }
-            Command::Cancel(_) | Command::Drained | Command::Pause | Command::Resume => Deed::None,
+            Command::Cancel(_)
+            | Command::Drained
+            | Command::Condemn(_)
+            | Command::Pause
+            | Command::Resume => Deed::None,
         }
     }
 
     /// From launch to reap. However the life ends, it ends here.
     async fn one_life(&mut self) -> Deed {
         self.lives += 1;
+        if let Some(spec) = self.leaving.take().and_then(|leaving| leaving.spec) {
+            self.spec = *spec;
+        }
+        (self.has_wished, self.wear) = (false, Wear::default());
         self.earlier_recompiles = self.status.borrow().recompiles;
         let lives = self.lives;
         self.note(|status| status.lives = lives);
@@ -153,17 +218,25 @@ impl Actor {
 
         let was_starting = self.lifecycle.state() == State::Starting;
         self.step(if fault.is_hopeless() { Input::Hopeless } else { Input::Fault });
-        self.seat.revoke();
+        if self.leaving.as_ref().is_some_and(|leaving| leaving.for_good) {
+            self.step(Input::Stop);
+        }
+        if self.chair.revoke() {
+            self.step(Input::Covered);
+        }
         if let Some(life) = &mut life {
-            for (_, running) in life.take_running() {
-                running.fail(Failure::WorkerLost { reason: fault.to_string() });
+            let running = life.take_running();
+            let is_alone = running.len() == 1 && fault.may_be_the_texts();
+            let part = if is_alone { Part::Alone } else { Part::NotToBlame };
+            for (_, running) in running {
+                running.fail(Failure::WorkerLost { reason: fault.to_string(), part });
             }
             life.end(&self.spec.patience, &fault).await;
         }
         self.tell_of(&fault, was_starting, life.map(|life| life.last_words()).unwrap_or_default());
         let deed = self.step(Input::Reaped);
         self.note(|status| (status.pid, status.ready, status.progress) = (None, None, None));
-        self.seat.tell(ChangeTo::Gone);
+        self.chair.gone();
         if self.lifecycle.state() == State::Failed {
             tracing::error!(worker = self.name, "Gave the worker up: it does not start");
         }
@@ -173,7 +246,7 @@ impl Actor {
     fn tell_of(&self, fault: &Fault, was_starting: bool, last_words: Vec<String>) {
         let worker = &self.name;
         match fault {
-            Fault::Asked => tracing::info!(worker, "The worker has stopped"),
+            fault if fault.is_by_choice() => tracing::info!(worker, "The worker has stopped: {fault}"),
             fault if was_starting => {
                 tracing::warn!(worker, ?last_words, "The worker did not start: {fault}");
             }
@@ -200,7 +273,8 @@ impl Actor {
             status.progress = None;
             status.ready = Some(Arc::clone(&ready));
         });
-        self.seat.offer(self.lives, ready);
+        self.wear.at_first = ready.memory.rss_bytes;
+        self.chair.offer(self.lives, ready);
     }
 
     /// Takes an order in, unless it was meant for an earlier life.
@@ -210,23 +284,55 @@ impl Actor {
             return None;
         }
         self.step(Input::Began);
-        Some((order.id, order.request, Running::new(order.ending)))
+        Some((order.id, order.request, Running::new(order.ending, order.expected)))
     }
 
     /// The worker has stopped between two steps.
     pub(super) fn paused(&self) {
-        self.seat.tell(ChangeTo::Paused);
+        self.chair.paused();
     }
 
-    /// A restart was asked for: whether it may happen now, or must wait until what is being spoken has ended.
-    pub(super) fn restart_is_due(&mut self) -> bool {
-        self.seat.drain() && self.step(Input::Restart) == Deed::End
+    /// It is to leave: why, if that may happen now and need not wait until what is being spoken has ended.
+    pub(super) fn retire(&mut self, retirement: Retirement) -> Option<Fault> {
+        self.leaving = Some(retirement);
+        self.leaves()
+    }
+
+    /// Why it leaves now, if it is to leave and nothing is being spoken any more.
+    pub(super) fn leaves(&mut self) -> Option<Fault> {
+        let leaving = self.leaving.as_mut()?;
+        if !self.chair.drain() {
+            return None;
+        }
+        let input = if leaving.for_good { Input::Stop } else { Input::Restart };
+        let why = std::mem::replace(&mut leaving.why, Fault::Asked);
+        (self.step(input) == Deed::End).then_some(why)
     }
 
     /// Takes in what a worker told of its memory and of its compilations.
-    pub(super) fn measured(&self, memory: Memory, recompiles: u64) {
+    pub(super) fn measured(&mut self, memory: Memory, recompiles: u64) {
         let recompiles = self.earlier_recompiles + recompiles;
         self.note(|status| (status.memory, status.recompiles) = (memory, recompiles));
+        self.look_after(memory);
+    }
+
+    /// Takes in what the kernel tells of its memory.
+    pub(super) fn resident(&mut self, rss_bytes: u64) {
+        self.note(|status| status.memory.rss_bytes = rss_bytes);
+        let memory = self.status.borrow().memory;
+        self.look_after(memory);
+    }
+
+    /// Says once that it should be replaced, if it should.
+    fn look_after(&mut self, memory: Memory) {
+        if self.has_wished || self.leaving.is_some() {
+            return;
+        }
+        if let Some(why) = upkeep::due(&self.spec.upkeep, self.wear, memory) {
+            self.has_wished = true;
+            // A pool that is gone replaces nobody.
+            drop(self.wishes.send(Wish { worker: self.chair.worker, why }));
+        }
     }
 
     pub(super) fn stop_is_due(&mut self) -> bool {
@@ -234,7 +340,10 @@ impl Actor {
     }
 
     pub(super) fn finished(&mut self) {
+        self.wear.finished += 1;
         self.step(Input::Finished);
+        let memory = self.status.borrow().memory;
+        self.look_after(memory);
     }
 
     pub(super) fn idle(&mut self) {

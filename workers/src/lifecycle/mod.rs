@@ -28,7 +28,8 @@ mod backoff;
 mod fault;
 mod life;
 mod state;
+mod upkeep;
 
-pub(crate) use actor::{Actor, Command, Order};
+pub(crate) use actor::{Actor, Command, Order, Retirement};
 pub use fault::Fault;
 pub use state::State;

@@ -61,6 +61,8 @@ pub(super) enum Input {
     Hopeless,
     /// Its process is gone and reaped.
     Reaped,
+    /// A spare has taken its seat: there is no hurry to start it again.
+    Covered,
     /// The delay is over.
     DelayOver,
 }
@@ -74,7 +76,7 @@ pub(super) enum Deed {
     Launch,
     /// End the process, and with it whatever it was speaking.
     End,
-    /// Wait before another try; so many lives in a row came to nothing.
+    /// Wait before another try; so many lives in a row came to nothing. None: only to leave the machine to others.
     Wait(u32),
 }
 
@@ -97,6 +99,7 @@ pub(super) struct Lifecycle {
     /// Lives in a row that became ready and finished nothing.
     barren_lives: u32,
     finished_in_this_life: bool,
+    is_covered: bool,
     most_startup_failures: u32,
 }
 
@@ -108,6 +111,7 @@ impl Lifecycle {
             startup_failures: 0,
             barren_lives: 0,
             finished_in_this_life: false,
+            is_covered: false,
             most_startup_failures,
         }
     }
@@ -138,6 +142,10 @@ impl Lifecycle {
                 Deed::None
             }
 
+            (Stopping, Input::Covered) => {
+                self.is_covered = true;
+                Deed::None
+            }
             (Starting, Input::Hopeless) => self.end(Afterwards::GiveUp),
             (Starting | Ready | Busy, Input::Fault | Input::Hopeless) => {
                 self.end(Afterwards::Recover { was_ready: self.state != Starting })
@@ -172,14 +180,14 @@ impl Lifecycle {
             };
         }
         if self.finished_in_this_life {
-            return self.launch();
+            return if self.is_covered { self.to(State::Backoff, Deed::Wait(0)) } else { self.launch() };
         }
         self.barren_lives += 1;
         self.to(State::Backoff, Deed::Wait(self.barren_lives))
     }
 
     fn launch(&mut self) -> Deed {
-        self.finished_in_this_life = false;
+        (self.finished_in_this_life, self.is_covered) = (false, false);
         self.to(State::Starting, Deed::Launch)
     }
 
@@ -261,6 +269,14 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_whose_seat_is_taken_by_a_spare_leaves_the_machine_to_it_for_a_moment() {
+        let inputs = [Start, ReadyLine, Began, Finished, Fault, Covered, Reaped];
+        assert_eq!(after(&inputs), (State::Backoff, Deed::Wait(0)));
+        let again = [&inputs[..], &[DelayOver, ReadyLine, Finished, Fault, Reaped]].concat();
+        assert_eq!(after(&again), (State::Starting, Deed::Launch), "that holds for one life");
+    }
+
+    #[test]
     fn delays_grow_only_over_lives_that_finished_nothing() {
         let barren = [ReadyLine, Began, Fault, Reaped, DelayOver];
         let mut inputs = vec![Start];
@@ -275,7 +291,7 @@ mod tests {
         #[test]
         fn a_process_is_launched_only_when_none_is_there(
             inputs in prop::collection::vec(prop::sample::select(vec![
-                Start, Restart, Stop, ReadyLine, Began, Idle, Finished, Fault, Hopeless, Reaped, DelayOver,
+                Start, Restart, Stop, ReadyLine, Began, Idle, Finished, Fault, Hopeless, Reaped, DelayOver, Covered,
             ]), 0..200)
         ) {
             let mut life = Lifecycle::new(3);

@@ -8,12 +8,17 @@
 
 pub mod exec;
 mod launch;
+mod memory;
+mod oom;
 mod output;
 mod socket;
 mod stop;
 
 pub use launch::{Launch, Launched, Launcher};
 pub(crate) use launch::{Process, started};
+pub(crate) use memory::resident;
+pub use oom::Evidence;
+pub(crate) use oom::Kills;
 pub(crate) use output::StderrTail;
 pub(crate) use socket::WorkerSocket;
 pub(crate) use stop::end;

@@ -28,6 +28,8 @@ async fn end_group(child: &mut Process, pid: u32, asked: Duration, termed: Durat
     let mut status = timeout(asked, child.wait()).await.ok();
     if status.is_none() {
         signal_group(pid, Signal::SIGTERM);
+        // One that was stopped hears of it only when it goes on.
+        signal_group(pid, Signal::SIGCONT);
         status = timeout(termed, child.wait()).await.ok();
     }
     // Also after a good end: a helper process that it left behind is nobody's any more.

@@ -118,6 +118,8 @@ fn limits(started: &Limits, last: &Limits, new: &Limits, outcome: &mut Outcome) 
         header_timeout,
         keep_alive,
         slow_reader,
+        probe,
+        quarantine,
     } = new;
     let applied = &mut outcome.applied;
     note(applied, "limits.max_text_chars", &last.max_text_chars, max_text_chars);
@@ -134,7 +136,10 @@ fn limits(started: &Limits, last: &Limits, new: &Limits, outcome: &mut Outcome) 
     note(applied, "limits.header_timeout_s", &last.header_timeout, header_timeout);
     note(applied, "limits.keep_alive_s", &last.keep_alive, keep_alive);
     note(applied, "limits.slow_reader_s", &last.slow_reader, slow_reader);
-    note(&mut outcome.needs_restart, "limits.stream_buffer_s", &started.stream_buffer, stream_buffer);
+    let restart = &mut outcome.needs_restart;
+    note(restart, "limits.stream_buffer_s", &started.stream_buffer, stream_buffer);
+    note(restart, "limits.probe_s", &started.probe, probe);
+    note(restart, "limits.quarantine_s", &started.quarantine, quarantine);
 }
 
 /// A configuration and what its recordings hold.
@@ -176,6 +181,11 @@ fn changed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
         python,
         settings,
         openings,
+        spares,
+        device_memory_mb,
+        max_segments,
+        rss_growth,
+        warm_restart,
     } = after;
     let mut keys = Vec::new();
     let key = |key: &str| format!("engines.{name}.{key}");
@@ -191,6 +201,11 @@ fn changed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     note(&mut keys, &key("cache"), &before.cache, cache);
     note(&mut keys, &key("python"), &before.python, python);
     note(&mut keys, &key("sandbox"), &before.openings, openings);
+    note(&mut keys, &key("spares"), &before.spares, spares);
+    note(&mut keys, &key("device_memory_mb"), &before.device_memory_mb, device_memory_mb);
+    note(&mut keys, &key("max_segments"), &before.max_segments, max_segments);
+    note(&mut keys, &key("rss_growth"), &before.rss_growth, rss_growth);
+    note(&mut keys, &key("warm_restart"), &before.warm_restart, warm_restart);
     for setting in before.settings.keys().chain(settings.keys()).collect::<BTreeSet<_>>() {
         note(&mut keys, &key(setting), &before.settings.get(setting), &settings.get(setting));
     }

@@ -4,11 +4,11 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ishowtts_workers::{
-    ChangeTo, SynthesisRequest, SynthesisSummary, Task, lifecycle::State, protocol::Ready,
+    ChangeTo, Expectation, Failure, Part, Pool, SynthesisRequest, SynthesisSummary, Task, protocol::Ready,
 };
 use tokio::sync::oneshot;
 
@@ -20,27 +20,35 @@ use super::{
         plan::{
             Admitted, Board, ClientIndex, Ended, Launch, Micros, Offer, Piece, Rejection, Rules, StreamId,
         },
+        quarantine::Quarantine,
         ticket::{Grant, Granted, Turns},
     },
-    Load, Scheduler,
+    Load, Recoveries, Scheduler, expect,
+    probes::{self, Probe, Probed, Proof},
     pulse::{Pulse, Seen},
+    retry::{Next, Tries},
 };
 use crate::{
     config::{Config, Limits},
     pools::Pools,
-    speech::{Budget, Priority},
+    speech::{Budget, Priority, estimated_ms},
 };
 
 /// How long a worker is taken to need to come up, before one of its engine did.
 const USUAL_START: Micros = Micros::s(10);
+
+/// A worker that is there so soon was warm before.
+const AT_ONCE: Micros = Micros::ms(100);
 
 /// What workers tell.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Something has changed about a worker.
     Worker { engine: String, index: usize, to: ChangeTo },
+    /// A probe has ended.
+    Probed { worker: usize },
     /// A segment has ended.
-    Ended { worker: usize, id: StreamId, segment: usize, spoken: Option<Spoken> },
+    Ended { worker: usize, id: StreamId, segment: usize, outcome: Result<Spoken, Failure> },
     /// Somebody asks whether all is well.
     Beat(oneshot::Sender<Result<(), String>>),
 }
@@ -59,15 +67,23 @@ pub(super) struct Facts {
     pub(super) ready: Arc<Ready>,
 }
 
-/// A segment that waits for its turn.
+/// A segment that waits for its turn, or has it.
 #[derive(Debug)]
 pub(super) struct Order {
     segment: Segment,
+    /// Its turn, or the next one if this comes to nothing.
     grant: Grant,
     admitted: Instant,
+    tries: Tries,
+    /// It is its turn. Then this tells whether others are in its launch.
+    running: Option<Beside>,
 }
 
-/// The orders of one stream, until it is their turn.
+/// Whether others are in the same launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Beside(bool);
+
+/// The orders of one stream, until they have ended.
 pub(super) type Orders = Vec<Option<Order>>;
 
 /// When a worker was last seen, and how long it took to come up.
@@ -85,9 +101,16 @@ pub(super) struct Desk {
     facts: HashMap<String, Facts>,
     orders: HashMap<StreamId, Orders>,
     absences: Vec<Absence>,
+    /// The sitting that each worker of the board is taken to be, or was last.
+    sittings: Vec<u64>,
+    proofs: Vec<Proof>,
     clients: RandomState,
     buffer: Micros,
     pulse: Pulse,
+    quarantine: Quarantine,
+    recoveries: Recoveries,
+    /// Nobody gets another try: the server is ending.
+    is_closed: bool,
 }
 
 fn rules(limits: &Limits) -> Rules {
@@ -124,8 +147,13 @@ impl Desk {
             facts: HashMap::new(),
             orders: HashMap::new(),
             absences: vec![Absence { since: Micros::ZERO, start: USUAL_START }; workers],
+            sittings: vec![0; workers],
+            proofs: vec![Proof::default(); workers],
             clients: RandomState::new(),
             pulse: Pulse::default(),
+            quarantine: Quarantine::new(config.limits.quarantine.into()),
+            recoveries: Recoveries::default(),
+            is_closed: false,
         }
     }
 
@@ -139,6 +167,7 @@ impl Desk {
     }
 
     pub(super) fn admit(&mut self, booking: Booking, now: Micros) -> Result<Seated, Refusal> {
+        self.check_quarantine(&booking.segments, now)?;
         let mut pieces = Vec::with_capacity(booking.segments.len());
         let mut rate = 0;
         let mut most = Micros::ZERO;
@@ -171,11 +200,25 @@ impl Desk {
         let (mut orders, mut turns) = (Orders::new(), Turns::new());
         for segment in booking.segments {
             let (grant, granted) = oneshot::channel();
-            orders.push(Some(Order { segment, grant, admitted }));
+            orders.push(Some(Order { segment, grant, admitted, tries: Tries::default(), running: None }));
             turns.push_back(granted);
         }
         self.orders.insert(id, orders);
         Ok(Seated { id, listener, promised, turns })
+    }
+
+    /// Nothing is begun of a text of which a part would not be spoken.
+    fn check_quarantine(&self, segments: &[Segment], now: Micros) -> Result<(), Refusal> {
+        if self.quarantine.is_empty() {
+            return Ok(());
+        }
+        segments.iter().try_for_each(|segment| self.poison(segment, now).map_or(Ok(()), Err))
+    }
+
+    /// Why no worker gets a segment, if that is so.
+    fn poison(&self, segment: &Segment, now: Micros) -> Option<Refusal> {
+        let until = self.quarantine.holds(self.quarantine.mark(segment), now)?;
+        Some(Refusal::Poison { engine: segment.engine.clone(), wait: (until - now).duration() })
     }
 
     /// What is expected of a segment that so many stand before, and as much audio as it may well have.
@@ -216,21 +259,32 @@ impl Desk {
 
     pub(super) fn hear(&mut self, event: Event, pools: &Pools, now: Micros) {
         match event {
-            Event::Ended { worker, id, segment, spoken } => {
-                let ended = match &spoken {
-                    Some(spoken) => Ended::Spoken(Micros::from_ms(spoken.observed.audio_ms)),
-                    None => Ended::Failed,
-                };
-                self.board.ended(worker, id, segment, ended, now);
-                if let Some(Spoken { kind, observed }) = spoken {
-                    self.costs.observe(&kind, observed);
+            Event::Ended { worker, id, segment, outcome: Ok(Spoken { kind, observed }) } => {
+                let audio = Micros::from_ms(observed.audio_ms);
+                self.board.ended(worker, id, segment, Ended::Spoken(audio), now);
+                self.costs.observe(&kind, observed);
+                self.heard(worker, Some(now));
+                let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.take());
+                if let Some(order) = order
+                    && !self.quarantine.is_empty()
+                {
+                    self.quarantine.was_spoken(self.quarantine.mark(&order.segment));
                 }
             }
+            Event::Ended { worker, id, segment, outcome: Err(failure) } => {
+                if matches!(failure, Failure::Garbled { .. }) {
+                    // Whether it is the worker or the text, a few words will tell.
+                    self.heard(worker, None);
+                }
+                let ended = self.failed(id, segment, &failure, now);
+                self.board.ended(worker, id, segment, ended, now);
+            }
+            Event::Probed { worker } => self.board.probed(worker, now),
             Event::Worker { engine, index, to } => {
                 let Some(worker) = self.names.worker(&engine, index) else { return };
                 match to {
-                    ChangeTo::Ready => self.arrived(&engine, worker, pools, now),
-                    ChangeTo::Gone => self.gone(&engine, index, worker, pools, now),
+                    ChangeTo::Ready { sitting } => self.seated(&engine, worker, sitting, pools, now),
+                    ChangeTo::Gone { sitting } => self.gone(&engine, worker, sitting, pools, now),
                     ChangeTo::Paused => self.board.paused(worker, now),
                 }
             }
@@ -244,9 +298,8 @@ impl Desk {
 
     fn look(&self, pools: &Pools) -> Seen {
         let rests = |worker: usize| {
-            let (engine, index) = self.names.engine_of(worker)?;
-            let (_, status) = pools.get(engine)?.statuses().nth(index)?;
-            Some(status.state == State::Ready)
+            let (engine, seat) = self.names.engine_of(worker)?;
+            Some(pools.get(engine)?.is_resting(seat))
         };
         let forgotten = self.board.speaking().filter(|(worker, _)| rests(*worker) == Some(true));
         Seen {
@@ -255,10 +308,67 @@ impl Desk {
         }
     }
 
+    /// A segment did not come to its end: whether it is tried again. Else its stream is told.
+    fn failed(&mut self, id: StreamId, segment: usize, failure: &Failure, now: Micros) -> Ended {
+        // Of a stream that nobody listens to any more nothing is left here.
+        let Some(place) = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)) else {
+            return Ended::Failed;
+        };
+        let Some(mut order) = place.take() else { return Ended::Failed };
+        let Beside(beside) = order.running.take().unwrap_or(Beside(false));
+        let engine = &order.segment.engine;
+        if let Failure::WorkerLost { part: Part::Alone, .. } = failure
+            && self.quarantine.ended_a_worker(self.quarantine.mark(&order.segment), now)
+        {
+            tracing::error!(
+                engine,
+                characters = order.segment.request.text.chars().count(),
+                "Three workers ended over one text alone: it is kept from the others for a while"
+            );
+            self.recoveries.of(engine).quarantined += 1;
+            if let Some(refusal) = self.poison(&order.segment, now) {
+                // Who does not listen any more needs not be told.
+                drop(order.grant.send(Err(refusal)));
+            }
+            return Ended::Failed;
+        }
+        match order.tries.failed(failure, beside) {
+            Next::Again { alone } if !self.is_closed => {
+                tracing::info!(engine, segment, alone, "A segment is tried again: {failure}");
+                self.recoveries.of(engine).retries += 1;
+                if let Some(place) = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)) {
+                    *place = Some(order);
+                }
+                Ended::Again { alone }
+            }
+            // With the order goes the sender of a further turn, which tells the stream that there is none.
+            Next::Again { .. } | Next::GiveUp => Ended::Failed,
+        }
+    }
+
+    /// Somebody sits there now, be it in place of another one whose end was not told yet.
+    fn seated(&mut self, engine: &str, worker: usize, sitting: u64, pools: &Pools, now: Micros) {
+        let Some(known) = self.sittings.get_mut(worker) else { return };
+        if sitting <= *known {
+            return;
+        }
+        *known = sitting;
+        // Whoever the other one was speaking for is told by that worker's task.
+        self.board.worker_lost(worker, Some(now), now);
+        self.arrived(engine, worker, pools, now);
+    }
+
     fn arrived(&mut self, engine: &str, worker: usize, pools: &Pools, now: Micros) {
         let Some(ready) = pools.ready(engine) else { return };
         if let Some(absence) = self.absences.get_mut(worker) {
-            absence.start = now - absence.since;
+            // A spare was there at once, which tells nothing of a start.
+            let took = now - absence.since;
+            if took > AT_ONCE {
+                absence.start = took;
+            }
+        }
+        if let Some(proof) = self.proofs.get_mut(worker) {
+            *proof = Proof { heard: Some(now), probed: None };
         }
         self.costs.seed(engine, &ready.warmup);
         let batch = usize::try_from(ready.max_batch).unwrap_or(usize::MAX);
@@ -275,13 +385,19 @@ impl Desk {
         self.board.worker_ready(worker, batch, now);
     }
 
-    fn gone(&mut self, engine: &str, index: usize, worker: usize, pools: &Pools, now: Micros) {
-        let Some(absence) = self.absences.get_mut(worker) else { return };
+    fn gone(&mut self, engine: &str, worker: usize, sitting: u64, pools: &Pools, now: Micros) {
+        let (Some(absence), Some(known)) = (self.absences.get_mut(worker), self.sittings.get_mut(worker))
+        else {
+            return;
+        };
+        // Of a later one we know already.
+        if sitting < *known {
+            return;
+        }
+        *known = sitting;
         absence.since = now;
-        let status = pools.get(engine).and_then(|pool| pool.statuses().nth(index));
-        let is_given_up =
-            status.is_none_or(|(_, status)| matches!(status.state, State::Failed | State::Stopped));
-        let back = (!is_given_up).then(|| now + absence.start);
+        let has_hope = pools.get(engine).is_some_and(Pool::has_hope);
+        let back = has_hope.then(|| now + absence.start);
         // Whoever it was speaking for is told by the worker's task.
         self.board.worker_lost(worker, back, now);
         self.board.expect(worker, back);
@@ -291,11 +407,23 @@ impl Desk {
         }
     }
 
+    /// Tells everybody that nothing is begun any more.
+    pub(super) fn close(&mut self, refusal: &Refusal) {
+        self.is_closed = true;
+        self.refuse(refusal, |_| true);
+    }
+
+    /// How often work had to be done again.
+    pub(super) fn recoveries(&self) -> Recoveries {
+        self.recoveries.clone()
+    }
+
     /// Tells everybody who still waits for an engine that is `meant` that it will not come.
-    pub(super) fn refuse(&mut self, refusal: &Refusal, meant: impl Fn(&str) -> bool) {
+    fn refuse(&mut self, refusal: &Refusal, meant: impl Fn(&str) -> bool) {
         for orders in self.orders.values_mut() {
             for place in orders {
-                if let Some(order) = place.take_if(|order| meant(&order.segment.engine)) {
+                let waits = |order: &mut Order| order.running.is_none() && meant(&order.segment.engine);
+                if let Some(order) = place.take_if(waits) {
                     // Who does not listen any more needs not be told.
                     drop(order.grant.send(Err(refusal.clone())));
                 }
@@ -321,22 +449,34 @@ impl Desk {
             let (mut tasks, mut grants) =
                 (Vec::with_capacity(members.len()), Vec::with_capacity(members.len()));
             let together = self.spoken_ms(&members);
+            if let Some(known) = self.sittings.get_mut(worker) {
+                *known = lease.sitting().max(*known);
+            }
+            let beside = Beside(members.len() > 1);
+            let silence = self.silence(&members);
             for (id, segment) in members {
-                let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.take());
-                let Some(Order { segment: what, grant, admitted }) = order else {
+                let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.as_mut());
+                let Some(order) = order else {
                     self.board.ended(worker, id, segment, Ended::Failed, now);
                     continue;
                 };
-                let share = what.spoken_ms / together;
-                tasks.push(task(scheduler, worker, id, segment, what, share));
-                grants.push((grant, admitted));
+                let share = order.segment.spoken_ms / together;
+                order.running = Some(beside);
+                let (next, again) = oneshot::channel();
+                let grant = std::mem::replace(&mut order.grant, next);
+                let rate = lease.ready().sample_rate;
+                let estimate = self.costs.estimate(&kind(&order.segment), order.segment.spoken_ms, 0);
+                let expected =
+                    expect::expectation(&order.segment, &estimate, silence, order.tries.gave_odd_length());
+                tasks.push(task(scheduler, worker, (id, segment), &order.segment, expected, (rate, share)));
+                grants.push((grant, order.admitted, again));
             }
             if tasks.is_empty() {
                 continue;
             }
-            for (synthesis, (grant, admitted)) in lease.synthesize(tasks).into_iter().zip(grants) {
+            for (synthesis, (grant, admitted, again)) in lease.synthesize(tasks).into_iter().zip(grants) {
                 // Whoever left in this moment takes the synthesis along, which cancels it.
-                drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed() })));
+                drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed(), again })));
             }
         }
     }
@@ -345,6 +485,82 @@ impl Desk {
     fn spoken_ms(&self, members: &[(StreamId, usize)]) -> f64 {
         let order = |(id, segment): &(StreamId, usize)| self.orders.get(id)?.get(*segment)?.as_ref();
         members.iter().filter_map(order).map(|order| order.segment.spoken_ms).sum()
+    }
+
+    /// How long a worker may make no progress on these together, if anything is known of their like.
+    fn silence(&self, members: &[(StreamId, usize)]) -> Option<Duration> {
+        let mut total = Micros::ZERO;
+        for (id, segment) in members {
+            let Some(Some(order)) = self.orders.get(id).and_then(|orders| orders.get(*segment)) else {
+                continue;
+            };
+            let kind = kind(&order.segment);
+            if !self.costs.knows(&kind) {
+                return None;
+            }
+            total += self.costs.estimate(&kind, order.segment.spoken_ms, 0).total;
+        }
+        Some(expect::silence(total))
+    }
+
+    fn heard(&mut self, worker: usize, when: Option<Micros>) {
+        if let Some(proof) = self.proofs.get_mut(worker) {
+            proof.heard = when;
+        }
+    }
+
+    /// Has a worker that was not heard for so long say a few words, if nobody needs it or its device.
+    pub(super) fn next_probe(
+        &mut self,
+        scheduler: &Arc<Scheduler>,
+        every: Micros,
+        now: Micros,
+    ) -> Option<Probe> {
+        let due = |(worker, proof): (usize, &Proof)| proof.is_due(every, now).then_some(worker);
+        let due: Vec<usize> = self.proofs.iter().enumerate().filter_map(due).collect();
+        due.into_iter().find_map(|worker| self.probe(scheduler, worker, now))
+    }
+
+    fn probe(&mut self, scheduler: &Arc<Scheduler>, worker: usize, now: Micros) -> Option<Probe> {
+        let (engine, seat) = self.names.engine_of(worker).map(|(engine, seat)| (engine.to_owned(), seat))?;
+        let pool = scheduler.pools.get(&engine)?;
+        let language = self.facts.get(&engine)?.ready.languages.first().cloned();
+        let request = probes::words(language.as_deref());
+        let spoken_ms = f64::from(estimated_ms(&request.text));
+        let segment = Segment { engine: engine.clone(), request, spoken_ms };
+        let estimate = self.costs.estimate(&kind(&segment), spoken_ms, 0);
+        if !self.board.probe(worker, estimate.total, now) {
+            return None;
+        }
+        let Some(lease) = pool.lease(seat) else {
+            self.board.probed(worker, now);
+            return None;
+        };
+        let (sitting, weak) = (lease.sitting(), Arc::downgrade(scheduler));
+        let on_end = move |_outcome: Result<SynthesisSummary, Failure>| {
+            if let Some(scheduler) = weak.upgrade() {
+                scheduler.tell(Event::Probed { worker });
+            }
+        };
+        // Whether all of it is read tells nothing of the worker, and how long it is just as little.
+        let silence = Some(expect::silence(estimate.total));
+        let expected = Expectation { silence, audio: None, sounds: true };
+        let task = Task { request: segment.request, expected, on_end: Box::new(on_end) };
+        let synthesis = lease.synthesize(vec![task]).pop()?;
+        Some(Probe { engine, seat, synthesis, sitting, worker, began: Instant::now() })
+    }
+
+    pub(super) fn probed(&mut self, worker: usize, probed: Probed, now: Micros) {
+        if let Some(proof) = self.proofs.get_mut(worker) {
+            *proof = Proof { heard: Some(now), probed: Some(probed) };
+        }
+    }
+
+    /// How the workers in an engine's seats were tried last.
+    pub(super) fn probes(&self, engine: &str) -> Vec<Option<Probed>> {
+        let seats = (0..).map_while(|seat| self.names.worker(engine, seat).map(|worker| (seat, worker)));
+        let own = seats.take_while(|(seat, worker)| self.names.engine_of(*worker) == Some((engine, *seat)));
+        own.map_while(|(_, worker)| Some(self.proofs.get(worker)?.probed.clone())).collect()
     }
 
     /// Has slow work make room, or go on; tells when to look again, if that may become necessary.
@@ -396,28 +612,27 @@ fn kind(segment: &Segment) -> Kind {
 fn task(
     scheduler: &Arc<Scheduler>,
     worker: usize,
-    id: StreamId,
-    segment: usize,
-    what: Segment,
-    share: f64,
+    (id, segment): (StreamId, usize),
+    what: &Segment,
+    expected: Expectation,
+    (rate, share): (u32, f64),
 ) -> Task {
-    let (kind, spoken_ms) = (kind(&what), what.spoken_ms);
+    let (kind, spoken_ms) = (kind(what), what.spoken_ms);
     let began = Instant::now();
-    let (weak, pools) = (Arc::downgrade(scheduler), Arc::downgrade(&scheduler.pools));
-    let on_end = move |summary: Option<&SynthesisSummary>| {
-        let (Some(scheduler), Some(pools)) = (weak.upgrade(), pools.upgrade()) else { return };
-        let spoken = summary.and_then(|summary| {
-            let rate = f64::from(pools.ready(&kind.engine)?.sample_rate);
+    let weak = Arc::downgrade(scheduler);
+    let on_end = move |outcome: Result<SynthesisSummary, Failure>| {
+        let Some(scheduler) = weak.upgrade() else { return };
+        let outcome = outcome.map(|summary| {
             #[expect(clippy::cast_precision_loss, reason = "exact up to some thousand years of audio")]
-            let audio_ms = summary.samples as f64 * 1000.0 / rate;
+            let audio_ms = summary.samples as f64 * 1000.0 / f64::from(rate);
             let total_ms = began.elapsed().as_secs_f64() * 1000.0;
             // What the way to and from the worker takes comes on top of what the worker measured.
             let way = (total_ms - summary.timings.total_ms).max(0.0);
             let first_ms = (summary.timings.first_chunk_ms + way).min(total_ms);
             let (first_ms, total_ms) = (first_ms * share, total_ms * share);
-            Some(Spoken { observed: Observed { spoken_ms, audio_ms, first_ms, total_ms }, kind })
+            Spoken { observed: Observed { spoken_ms, audio_ms, first_ms, total_ms }, kind }
         });
-        scheduler.tell(Event::Ended { worker, id, segment, spoken });
+        scheduler.tell(Event::Ended { worker, id, segment, outcome });
     };
-    Task { request: what.request, on_end: Box::new(on_end) }
+    Task { request: what.request.clone(), expected, on_end: Box::new(on_end) }
 }

@@ -5,9 +5,13 @@
 //! through an inbox, since it may be told while the desk is in use.
 
 mod desk;
+mod expect;
+mod probes;
 mod pulse;
+mod retry;
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -22,6 +26,7 @@ use tokio::{
 };
 
 use self::desk::{Desk, Event};
+pub use self::probes::{Probe, Probed};
 use super::{
     Booking, Delivery, Refusal,
     plan::{Micros, StreamId, Waiting},
@@ -57,6 +62,8 @@ pub struct Scheduler {
     pools: Arc<Pools>,
     draining: AtomicBool,
     epoch: Instant,
+    /// How long a segment that failed waits for another turn.
+    patience: Duration,
     /// Seen by those who wait for an engine to come up.
     news: watch::Sender<()>,
 }
@@ -80,6 +87,32 @@ pub struct Load {
     pub audio_bytes: u64,
 }
 
+/// How often work had to be done again, by engine.
+#[derive(Clone, Debug, Default)]
+pub struct Recoveries {
+    engines: BTreeMap<String, Recovery>,
+}
+
+/// How often an engine's work had to be done again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Segments that went to a worker once more.
+    pub retries: u64,
+    /// Segments that no worker gets any more for a while.
+    pub quarantined: u64,
+}
+
+impl Recoveries {
+    /// By engine.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Recovery)> {
+        self.engines.iter().map(|(engine, recovery)| (engine.as_str(), *recovery))
+    }
+
+    fn of(&mut self, engine: &str) -> &mut Recovery {
+        self.engines.entry(engine.to_owned()).or_default()
+    }
+}
+
 impl Scheduler {
     /// Schedules over the pools.
     pub fn start(pools: Arc<Pools>, config: &Config) -> Arc<Self> {
@@ -94,6 +127,7 @@ impl Scheduler {
             pools,
             draining: AtomicBool::new(false),
             epoch,
+            patience: config.limits.patience,
             news: watch::Sender::new(()),
         });
         let weak = Arc::downgrade(&scheduler);
@@ -106,8 +140,11 @@ impl Scheduler {
         });
         // Those that were ready before anybody listened.
         for pool in scheduler.pools.iter() {
-            for (index, (_, status)) in pool.statuses().enumerate() {
-                let to = if status.ready.is_some() { ChangeTo::Ready } else { ChangeTo::Gone };
+            for index in 0..pool.size() {
+                let to = match pool.sitting(index) {
+                    Some(sitting) => ChangeTo::Ready { sitting },
+                    None => ChangeTo::Gone { sitting: 0 },
+                };
                 scheduler.tell(Event::Worker { engine: pool.engine().to_owned(), index, to });
             }
         }
@@ -186,7 +223,7 @@ impl Scheduler {
         let ear = Ear { scheduler: Arc::clone(self), id: seated.id, listener: seated.listener };
         Ok(Place {
             ear,
-            tickets: Tickets::new(Arc::clone(self), seated.id, seated.turns),
+            tickets: Tickets::new(Arc::clone(self), seated.id, seated.turns, self.patience),
             promised: self.epoch + seated.promised.duration(),
         })
     }
@@ -305,6 +342,35 @@ impl Scheduler {
         self.desk().load(self.now())
     }
 
+    /// Has a worker that was not heard for so long say a few words, if it is idle and nobody needs it now.
+    pub fn next_probe(self: &Arc<Self>, every: Duration) -> Option<Probe> {
+        let now = self.now();
+        let probe = self.desk().next_probe(self, every.into(), now);
+        self.settle();
+        probe
+    }
+
+    /// A probe is over, and this was wrong with its worker, which then is ended.
+    pub fn probed(&self, probe: &Probe, outcome: Result<(), String>) {
+        let probed =
+            Probed { at: probe.began, took: probe.began.elapsed(), error: outcome.as_ref().err().cloned() };
+        let now = self.now();
+        self.desk().probed(probe.worker, probed, now);
+        if let (Err(why), Some(pool)) = (outcome, self.pools.get(&probe.engine)) {
+            pool.condemn(probe.seat, probe.sitting, why);
+        }
+    }
+
+    /// How the workers in an engine's seats were tried last, by seat.
+    pub fn probes(&self, engine: &str) -> Vec<Option<Probed>> {
+        self.desk().probes(engine)
+    }
+
+    /// How often work had to be done again, since the start.
+    pub fn recoveries(&self) -> Recoveries {
+        self.desk().recoveries()
+    }
+
     /// Admits nobody any more.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -313,7 +379,7 @@ impl Scheduler {
 
     /// Turns everybody away who still waits for a worker.
     pub fn turn_away(&self) {
-        self.desk().refuse(&Refusal::Draining, |_| true);
+        self.desk().close(&Refusal::Draining);
     }
 
     /// Whether [`drain`](Self::drain) was called.

@@ -63,6 +63,11 @@ pub enum Ended {
     Spoken(Micros),
     /// Not at all, and it will not be tried again.
     Failed,
+    /// Not at all, and it waits for another try, under the deadline that it had.
+    Again {
+        /// In a launch of its own.
+        alone: bool,
+    },
 }
 
 /// What a worker was speaking when it was lost.
@@ -254,9 +259,27 @@ impl Board {
                 }
             }
         }
-        if let Some(stream) = self.stream_mut(id) {
-            stream.done(segment, if let Ended::Spoken(audio) = ended { audio } else { Micros::ZERO });
-            self.expose(id.slot, now);
+        let Some(stream) = self.stream_mut(id) else { return };
+        let again = match ended {
+            Ended::Spoken(audio) => {
+                stream.done(segment, audio);
+                false
+            }
+            Ended::Failed => {
+                stream.done(segment, Micros::ZERO);
+                false
+            }
+            Ended::Again { alone } => {
+                if let Some(segment) = stream.segments.get_mut(segment) {
+                    segment.alone |= alone;
+                }
+                stream.take_back(segment)
+            }
+        };
+        self.expose(id.slot, now);
+        if again {
+            // There is more to do than was counted on.
+            self.reconsider(now);
         }
     }
 

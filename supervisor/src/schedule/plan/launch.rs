@@ -57,7 +57,7 @@ impl Board {
         let index = lane.head()?;
         let segment = stream.segments.get_mut(index)?;
         batch.for_nobody &= head.rank == Rank::Batch;
-        if !batch.joins(head.seq, segment.piece.total, head.deadline, now) {
+        if !batch.joins(head.seq, segment.piece.total, head.deadline, now, segment.alone) {
             return None;
         }
         segment.stage = Stage::Running { until: now + batch.cost };
@@ -70,17 +70,10 @@ impl Board {
 
     /// A launch could not be given to its worker: its segments wait again.
     pub fn take_back(&mut self, members: &[(StreamId, usize)], now: Micros) {
-        for &(id, index) in members.iter().rev() {
-            let Some(stream) = self.stream_mut(id) else { continue };
-            if let Some(segment) = stream.segments.get_mut(index) {
-                segment.stage = Stage::Waiting;
+        for &(id, index) in members {
+            if self.stream_mut(id).is_some_and(|stream| stream.take_back(index)) {
+                self.expose(id.slot, now);
             }
-            for lane in &mut stream.lanes {
-                if let Some(at) = lane.segments.iter().position(|segment| *segment == index) {
-                    lane.next = lane.next.min(at);
-                }
-            }
-            self.expose(id.slot, now);
         }
     }
 }
@@ -97,6 +90,8 @@ pub(super) struct Batch {
     longest: Micros,
     streams: [u64; LOOKED_AT],
     count: usize,
+    /// The one that is in it goes alone.
+    is_closed: bool,
 }
 
 /// Of more than so many syntheses in a launch some may be of one stream; no engine takes that many.
@@ -105,14 +100,24 @@ const LOOKED_AT: usize = 8;
 impl Batch {
     pub(super) fn new(longest: Micros) -> Self {
         let (cost, earliest) = (Micros::ZERO, Micros::NEVER);
-        Self { cost, for_nobody: true, earliest, longest, streams: [0; LOOKED_AT], count: 0 }
+        let streams = [0; LOOKED_AT];
+        Self { cost, for_nobody: true, earliest, longest, streams, count: 0, is_closed: false }
     }
 
-    pub(super) fn joins(&mut self, stream: u64, cost: Micros, deadline: Micros, now: Micros) -> bool {
+    pub(super) fn joins(
+        &mut self,
+        stream: u64,
+        cost: Micros,
+        deadline: Micros,
+        now: Micros,
+        alone: bool,
+    ) -> bool {
         let (together, earliest) = (self.cost + cost, self.earliest.min(deadline));
         let is_first = self.count == 0;
         if !is_first
-            && (together > self.longest
+            && (alone
+                || self.is_closed
+                || together > self.longest
                 || now + together > earliest
                 || self.streams.iter().take(self.count).any(|other| *other == stream))
         {
@@ -122,6 +127,7 @@ impl Batch {
             *place = stream;
         }
         self.count += 1;
+        self.is_closed |= alone;
         (self.cost, self.earliest) = (together, earliest);
         true
     }

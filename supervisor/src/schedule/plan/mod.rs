@@ -10,7 +10,7 @@
 //! newcomer in it, has nobody waiting for audio; else it tells the first moment at which it would. [`begin`] sees to it
 //! that this stays so when others leave or need less than was told. [`fairness`] keeps
 //! that moment free for whoever was sent away. [`loss`] decides who stays in time when a worker is lost, and [`pause`]
-//! which slow work makes room.
+//! which slow work makes room. [`probe`] tries workers that nobody needs.
 
 mod admission;
 mod begin;
@@ -23,6 +23,7 @@ mod launch;
 mod loss;
 mod outlook;
 mod pause;
+mod probe;
 mod promise;
 mod stream;
 mod time;

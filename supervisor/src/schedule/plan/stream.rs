@@ -54,6 +54,8 @@ pub(super) struct Segment {
     /// Audio of all segments before it.
     pub(super) before: Micros,
     pub(super) stage: Stage,
+    /// It goes to a worker by itself, since what it ran beside before may have been what went wrong.
+    pub(super) alone: bool,
 }
 
 impl Segment {
@@ -79,6 +81,17 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn head(&self) -> Option<usize> {
         self.segments.get(self.next).copied()
+    }
+
+    /// A segment that went to a worker waits again, in its order among those that wait.
+    fn take_back(&mut self, segment: usize) {
+        let Some(at) = self.segments.iter().take(self.next).position(|taken| *taken == segment) else {
+            return;
+        };
+        self.segments.remove(at);
+        self.next -= 1;
+        let behind = self.segments.iter().skip(self.next).filter(|waiting| **waiting < segment).count();
+        self.segments.insert(self.next + behind, segment);
     }
 }
 
@@ -132,7 +145,7 @@ impl Stream {
         let mut before = self.audio();
         for &piece in pieces {
             let index = self.segments.len();
-            self.segments.push(Segment { piece, before, stage: Stage::Waiting });
+            self.segments.push(Segment { piece, before, stage: Stage::Waiting, alone: false });
             before += piece.audio;
             self.left += piece.total;
             self.longest = self.longest.max(piece.audio);
@@ -240,6 +253,17 @@ impl Stream {
             Stage::Done => None,
         });
         needs.chain(self.held_until()).max().unwrap_or(now).max(now)
+    }
+
+    /// A segment that ran waits again. False if it did not run.
+    pub(super) fn take_back(&mut self, index: usize) -> bool {
+        let Some(segment) = self.segments.get_mut(index) else { return false };
+        if !matches!(segment.stage, Stage::Running { .. }) {
+            return false;
+        }
+        segment.stage = Stage::Waiting;
+        self.lanes.iter_mut().for_each(|lane| lane.take_back(index));
+        true
     }
 
     /// A segment is spoken, and its audio is that long.

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     VERSION,
     gpu::Reading,
-    schedule::Refusal,
+    schedule::{Probed, Refusal},
+    stream::milliseconds,
     surface::{ApiError, AppState},
 };
 
@@ -25,7 +26,7 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
             let pool = pools.get(name);
             let ready = pools.ready(name);
             let workers: Vec<_> =
-                pool.into_iter().flat_map(|pool| pool.statuses().map(worker).collect::<Vec<_>>()).collect();
+                pool.into_iter().flat_map(|pool| pool.statuses().into_iter().map(worker)).collect();
             let description = json!({
                 "enabled": pool.is_some() || pools.unavailable(name).is_some(),
                 "failure": pools.failure(name),
@@ -35,6 +36,7 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
                 "repeatable": ready.as_ref().map(|ready| ready.repeatable),
                 "max_batch": ready.as_ref().map(|ready| ready.max_batch),
                 "workers": workers,
+                "probes": probes(&state.studio.scheduler().probes(name)),
             });
             (name.clone(), description)
         })
@@ -71,9 +73,24 @@ fn gpu(reading: Reading) -> Value {
     values.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect::<Map<_, _>>().into()
 }
 
-fn worker((name, status): (&str, WorkerStatus)) -> Value {
+/// How the workers that take orders were tried last, by seat; `null` where that was not necessary yet.
+fn probes(probes: &[Option<Probed>]) -> Value {
+    let told = |probed: &Option<Probed>| {
+        probed.as_ref().map(|probed| {
+            json!({
+                "ago_s": probed.at.elapsed().as_secs(),
+                "took_ms": milliseconds(probed.took),
+                "error": probed.error,
+            })
+        })
+    };
+    probes.iter().map(told).collect::<Vec<_>>().into()
+}
+
+fn worker((name, status): (String, WorkerStatus)) -> Value {
     json!({
         "worker": name,
+        "spare": status.is_spare,
         "state": status.state.label(),
         "pid": status.pid,
         "restarts": status.lives.saturating_sub(1),

@@ -1,5 +1,7 @@
 //! How long a worker may be silent, and what is done when it was silent for longer.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{Life, Phase};
@@ -14,8 +16,14 @@ impl Life {
             Phase::Serving if !self.is_speaking() => {
                 self.pinged.unwrap_or(self.heard).max(self.heard) + patience.ping
             }
-            Phase::Serving => (self.heard + patience.stall).min(Instant::now() + patience.ping),
+            Phase::Serving => (self.heard + self.budget(patience)).min(Instant::now() + patience.ping),
         }
+    }
+
+    /// How long it may make no progress on what it speaks.
+    fn budget(&self, patience: &Patience) -> Duration {
+        let budgets = self.running.values().map(|running| running.expected.silence.unwrap_or(patience.stall));
+        budgets.max().unwrap_or(patience.stall).min(patience.stall)
     }
 
     /// Whether it has something to speak, and was not told to wait with it.
@@ -26,7 +34,7 @@ impl Life {
     /// Looks at the clock; it may ring early, since what is heard meanwhile does not wind it back.
     pub(super) fn alarm(&mut self, patience: &Patience) -> Result<(), Fault> {
         if let Some(status) = self.exited {
-            return Err(Fault::Exited(status));
+            return Err(self.exit(status));
         }
         let now = Instant::now();
         let silence = now.saturating_duration_since(self.heard);
@@ -35,8 +43,8 @@ impl Life {
             Phase::Loading if silence >= patience.startup_silence => {
                 Err(Fault::SlowStart(patience.startup_silence))
             }
-            Phase::Serving if self.is_speaking() && silence >= patience.stall => {
-                Err(Fault::Stalled(patience.stall))
+            Phase::Serving if self.is_speaking() && silence >= self.budget(patience) => {
+                Err(Fault::Stalled(silence))
             }
             Phase::Serving => {
                 let unanswered =

@@ -4,10 +4,14 @@ use tokio::time::Instant;
 
 use super::{Life, Phase};
 use crate::{
+    expectation::Flaw,
     lifecycle::{actor::Actor, fault::Fault},
     protocol::{FromWorker, Hello, Memory, PROTOCOL_VERSION, Ready, ToWorker},
     synthesis::{Failure, SynthesisEvent, SynthesisId, SynthesisSummary},
 };
+
+/// How a worker says that its samples are no numbers.
+const GARBLED: &str = "garbled_audio";
 
 impl Life {
     pub(super) fn audio(
@@ -18,13 +22,16 @@ impl Life {
     ) -> Result<(), Fault> {
         self.heard = Instant::now();
         let Some(running) = self.running.get_mut(&id) else { return Err(unknown("audio", id)) };
-        running.bytes += payload.len();
-        if running.bytes > actor.spec.max_audio_bytes {
-            let most = actor.spec.max_audio_bytes;
+        running.sound.hear(&payload);
+        let most = actor.spec.max_audio_bytes;
+        if running.sound.samples() > u64::try_from(most / 2).unwrap_or(u64::MAX) {
             return Err(Fault::Violation(format!("synthesis {id} gave more than {most} bytes of audio")));
         }
-        let listened = running.ending.pass_on(SynthesisEvent::Audio(payload));
-        if listened { Ok(()) } else { self.cancel(id) }
+        if running.flaw.is_none() {
+            running.flaw = running.sound.early_flaw(&running.expected, self.rate);
+        }
+        let goes_on = running.flaw.is_none() && running.pass_on(payload);
+        if goes_on { Ok(()) } else { self.cancel(id) }
     }
 
     pub(super) fn hear(&mut self, actor: &mut Actor, message: FromWorker) -> Result<(), Fault> {
@@ -46,7 +53,20 @@ impl Life {
                 Ok(())
             }
             (Phase::Serving, FromWorker::Done { id, samples, timings, skipped }) => {
-                actor.finished();
+                let Some(running) = self.running.get_mut(&id) else { return Err(unknown("the end", id)) };
+                let received = running.sound.samples();
+                if received != samples {
+                    let why = format!("it sent {received} samples of synthesis {id} and says {samples}");
+                    return Err(Fault::Violation(why));
+                }
+                if running.flaw.is_none() && !running.cancelled {
+                    running.flaw = running.sound.flaw(&running.expected, self.rate, skipped);
+                }
+                if running.flaw.is_none() {
+                    // Nobody may be listening any more, which its end shows as well.
+                    running.let_go();
+                    actor.finished();
+                }
                 let summary = SynthesisSummary { samples, timings, skipped };
                 self.ended(actor, id, SynthesisEvent::Done(summary))
             }
@@ -54,10 +74,17 @@ impl Life {
                 self.ended(actor, id, SynthesisEvent::Failed(Failure::Cancelled))
             }
             (Phase::Serving, FromWorker::Error { id: Some(id), code, message, param, fatal }) => {
-                let last_words = message.clone();
-                let failure = Failure::Engine { code: code.clone(), message, param };
-                self.ended(actor, id, SynthesisEvent::Failed(failure))?;
-                if fatal { Err(Fault::Fatal { code, message: last_words }) } else { Ok(()) }
+                if fatal {
+                    // Not the request's own failure: it goes to another process, like all that run beside it.
+                    let known = self.running.contains_key(&id);
+                    return Err(if known { Fault::Fatal { code, message } } else { unknown("an error", id) });
+                }
+                let failure = if code == GARBLED {
+                    Failure::Garbled { flaw: Flaw::Told(message) }
+                } else {
+                    Failure::Engine { code, message, param }
+                };
+                self.ended(actor, id, SynthesisEvent::Failed(failure))
             }
             (Phase::Serving, FromWorker::Pong { nonce, rss_bytes, device_bytes, recompiles }) => {
                 if nonce == self.nonce {
@@ -118,6 +145,7 @@ impl Life {
             "The worker is ready"
         );
         self.phase = Phase::Serving;
+        self.rate = ready.sample_rate;
         actor.became_ready(ready);
         Ok(())
     }
@@ -127,7 +155,14 @@ impl Life {
         if self.running.is_empty() {
             actor.idle();
         }
-        running.end(event);
+        match (running.flaw.clone(), event) {
+            // It ended, one way or another: what counts is what it was.
+            (Some(flaw), SynthesisEvent::Done(_) | SynthesisEvent::Failed(Failure::Cancelled)) => {
+                tracing::warn!(worker = actor.name, synthesis = id.0, "Audio that cannot be right: {flaw}");
+                running.fail(Failure::Garbled { flaw });
+            }
+            (_, event) => running.end(event),
+        }
         Ok(())
     }
 }

@@ -2,23 +2,28 @@
 
 mod clock;
 mod hear;
+mod sound;
 
-use std::{collections::HashMap, process::ExitStatus, time::Duration};
+use std::{collections::HashMap, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
+use bytes::Bytes;
 use interprocess::local_socket::tokio::Stream;
+use nix::sys::signal::Signal;
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
 
+use self::sound::Sound;
 use super::{
     actor::{Actor, Command, Order},
     fault::Fault,
 };
 use crate::{
     error::WorkerError,
+    expectation::{Expectation, Flaw},
     pool::Ending,
-    process::{self, Launch, Process, StderrTail, WorkerSocket},
+    process::{self, Kills, Launch, Process, StderrTail, WorkerSocket, resident},
     protocol::{Connection, ConnectionError, FromWorker, ToWorker},
     spec::{Patience, WorkerSpec},
     synthesis::{Failure, SynthesisEvent, SynthesisId},
@@ -30,13 +35,33 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 /// A synthesis that the worker has in hand. Its lease returns when it ends.
 pub(super) struct Running {
     ending: Ending,
-    bytes: usize,
+    expected: Expectation,
+    sound: Sound,
+    /// What came before the first sound: it may be silence without end.
+    held: Vec<Bytes>,
+    /// What is wrong with what came so far: no more of it is passed on.
+    flaw: Option<Flaw>,
     cancelled: bool,
 }
 
 impl Running {
-    pub(super) fn new(ending: Ending) -> Self {
-        Self { ending, bytes: 0, cancelled: false }
+    pub(super) fn new(ending: Ending, expected: Expectation) -> Self {
+        Self { ending, expected, sound: Sound::default(), held: Vec::new(), flaw: None, cancelled: false }
+    }
+
+    /// Passes audio on, unless nothing was to be heard yet. False if nobody listens any more.
+    fn pass_on(&mut self, pcm: Bytes) -> bool {
+        if self.sound.is_still_silent(&self.expected) {
+            self.held.push(pcm);
+            return true;
+        }
+        (self.held.is_empty() || self.let_go()) && self.ending.pass_on(SynthesisEvent::Audio(pcm))
+    }
+
+    /// Passes on what was held back.
+    fn let_go(&mut self) -> bool {
+        let held = std::mem::take(&mut self.held);
+        held.into_iter().all(|pcm| self.ending.pass_on(SynthesisEvent::Audio(pcm)))
     }
 
     pub(super) fn fail(self, failure: Failure) {
@@ -67,10 +92,14 @@ pub(super) struct Life {
     phase: Phase,
     running: HashMap<SynthesisId, Running>,
     exited: Option<ExitStatus>,
+    /// What the kernel had ended for want of memory when the process was last known to live.
+    kills: Kills,
     /// When something was last heard that counts as progress.
     heard: Instant,
     pinged: Option<Instant>,
     nonce: u64,
+    /// Samples per second of its audio, once it is ready.
+    rate: u32,
     /// It was asked to pause.
     pausing: bool,
     /// It has: its silence says nothing.
@@ -96,9 +125,11 @@ impl Life {
             phase: Phase::Hello,
             running: HashMap::new(),
             exited: None,
+            kills: Kills::now(),
             heard: Instant::now(),
             pinged: None,
             nonce: 0,
+            rate: 0,
             pausing: false,
             paused: false,
         })
@@ -119,6 +150,7 @@ impl Life {
     /// Asks the process to go, makes it go if it does not, reaps it, and hears its output to the end.
     pub(super) async fn end(&mut self, patience: &Patience, fault: &Fault) {
         if self.exited.is_none()
+            && fault.leaves_it_listening()
             && let Some(connection) = &mut self.connection
         {
             let grace_ms = u64::try_from(patience.stop.as_millis()).unwrap_or(u64::MAX);
@@ -128,8 +160,9 @@ impl Life {
                 drop(timeout(patience.stop, connection.flush()).await);
             }
         }
-        // One that never connected cannot be asked: the signal comes at once.
-        let asked = if self.connection.is_some() { patience.stop } else { Duration::ZERO };
+        // One that never connected, or has not listened for long, cannot be asked: the signal comes at once.
+        let listens = self.connection.is_some() && fault.leaves_it_listening();
+        let asked = if listens { patience.stop } else { Duration::ZERO };
         let status = process::end(&mut self.child, self.pid, asked, patience.stop).await;
         tracing::debug!(pid = self.pid, ?status, %fault, "Reaped a worker");
         self.connection = None;
@@ -169,6 +202,7 @@ impl Life {
                 }
                 () = &mut alarm => {
                     let due = self.alarm(&actor.spec.patience);
+                    self.look_at_memory(actor);
                     alarm.as_mut().reset(self.due(&actor.spec.patience));
                     due
                 }
@@ -212,6 +246,26 @@ impl Life {
         }
     }
 
+    /// How a process ended by itself.
+    pub(super) fn exit(&self, status: ExitStatus) -> Fault {
+        // Nobody here sends this signal to a process that has not yet been found at fault.
+        let was_killed = status.signal() == Some(Signal::SIGKILL as i32);
+        match Kills::now().since(self.kills).filter(|_| was_killed) {
+            Some(evidence) => Fault::OutOfMemory(evidence),
+            None => Fault::Exited(status),
+        }
+    }
+
+    /// Asks the kernel how much memory it holds: a worker that computes need not be asked.
+    fn look_at_memory(&mut self, actor: &mut Actor) {
+        if self.phase == Phase::Serving && self.exited.is_none() {
+            self.kills = Kills::now();
+            if let Some(bytes) = resident(self.pid) {
+                actor.resident(bytes);
+            }
+        }
+    }
+
     /// The socket is closed or broken: why, the process's own end tells best.
     async fn gone(&mut self, error: Option<ConnectionError>) -> Fault {
         if let Some(ConnectionError::Codec(error)) = error {
@@ -221,7 +275,7 @@ impl Life {
             self.exited = timeout(LAST_BREATH, self.child.wait()).await.ok().and_then(Result::ok);
         }
         match (self.exited, error) {
-            (Some(status), _) => Fault::Exited(status),
+            (Some(status), _) => self.exit(status),
             (None, Some(ConnectionError::Cut)) => Fault::Violation("it cut a message short".into()),
             (None, _) => Fault::Closed,
         }
@@ -234,11 +288,17 @@ impl Life {
                     return Err(Fault::Asked);
                 }
             }
-            Command::Restart | Command::Drained => {
-                if actor.restart_is_due() {
-                    return Err(Fault::Asked);
+            Command::Retire(retirement) => {
+                if let Some(why) = actor.retire(retirement) {
+                    return Err(why);
                 }
             }
+            Command::Drained => {
+                if let Some(why) = actor.leaves() {
+                    return Err(why);
+                }
+            }
+            Command::Condemn(why) => return Err(Fault::Probe(why)),
             Command::Synthesize(orders) => {
                 let mut more = orders.len();
                 for order in orders {

@@ -327,24 +327,24 @@ impl<'s> Play<'s> {
         }
     }
 
-    /// The lane's next segment: what it is, and where it stands.
-    fn head(&self, lane: u32) -> Option<(&Run<'s>, Piece, Micros)> {
+    /// The lane's next segment: what it is, where it stands, and whether it goes to a worker alone.
+    fn head(&self, lane: u32) -> Option<(&Run<'s>, Piece, Micros, bool)> {
         let lane = self.lanes.get(index(lane))?;
         let run = self.runs.get(index(lane.run))?;
         if lane.lane == TAIL {
             let piece = run.stream.open?;
             let begins = run.stream.audio() + piece.audio * i64::from(lane.next);
-            return Some((run, piece, begins));
+            return Some((run, piece, begins, false));
         }
         let of_stream = run.stream.lanes.get(index(lane.lane))?;
         let segment = run.stream.segments.get(*of_stream.segments.get(index(lane.next))?)?;
         debug_assert!(segment.stage == Stage::Waiting);
-        Some((run, segment.piece, segment.before))
+        Some((run, segment.piece, segment.before, segment.alone))
     }
 
     /// Puts a lane's next segment among those that wait, or aside until there is room in its buffer.
     fn expose(&mut self, lane: u32, time: Micros) {
-        let Some((run, piece, before)) = self.head(lane) else { return };
+        let Some((run, piece, before, _)) = self.head(lane) else { return };
         let buffer = run.stream.buffer(self.buffer);
         let room = run.base + before + piece.audio - buffer;
         let is_full = before > run.read && before + piece.audio > run.read + buffer;
@@ -389,11 +389,11 @@ impl<'s> Play<'s> {
                 self.pop(pool);
                 continue;
             }
-            let Some((run, piece, before)) = self.head(lane) else { break };
+            let Some((run, piece, before, alone)) = self.head(lane) else { break };
             let due = deadline(run.base, run.due, before);
             let weighed = self.weights.of(run.rank, piece.total);
             let began = time + batch.cost;
-            if !batch.joins(run.stream.seq, weighed, due, time) {
+            if !batch.joins(run.stream.seq, weighed, due, time, alone) {
                 break;
             }
             self.pop(pool);

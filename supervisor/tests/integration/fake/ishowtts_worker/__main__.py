@@ -2,8 +2,10 @@
 
 How a life begins is told by FAKE_START, a list separated by commas; each life takes the next entry, the last one
 holds for all that follow: ready, slow, silent, exit, denied, garbage, wrong_version, wrong_engine, fatal, stranger.
-What a synthesis does is told by the first word of its text: see `speak`. Notes about what happened are appended to
-FAKE_NOTES, one line each. FAKE_BATCH: how many syntheses it says it takes in one launch.
+What a synthesis does is told by the first word of its text: see `speak`. A number behind it tells how often that
+happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
+one line each. FAKE_BATCH: how many syntheses it says it takes in one launch. FAKE_DIFFERS: its samples are others in
+each life, and it says so. FAKE_MUTE: in so many lives a probe hears nothing.
 """
 
 import argparse
@@ -42,13 +44,15 @@ class Worker:
         self.wake = threading.Condition()
         self.waiting = []
         self.held = []
+        self.differs = "FAKE_DIFFERS" in os.environ
+        self.life = 0
 
     def say(self, payload=b"", **message):
         self.socket.sendall(json.dumps(message).encode() + b"\n" + payload)
 
     def run(self):
         starts = os.environ.get("FAKE_START", "ready").split(",")
-        life = note("life")
+        life = self.life = note("life")
         start = starts[min(life, len(starts)) - 1]
         if start == "exit":
             print("could not find the model", file=sys.stderr, flush=True)
@@ -76,7 +80,7 @@ class Worker:
         voices = [{"id": "tone", "language": "en", "name": "Fake"}]
         self.say(
             type="ready", sample_rate=RATE, voices=voices, languages=["en", "zh"],
-            max_batch=int(os.environ.get("FAKE_BATCH", "1")), repeatable=True,
+            max_batch=int(os.environ.get("FAKE_BATCH", "1")), repeatable=not self.differs,
             device="none", tier="fake", warmup={"characters": 10, "elapsed_ms": 1.0, "audio_ms": 800.0},
             memory={"rss_bytes": 1, "device_bytes": 0},
         )  # fmt: skip
@@ -107,8 +111,11 @@ class Worker:
         os._exit(0)
 
     def speak(self, message):
-        ident, what = message["id"], message["text"].split()[0]
-        note(f"speak {what}")
+        ident, words = message["id"], message["text"].split()
+        what = words[0]
+        times = note(f"speak {what}")
+        if len(words) > 1 and words[1].isdigit() and times > int(words[1]):
+            what = "normal"
         if message["more"]:
             note(f"{what} is not the last of its launch")
         if what == "together":
@@ -136,7 +143,18 @@ class Worker:
             os._exit(7)
         if what == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
-        self.chunk(ident)
+        if what == "garbled":
+            self.say(type="error", id=ident, code="garbled_audio", message="2 of 9 samples", param=None, fatal=False)
+            return
+        if what == "One," and self.life <= int(os.environ.get("FAKE_MUTE", "0")):
+            what = "zeros"
+        if what == "fill":
+            self.filled = bytearray(os.urandom(1)) * (400 << 20)
+        if what not in ("zeros", "clipped", "lies", "babble"):
+            self.chunk(ident)
+        if what == "crash-later":
+            self.chunk(ident, 2)
+            os._exit(7)
         if what == "crash-midway":
             os._exit(7)
         if what == "hang":
@@ -166,10 +184,21 @@ class Worker:
         if what == "flood":
             for _ in range(2000):
                 print("noise " * 100, file=sys.stderr)
+        if what in ("zeros", "clipped", "lies", "babble"):
+            self.wrong(ident, what)
+            return
         chunks = 1
+        if words[0] == "crash-later":
+            self.chunk(ident, 2)
+            self.chunk(ident, 3)
+            chunks = 3
         if what == "endless":
+            sent = 0
             while ident not in self.cancelled:
-                self.chunk(ident)
+                # Audio without end is what no text can take, so it comes ever slower.
+                if sent < 30 or sent % 200 == 0:
+                    self.chunk(ident)
+                sent += 1
                 time.sleep(0.01)
             self.say(type="cancelled", id=ident)
             note("cancelled")
@@ -180,8 +209,20 @@ class Worker:
         samples = chunks * CHUNK // 2
         self.say(type="done", id=ident, samples=samples, timings={"first_chunk_ms": 1.0, "total_ms": 2.0}, skipped=0)
 
-    def chunk(self, ident):
-        self.say(type="audio", id=ident, payload_bytes=CHUNK, payload=bytes([1, 16]) * (CHUNK // 2))
+    def wrong(self, ident, what):
+        """What no ear should get."""
+        bad = {"zeros": b"\0\0", "clipped": b"\xff\x7f"}.get(what, b"\1\x10") * (CHUNK // 2)
+        sent = 0
+        while sent < (100 if what == "babble" else 3) and ident not in self.cancelled:
+            self.say(type="audio", id=ident, payload_bytes=CHUNK, payload=bad)
+            sent += 1
+            time.sleep(0.001)
+        samples = 7 if what == "lies" else sent * CHUNK // 2
+        self.say(type="done", id=ident, samples=samples, timings={"first_chunk_ms": 1.0, "total_ms": 2.0}, skipped=0)
+
+    def chunk(self, ident, number=1):
+        sample = bytes([self.life if self.differs else number, 16])
+        self.say(type="audio", id=ident, payload_bytes=CHUNK, payload=sample * (CHUNK // 2))
 
 
 if __name__ == "__main__":

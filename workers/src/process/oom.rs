@@ -1,0 +1,72 @@
+//! Whether the kernel ended a process for want of memory. It sends SIGKILL like anybody else; only its counters tell.
+
+use std::fs;
+
+/// What the kernel has counted so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kills {
+    /// In our control group and those below it.
+    ours: Option<u64>,
+    /// On the whole machine.
+    anywhere: Option<u64>,
+}
+
+/// How sure it is that the kernel did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// It ended a process of ours in that time.
+    Sure,
+    /// It ended some process of the machine in that time.
+    Likely,
+}
+
+impl Kills {
+    /// As of now.
+    pub(crate) fn now() -> Self {
+        let group = fs::read_to_string("/proc/self/cgroup").ok();
+        let group =
+            group.as_deref().and_then(|groups| groups.lines().find_map(|line| line.strip_prefix("0::")));
+        let events =
+            group.and_then(|group| fs::read_to_string(format!("/sys/fs/cgroup{group}/memory.events")).ok());
+        let machine = fs::read_to_string("/proc/vmstat").ok();
+        Self { ours: events.as_deref().and_then(count), anywhere: machine.as_deref().and_then(count) }
+    }
+
+    /// What speaks for it, if these are the counts since `before`.
+    pub(crate) fn since(self, before: Self) -> Option<Evidence> {
+        let rose =
+            |now: Option<u64>, before: Option<u64>| now.zip(before).is_some_and(|(now, before)| now > before);
+        if rose(self.ours, before.ours) {
+            return Some(Evidence::Sure);
+        }
+        rose(self.anywhere, before.anywhere).then_some(Evidence::Likely)
+    }
+}
+
+/// The line `oom_kill N`.
+fn count(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_is_found_among_the_others() {
+        assert_eq!(count("low 0\nhigh 3\nmax 9\noom 2\noom_kill 1\noom_group_kill 0\n"), Some(1));
+        assert_eq!(count("pgfault 7\noom_kill 12\n"), Some(12));
+        assert_eq!(count("oom 5\n"), None);
+    }
+
+    #[test]
+    fn our_own_group_tells_more_than_the_machine() {
+        let kills = |ours, anywhere| Kills { ours, anywhere };
+        let before = kills(Some(1), Some(5));
+        assert_eq!(kills(Some(2), Some(6)).since(before), Some(Evidence::Sure));
+        assert_eq!(kills(Some(1), Some(6)).since(before), Some(Evidence::Likely));
+        assert_eq!(kills(Some(1), Some(5)).since(before), None);
+        assert_eq!(kills(None, Some(6)).since(kills(None, Some(5))), Some(Evidence::Likely));
+        assert_eq!(Kills::default().since(Kills::default()), None);
+    }
+}

@@ -1,0 +1,382 @@
+//! Who serves: the seats of a pool, the warm workers that sit in them, and those that wait for one to become free.
+//!
+//! A seat is what orders are given to. Which worker sits in it changes: when one is lost or retires, a warm one that
+//! waits takes its place at once. Each sitting has a number that grows, so that whoever hears of changes late, or not
+//! in their order, can tell the old from the new.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    hook::{Change, ChangeHook, ChangeTo},
+    lifecycle::Command,
+    protocol::Ready,
+};
+
+/// Names a worker within the process, and never another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WorkerKey(u64);
+
+impl WorkerKey {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A warm worker, in one of its lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Warm {
+    worker: WorkerKey,
+    pub(crate) life: u64,
+    pub(crate) ready: Arc<Ready>,
+    pub(crate) mailbox: mpsc::Sender<Command>,
+}
+
+/// A warm worker in a seat.
+#[derive(Debug)]
+struct Sitting {
+    warm: Warm,
+    number: u64,
+    /// Takes no further orders in this life.
+    draining: bool,
+    /// Somebody has its permit.
+    held: bool,
+}
+
+/// Permission to use the worker in a seat, during one sitting.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    seat: usize,
+    pub(crate) number: u64,
+    pub(crate) warm: Warm,
+}
+
+/// The seats of one pool.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    engine: String,
+    table: Mutex<Table>,
+    changed: ChangeHook,
+}
+
+#[derive(Debug)]
+struct Table {
+    seats: Vec<Place>,
+    spares: VecDeque<Warm>,
+    last: u64,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    sitting: Option<Sitting>,
+    /// The number of its last sitting.
+    number: u64,
+}
+
+/// What has changed, to be told once the table is free.
+type Changes = Vec<(usize, ChangeTo)>;
+
+impl Seats {
+    pub(crate) fn new(engine: &str, seats: usize, changed: ChangeHook) -> Self {
+        let places = (0..seats).map(|_| Place::default()).collect();
+        let table = Table { seats: places, spares: VecDeque::new(), last: 0 };
+        Self { engine: engine.to_owned(), table: Mutex::new(table), changed }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().seats.len()
+    }
+
+    /// The number of the present sitting in a seat, if somebody takes orders there.
+    pub(crate) fn sitting(&self, seat: usize) -> Option<u64> {
+        let table = self.lock();
+        let sitting = table.seats.get(seat)?.sitting.as_ref()?;
+        (!sitting.draining).then_some(sitting.number)
+    }
+
+    /// Whether somebody sits in a seat whom nobody uses.
+    pub(crate) fn is_resting(&self, seat: usize) -> bool {
+        let table = self.lock();
+        let sitting = table.seats.get(seat).and_then(|place| place.sitting.as_ref());
+        sitting.is_some_and(|sitting| !sitting.held && !sitting.draining)
+    }
+
+    /// Whether a worker is in a seat.
+    pub(crate) fn is_seated(&self, worker: WorkerKey) -> bool {
+        self.lock().seat_of(worker).is_some()
+    }
+
+    /// The worker in a seat, if nobody uses it.
+    pub(crate) fn take(&self, seat: usize) -> Option<Permit> {
+        let mut table = self.lock();
+        let sitting = table.seats.get_mut(seat)?.sitting.as_mut()?;
+        if sitting.held || sitting.draining {
+            return None;
+        }
+        sitting.held = true;
+        Some(Permit { seat, number: sitting.number, warm: sitting.warm.clone() })
+    }
+
+    pub(crate) fn give_back(&self, permit: &Permit) {
+        let mut table = self.lock();
+        let Some(place) = table.seats.get_mut(permit.seat) else { return };
+        // The permit of an earlier sitting is worth nothing any more.
+        let Some(sitting) = place.sitting.as_mut().filter(|sitting| sitting.number == permit.number) else {
+            return;
+        };
+        sitting.held = false;
+        if !sitting.draining {
+            return;
+        }
+        let changes = table.vacate(permit.seat);
+        drop(table);
+        self.tell(changes);
+        // A worker that is behind with its commands looks again after each of them.
+        drop(permit.warm.mailbox.try_send(Command::Drained));
+    }
+
+    /// Says something to the worker in a seat without waiting.
+    pub(crate) fn say(&self, seat: usize, command: Command) {
+        let mailbox = {
+            let table = self.lock();
+            table.seats.get(seat).and_then(|place| Some(place.sitting.as_ref()?.warm.mailbox.clone()))
+        };
+        if let Some(mailbox) = mailbox {
+            // A mailbox that is full is one of a worker that does not get along anyway.
+            drop(mailbox.try_send(command));
+        }
+    }
+
+    fn tell(&self, changes: Changes) {
+        for (seat, to) in changes {
+            self.changed.call(Change { engine: &self.engine, worker: seat, to });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn seat_of(&self, worker: WorkerKey) -> Option<usize> {
+        let sits =
+            |place: &Place| place.sitting.as_ref().is_some_and(|sitting| sitting.warm.worker == worker);
+        self.seats.iter().position(sits)
+    }
+
+    /// Whoever waits longest takes a seat that is free.
+    fn fill(&mut self, seat: usize) -> Changes {
+        let Some(place) = self.seats.get_mut(seat).filter(|place| place.sitting.is_none()) else {
+            return Changes::new();
+        };
+        let Some(warm) = self.spares.pop_front() else { return Changes::new() };
+        self.last += 1;
+        place.number = self.last;
+        place.sitting = Some(Sitting { warm, number: self.last, draining: false, held: false });
+        vec![(seat, ChangeTo::Ready { sitting: self.last })]
+    }
+
+    fn vacate(&mut self, seat: usize) -> Changes {
+        let Some(place) = self.seats.get_mut(seat) else { return Changes::new() };
+        place.sitting = None;
+        let mut changes = vec![(seat, ChangeTo::Gone { sitting: place.number })];
+        changes.extend(self.fill(seat));
+        changes
+    }
+}
+
+/// A worker's way to the seats of its pool: how its task says that it takes orders, or no longer does.
+#[derive(Debug)]
+pub(crate) struct Chair {
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) worker: WorkerKey,
+    pub(crate) mailbox: mpsc::WeakSender<Command>,
+}
+
+impl Chair {
+    /// Takes orders from now on, as long as this life lasts, once there is a seat.
+    pub(crate) fn offer(&self, life: u64, ready: Arc<Ready>) {
+        let Some(mailbox) = self.mailbox.upgrade() else { return };
+        let mut table = self.seats.lock();
+        table.spares.push_back(Warm { worker: self.worker, life, ready, mailbox });
+        let changes = (0..table.seats.len()).flat_map(|seat| table.fill(seat)).collect();
+        drop(table);
+        self.seats.tell(changes);
+    }
+
+    /// Tells whoever gives orders that it has stopped between two steps.
+    pub(crate) fn paused(&self) {
+        let seat = self.seats.lock().seat_of(self.worker);
+        if let Some(seat) = seat {
+            self.seats.tell(vec![(seat, ChangeTo::Paused)]);
+        }
+    }
+
+    /// Takes no further orders in this life. True if none is being worked on or on its way; else the task is told
+    /// when the last one has ended.
+    pub(crate) fn drain(&self) -> bool {
+        let mut table = self.seats.lock();
+        table.spares.retain(|warm| warm.worker != self.worker);
+        let Some(seat) = table.seat_of(self.worker) else { return true };
+        if let Some(sitting) = table.seats.get_mut(seat).and_then(|place| place.sitting.as_mut())
+            && sitting.held
+        {
+            sitting.draining = true;
+            return false;
+        }
+        let changes = table.vacate(seat);
+        drop(table);
+        self.seats.tell(changes);
+        true
+    }
+
+    /// Its life is over. True if another one has taken its seat.
+    pub(crate) fn revoke(&self) -> bool {
+        let mut table = self.seats.lock();
+        table.spares.retain(|warm| warm.worker != self.worker);
+        let changes = table.seat_of(self.worker).map(|seat| table.vacate(seat)).unwrap_or_default();
+        drop(table);
+        let is_covered = changes.iter().any(|(_, to)| matches!(to, ChangeTo::Ready { .. }));
+        self.seats.tell(changes);
+        is_covered
+    }
+
+    /// Its process is gone, and what follows is known: whoever waits for a seat that is empty looks again.
+    pub(crate) fn gone(&self) {
+        let table = self.seats.lock();
+        let empty = table.seats.iter().enumerate().filter(|(_, place)| place.sitting.is_none());
+        let changes = empty.map(|(seat, place)| (seat, ChangeTo::Gone { sitting: place.number })).collect();
+        drop(table);
+        self.seats.tell(changes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::{Memory, WarmUp};
+
+    fn ready() -> Arc<Ready> {
+        Arc::new(Ready {
+            sample_rate: 24_000,
+            voices: Vec::new(),
+            languages: Vec::new(),
+            max_batch: 1,
+            repeatable: true,
+            device: "none".into(),
+            tier: "test".into(),
+            warmup: WarmUp { characters: 1, elapsed_ms: 1.0, audio_ms: 1.0 },
+            memory: Memory::default(),
+        })
+    }
+
+    struct House {
+        seats: Arc<Seats>,
+        told: Arc<Mutex<Changes>>,
+        chairs: Vec<Chair>,
+        _mailboxes: Vec<(mpsc::Sender<Command>, mpsc::Receiver<Command>)>,
+    }
+
+    fn house(seats: usize, workers: usize) -> House {
+        let hook = ChangeHook::default();
+        let told = Arc::new(Mutex::new(Changes::new()));
+        let kept = Arc::clone(&told);
+        hook.set(move |change| {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push((change.worker, change.to));
+        });
+        let seats = Arc::new(Seats::new("tone", seats, hook));
+        let mailboxes: Vec<_> = (0..workers).map(|_| mpsc::channel(8)).collect();
+        let chair = |(mailbox, _): &(mpsc::Sender<Command>, _)| Chair {
+            seats: Arc::clone(&seats),
+            worker: WorkerKey::new(),
+            mailbox: mailbox.downgrade(),
+        };
+        House { chairs: mailboxes.iter().map(chair).collect(), told, seats, _mailboxes: mailboxes }
+    }
+
+    impl House {
+        fn told(&self) -> Changes {
+            std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+    }
+
+    #[test]
+    fn a_spare_takes_the_seat_of_one_that_is_lost() {
+        let house = house(1, 2);
+        house.chairs[0].offer(1, ready());
+        house.chairs[1].offer(1, ready());
+        assert_eq!(house.told(), [(0, ChangeTo::Ready { sitting: 1 })], "the other one is a spare");
+        let permit = house.seats.take(0).expect("it is free");
+        assert!(house.chairs[0].revoke());
+        assert_eq!(house.told(), [(0, ChangeTo::Gone { sitting: 1 }), (0, ChangeTo::Ready { sitting: 2 })]);
+        house.seats.give_back(&permit);
+        assert!(house.seats.take(0).is_some(), "an old permit changes nothing");
+        assert!(house.seats.take(0).is_none());
+    }
+
+    #[test]
+    fn who_retires_finishes_first_and_then_makes_room() {
+        let house = house(1, 2);
+        house.chairs[0].offer(1, ready());
+        let permit = house.seats.take(0).expect("it is free");
+        house.chairs[1].offer(1, ready());
+        assert!(!house.chairs[0].drain());
+        house.told();
+        house.seats.give_back(&permit);
+        assert_eq!(house.told(), [(0, ChangeTo::Gone { sitting: 1 }), (0, ChangeTo::Ready { sitting: 2 })]);
+        assert!(house.chairs[0].drain(), "nothing is left of it");
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_sits_twice_and_no_seat_is_empty_while_somebody_waits(
+            steps in prop::collection::vec((0_usize..4, 0_u8..5), 0..200)
+        ) {
+            let house = house(2, 4);
+            let mut permits = Vec::new();
+            let mut warm = [false; 4];
+            for (worker, step) in steps {
+                let chair = &house.chairs[worker];
+                match step {
+                    0 if !warm[worker] => {
+                        chair.offer(1, ready());
+                        warm[worker] = true;
+                    }
+                    1 => {
+                        chair.revoke();
+                        warm[worker] = false;
+                    }
+                    2 => permits.extend(house.seats.take(worker % 2)),
+                    3 => if let Some(permit) = permits.pop() {
+                        house.seats.give_back(&permit);
+                    },
+                    4 if chair.drain() => warm[worker] = false,
+                    _ => {}
+                }
+                let table = house.seats.lock();
+                let seated = |key| table.seats.iter().filter(|place| {
+                    place.sitting.as_ref().is_some_and(|sitting| sitting.warm.worker == key)
+                }).count();
+                for (chair, warm) in house.chairs.iter().zip(warm) {
+                    let spare = table.spares.iter().filter(|spare| spare.worker == chair.worker).count();
+                    let places = seated(chair.worker) + spare;
+                    prop_assert!(places <= 1);
+                    prop_assert!(places == 0 || warm);
+                }
+                let empty = table.seats.iter().any(|place| place.sitting.is_none());
+                prop_assert!(!empty || table.spares.is_empty());
+            }
+        }
+    }
+}
