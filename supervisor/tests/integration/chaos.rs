@@ -129,6 +129,7 @@ async fn killer(server: &Server, every: Duration, over: &AtomicBool) -> u32 {
     kills
 }
 
+#[expect(clippy::print_stderr, reason = "the long form is run for what it tells")]
 async fn chaos(length: Duration, every: Duration) {
     // What ends workers here are signals, not texts: whoever is hit three times by chance may be told so.
     let server = supervisor().workers(WORKERS).engine("rtf", RTF).engine("chunk_ms", 100);
@@ -193,7 +194,7 @@ async fn chaos(length: Duration, every: Duration) {
     eprintln!("resident: {} KiB at first, {} KiB at last", before.0.1, held(server.pid()).1);
 
     // Each against its own text's reference, made in peace: cut into segments, so by the same server.
-    let check = heard.len().min(if length > Duration::from_secs(60) { 400 } else { 60 });
+    let check = heard.len().min(if length > Duration::from_mins(1) { 400 } else { 60 });
     for (text, audio) in heard.iter().take(check) {
         let alone = server.speak(json!({ "text": text, "format": "pcm" })).await;
         assert_eq!(alone.status, 200);
@@ -216,7 +217,7 @@ async fn whoever_was_let_in_is_served_whatever_happens_to_the_workers() {
 async fn for_many_minutes_too() {
     let minutes: u64 =
         std::env::var("CHAOS_MINUTES").ok().and_then(|minutes| minutes.parse().ok()).unwrap_or(10);
-    chaos(Duration::from_secs(60 * minutes), Duration::from_secs(1)).await;
+    chaos(Duration::from_mins(minutes), Duration::from_secs(1)).await;
 }
 
 /// Workers that misbehave in every way that the script knows, at once, among requests that behave.
