@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ishowtts_worker import audio
+from ishowtts_worker.errors import GarbledAudio
 
 RATE = 24_000
 
