@@ -53,7 +53,7 @@ pub struct Folders<'f> {
     pub code: &'f Path,
     /// Where each engine has a folder for what it keeps.
     pub kept: &'f Path,
-    /// Sockets and scratch files.
+    /// Where the sockets are.
     pub runtime: &'f Path,
 }
 
@@ -71,6 +71,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// Asks the kernel and the engines' interpreters, and takes the control group that is ours.
     pub async fn prepare(config: &Config, interpreters: &BTreeMap<String, PathBuf>) -> Self {
+        sweep(&scratch(config));
         if !config.sandbox.enabled {
             return Self::default();
         }
@@ -181,12 +182,30 @@ impl Sandbox {
         let own = |variable: &&str| !engine.env.contains_key(*variable);
         let confinement = Confinement {
             policy,
-            scratch: Some(folders.runtime.join("scratch")),
+            scratch: Some(scratch(config)),
             scratch_variables: SCRATCH.iter().copied().filter(own).map(str::to_owned).collect(),
             cgroup: self.cgroup.clone(),
             cgroup_memory_mb: engine.memory_mb,
         };
         (confinement, variables)
+    }
+}
+
+/// Where each life of a worker has a folder. Not beside the sockets: a runtime directory is small, in memory, and often
+/// one that no library may be loaded from.
+fn scratch(config: &Config) -> PathBuf {
+    config.server.state_dir.join("scratch")
+}
+
+/// Removes what the workers of a killed server left. Another server may use the same folder, so a process that is
+/// there keeps its own.
+fn sweep(scratch: &Path) {
+    for entry in fs::read_dir(scratch).into_iter().flatten().filter_map(Result::ok) {
+        let pid = entry.file_name().to_string_lossy().parse::<u32>();
+        if pid.is_ok_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            // What cannot be removed is no reason not to start.
+            drop(fs::remove_dir_all(entry.path()));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::{Cache, Config, DEFAULT, Gpu, Overrides, Problems, Python, validate};
+use super::{Cache, Cgroup, Config, DEFAULT, Gpu, Overrides, Problems, Python, validate};
 
 fn read(source: &str) -> Result<Config, Problems> {
     let overrides = Overrides { state_dir: Some("/state".into()), ..Overrides::default() };
@@ -58,6 +58,26 @@ voices = { en = "nobody", zh = "joe" }
     for (told, expected) in told.iter().zip(expected) {
         assert!(told.starts_with(expected), "{told}\n  instead of\n{expected}");
     }
+}
+
+#[test]
+fn what_the_sandbox_opens_is_seen_from_the_file() {
+    let config = read(
+        "[sandbox]\ncgroup = \"/sys/fs/cgroup/x\"\n\
+         [engines.tone]\nenabled = true\nread = [\"./models\", \"/opt/m*\"]\nsandbox = false\n",
+    )
+    .unwrap();
+    assert_eq!(
+        (config.sandbox.enabled, config.sandbox.cgroup),
+        (true, Cgroup::At("/sys/fs/cgroup/x".into()))
+    );
+    let tone = &config.engines["tone"];
+    assert_eq!(tone.openings.read, [Path::new("/etc/here/models"), Path::new("/opt/m*")]);
+    assert!(tone.openings.everything && tone.settings.is_empty());
+
+    let told = problems("[sandbox]\ncgroup = \"mine\"\n[engines.tone]\nenabled = true\nwrite = \"/tmp\"\n");
+    assert!(told[0].starts_with("line 2: sandbox.cgroup: must be \"auto\", \"off\" or a folder"), "{told:?}");
+    assert!(told[1].starts_with("line 5: engines.tone.write: must be a list of strings"), "{told:?}");
 }
 
 #[test]

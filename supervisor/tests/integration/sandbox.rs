@@ -226,13 +226,25 @@ async fn what_a_life_left_goes_with_it() {
     let neighbours = Neighbours::new();
     let server = neighbours.worker("ready").start().await.ready().await;
     let pid = server.worker(0).await["pid"].as_u64().unwrap();
-    let runtime = fs::read_dir(server.dir.path()).unwrap().map(|entry| entry.unwrap().path());
-    let runtime = runtime.into_iter().find(|path| path.to_string_lossy().contains("/ishowtts-")).unwrap();
-    let scratch = runtime.join(format!("scratch/{pid}"));
+    let scratch = server.dir.path().join(format!("state/scratch/{pid}"));
     assert!(scratch.is_dir(), "{}", scratch.display());
     kill(pid.try_into().unwrap(), "SIGKILL");
     eventually("its folder is gone", async || (!scratch.exists()).then_some(())).await;
-    server.ready().await;
+    let mut server = server.ready().await;
+
+    // A server that is killed removes nothing, and the next one does.
+    let worker = server.worker(0).await["pid"].as_u64().unwrap();
+    server.signal("SIGKILL");
+    server.ended().await;
+    let left = server.dir.path().join(format!("state/scratch/{worker}"));
+    eventually("its worker went with it", async || (!exists(worker)).then_some(())).await;
+    assert!(left.is_dir(), "{}", left.display());
+    let Server { dir, .. } = server;
+    let command = crate::harness::ishowtts(dir.path());
+    let server = Server::launch(dir, command, "Listening").await.ready().await;
+    assert!(!left.exists(), "{}", left.display());
+    let count = fs::read_dir(server.dir.path().join("state/scratch")).unwrap().count();
+    assert_eq!(count, 1, "the folder of the one worker");
 }
 
 /// A control group of the test's own, with nobody in it when it goes.

@@ -6,8 +6,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::{
     io::Errno,
     thread::{
-        CapabilitySet, CapabilitySets, capability_is_in_bounding_set, clear_ambient_capability_set,
-        remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+        CapabilitySet, CapabilitySets, capabilities as held, capability_is_in_bounding_set,
+        clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
+        set_no_new_privs,
     },
 };
 
@@ -78,6 +79,11 @@ fn capabilities() -> io::Result<()> {
         Err(error) => return Err(error.into()),
     }
     let none = CapabilitySet::empty();
+    let now = held(None)?;
+    if (now.effective | now.permitted | now.inheritable).is_empty() {
+        // A service manager may have taken the call away with the privileges.
+        return Ok(());
+    }
     Ok(set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
 }
 
