@@ -7,9 +7,13 @@ use proptest::{
 };
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
-use tokio::runtime::Runtime;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    runtime::Runtime,
+};
 
-use crate::harness::{Server, supervisor};
+use crate::harness::{Server, soon, supervisor};
 
 /// Any JSON, deep and wide.
 fn anything() -> impl Strategy<Value = Value> {
@@ -113,4 +117,123 @@ async fn post(client: &reqwest::Client, server: &Server, body: Vec<u8>) -> Statu
 /// What a client is told when it asked for too much or for what there is not, and 200.
 fn is_answer(status: StatusCode) -> bool {
     matches!(status.as_u16(), 200 | 400 | 404 | 413 | 422 | 429 | 504)
+}
+
+/// A request line and headers with something wrong in most of them, as bytes on the wire.
+fn requests() -> impl Strategy<Value = Vec<u8>> {
+    let method =
+        prop::sample::select(vec!["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "CONNECT", "X", ""]);
+    let paths = [
+        "/api/tts",
+        "/api/voices",
+        "/api/status",
+        "/api/engines/tone/restart",
+        "/api/engines/%ff%00/restart",
+        "/api/engines//restart",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/../../etc/passwd",
+        "*",
+        "http://localhost/metrics",
+        "http://[::1/",
+        "/%",
+        "/a?%zz=&&",
+    ];
+    let path = prop_oneof![
+        4 => prop::sample::select(paths.to_vec()).prop_map(str::to_owned),
+        1 => "/[ -~]{0,40}",
+        1 => any::<String>(),
+    ];
+    let names = [
+        "Host",
+        "Origin",
+        "Authorization",
+        "X-API-Key",
+        "X-Request-Id",
+        "X-Forwarded-For",
+        "Forwarded",
+        "Content-Type",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "Upgrade",
+        "Expect",
+        "Access-Control-Request-Method",
+        "Cache-Control",
+        "Range",
+        "Accept",
+    ];
+    let values = [
+        "localhost",
+        "evil.example",
+        "null",
+        "http://localhost",
+        "Bearer",
+        "Bearer x",
+        "5",
+        "-5",
+        "chunked",
+        "keep-alive",
+        "websocket",
+        "100-continue",
+        "POST",
+        "for=\"[::1\";;,",
+        "1.2.3.4, ,\"",
+        "application/json",
+        "no-cache",
+        "",
+    ];
+    let value = prop_oneof![
+        4 => prop::sample::select(values.to_vec()).prop_map(|value| value.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..40),
+    ];
+    let headers = vec((prop::sample::select(names.to_vec()), value), 0..6);
+    (method, path, headers, vec(any::<u8>(), 0..40)).prop_map(|(method, path, headers, body)| {
+        let mut bytes = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+        for (name, value) in headers {
+            bytes.extend(name.as_bytes());
+            bytes.extend(b": ");
+            bytes.extend(value);
+            bytes.extend(b"\r\n");
+        }
+        bytes.extend(b"\r\n");
+        bytes.extend(body);
+        bytes
+    })
+}
+
+/// The first line of what is answered, if anything is.
+async fn exchange(server: &Server, bytes: &[u8]) -> String {
+    let mut socket = TcpStream::connect(&server.address).await.unwrap();
+    // An answer may come, and the connection end, before everything was sent.
+    drop(socket.write_all(bytes).await);
+    drop(socket.shutdown().await);
+    let mut told = Vec::new();
+    drop(soon("the end of the connection", socket.read_to_end(&mut told)).await);
+    String::from_utf8_lossy(&told).lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn no_request_of_any_kind_makes_it_our_fault() {
+    let runtime = Runtime::new().unwrap();
+    let limits = "[limits]\nbody_timeout_s = 1\n[cors]\norigins = [\"*\"]\n";
+    let open = runtime.block_on(async { supervisor().config(limits).start().await.ready().await });
+    let locked =
+        runtime.block_on(async { supervisor().key("me", "key").config(limits).start().await.ready().await });
+    let config = Config { cases: 1000, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
+        .run(&requests(), |bytes| {
+            for server in [&open, &locked] {
+                let line = runtime.block_on(exchange(server, &bytes));
+                let is_fault = line.starts_with("HTTP/1.1 500") || line.starts_with("HTTP/1.1 502");
+                prop_assert!(!is_fault, "{line}: {}", String::from_utf8_lossy(&bytes));
+            }
+            Ok(())
+        })
+        .unwrap();
+    for server in [&open, &locked] {
+        assert!(!server.log_text().contains("panicked"), "{}", server.log_text());
+        assert_eq!(runtime.block_on(server.get("/healthz")), "ok\n");
+    }
 }
