@@ -219,7 +219,7 @@ async fn a_launch_costs_its_segments_once_and_not_each_of_them() {
     for round in 0..12 {
         let running = server.post(&json!({ "text": "endless", "stream": true })).send().await.unwrap();
         let ask = |who: usize| {
-            tokio::spawn(server.post(&json!({ "text": format!("together {round} {who}") })).send())
+            tokio::spawn(server.post(&json!({ "text": format!("together as {round} and {who}") })).send())
         };
         let asked = [0, 1, 2, 3].map(ask);
         eventually("they wait", async || (queued(&server).await == 4).then_some(())).await;
