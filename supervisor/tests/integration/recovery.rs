@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::join_all};
 use serde_json::json;
 
 use crate::harness::{Server, kill, pcm, soon, supervisor, tone};
@@ -159,4 +159,46 @@ async fn a_frozen_worker_is_replaced_and_its_request_succeeds() {
         server.metric("ishowtts_worker_restarts_total{engine=\"tone\",reason=\"stalled\"}").await,
         1.0
     );
+}
+
+#[tokio::test]
+async fn of_two_workers_at_half_load_one_may_go_and_no_listener_hears_it() {
+    let server = supervisor().workers(2).engine("rtf", 0.1).start().await.ready().await;
+    crate::harness::eventually("both are ready", async || {
+        let workers = server.get("/api/status").await["engines"]["tone"]["workers"].clone();
+        let ready = workers.as_array().unwrap().iter().filter(|worker| worker["state"] == "ready").count();
+        (ready == 2).then_some(())
+    })
+    .await;
+    // Ten who listen need ten seconds of audio a second, and two workers make twenty.
+    let listen = |number: u32| {
+        let text =
+            format!("Listener {number} hears a story of some length, and it goes on for a while. ").repeat(6);
+        let (body, server) = (json!({ "text": text, "format": "pcm", "stream": true }), &server);
+        async move {
+            loop {
+                let response = server.post(&body).send().await.unwrap();
+                // Ten at once cannot all begin at once: some are told when to come back.
+                let Some(wait) = response.headers().get("retry-after-ms") else { break (text, response) };
+                let wait = wait.to_str().unwrap().parse().unwrap();
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            }
+        }
+    };
+    let mut listeners = Vec::new();
+    for (text, response) in soon("all are let in", join_all((0..10).map(listen))).await {
+        assert_eq!(response.status(), 200, "{text}");
+        listeners.push((text, tokio::spawn(response.bytes())));
+    }
+    let pid = server.worker_is("busy").await["pid"].as_u64().unwrap();
+    kill(pid.try_into().unwrap(), "SIGKILL");
+    for (text, heard) in listeners {
+        let heard = soon("the end", heard).await.unwrap().unwrap();
+        let body = json!({ "text": text, "format": "pcm", "engine_options": { "rtf": 0 } });
+        let alone = server.speak(body).await;
+        assert!(heard == alone.bytes(), "{text}");
+    }
+    assert!(retries(&server).await >= 1.0);
+    let gaps = "ishowtts_stream_underrun_ms_bucket{engine=\"tone\",le=\"100\"}";
+    assert_eq!(server.metric(gaps).await, 10.0, "nobody waited for a tenth of a second");
 }

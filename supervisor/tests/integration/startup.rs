@@ -120,7 +120,7 @@ async fn workers_get_their_session_their_cpus_and_their_nice_value() {
     assert_eq!(fields[16], "3", "nice");
     let limits = read("limits");
     let memory = limits.lines().find(|line| line.starts_with("Max address space")).unwrap();
-    assert!(memory.contains("4294967296"), "{memory}");
+    assert!(memory.contains("8589934592"), "{memory}");
 }
 
 #[tokio::test]

@@ -19,7 +19,9 @@
 //!   worker is given up until someone starts it again; at once if it says itself that a setting is wrong or a file
 //!   is missing.
 //! - After `ready` it is a crash. A worker that had finished a synthesis starts again at once; the delay grows only
-//!   over lives that finished none.
+//!   over lives that finished none. If a spare has taken its seat it waits a second, so that the spare has the machine.
+//! - One that is to retire takes no further orders, and ends when all that it had has ended: for good if another one
+//!   has come in its place, else to start again.
 //! - [`state`] decides, [`backoff`] tells how long, [`actor`] acts: one task owns state, child and connection,
 //!   and every life ends in the same few lines.
 

@@ -1,5 +1,8 @@
 //! What lies on the scheduler's desk: the plan, the costs, and the orders that wait for their turn.
 
+mod mending;
+mod probing;
+
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
@@ -8,7 +11,7 @@ use std::{
 };
 
 use ishowtts_workers::{
-    ChangeTo, Expectation, Failure, Part, Pool, SynthesisRequest, SynthesisSummary, Task, protocol::Ready,
+    ChangeTo, Expectation, Failure, Pool, SynthesisRequest, SynthesisSummary, Task, protocol::Ready,
 };
 use tokio::sync::oneshot;
 
@@ -31,7 +34,7 @@ use super::{
 use crate::{
     config::{Config, Limits},
     pools::Pools,
-    speech::{Budget, Priority, estimated_ms},
+    speech::{Budget, Priority},
 };
 
 /// How long a worker is taken to need to come up, before one of its engine did.
@@ -207,20 +210,6 @@ impl Desk {
         Ok(Seated { id, listener, promised, turns })
     }
 
-    /// Nothing is begun of a text of which a part would not be spoken.
-    fn check_quarantine(&self, segments: &[Segment], now: Micros) -> Result<(), Refusal> {
-        if self.quarantine.is_empty() {
-            return Ok(());
-        }
-        segments.iter().try_for_each(|segment| self.poison(segment, now).map_or(Ok(()), Err))
-    }
-
-    /// Why no worker gets a segment, if that is so.
-    fn poison(&self, segment: &Segment, now: Micros) -> Option<Refusal> {
-        let until = self.quarantine.holds(self.quarantine.mark(segment), now)?;
-        Some(Refusal::Poison { engine: segment.engine.clone(), wait: (until - now).duration() })
-    }
-
     /// What is expected of a segment that so many stand before, and as much audio as it may well have.
     fn piece(&self, segment: &Segment, before: usize) -> Result<(Piece, Micros), Refusal> {
         let engine = &segment.engine;
@@ -305,44 +294,6 @@ impl Desk {
         Seen {
             due: self.board.due(),
             forgotten: forgotten.map(|(worker, members)| (worker, members.to_vec())).collect(),
-        }
-    }
-
-    /// A segment did not come to its end: whether it is tried again. Else its stream is told.
-    fn failed(&mut self, id: StreamId, segment: usize, failure: &Failure, now: Micros) -> Ended {
-        // Of a stream that nobody listens to any more nothing is left here.
-        let Some(place) = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)) else {
-            return Ended::Failed;
-        };
-        let Some(mut order) = place.take() else { return Ended::Failed };
-        let Beside(beside) = order.running.take().unwrap_or(Beside(false));
-        let engine = &order.segment.engine;
-        if let Failure::WorkerLost { part: Part::Alone, .. } = failure
-            && self.quarantine.ended_a_worker(self.quarantine.mark(&order.segment), now)
-        {
-            tracing::error!(
-                engine,
-                characters = order.segment.request.text.chars().count(),
-                "Three workers ended over one text alone: it is kept from the others for a while"
-            );
-            self.recoveries.of(engine).quarantined += 1;
-            if let Some(refusal) = self.poison(&order.segment, now) {
-                // Who does not listen any more needs not be told.
-                drop(order.grant.send(Err(refusal)));
-            }
-            return Ended::Failed;
-        }
-        match order.tries.failed(failure, beside) {
-            Next::Again { alone } if !self.is_closed => {
-                tracing::info!(engine, segment, alone, "A segment is tried again: {failure}");
-                self.recoveries.of(engine).retries += 1;
-                if let Some(place) = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)) {
-                    *place = Some(order);
-                }
-                Ended::Again { alone }
-            }
-            // With the order goes the sender of a further turn, which tells the stream that there is none.
-            Next::Again { .. } | Next::GiveUp => Ended::Failed,
         }
     }
 
@@ -507,60 +458,6 @@ impl Desk {
         if let Some(proof) = self.proofs.get_mut(worker) {
             proof.heard = when;
         }
-    }
-
-    /// Has a worker that was not heard for so long say a few words, if nobody needs it or its device.
-    pub(super) fn next_probe(
-        &mut self,
-        scheduler: &Arc<Scheduler>,
-        every: Micros,
-        now: Micros,
-    ) -> Option<Probe> {
-        let due = |(worker, proof): (usize, &Proof)| proof.is_due(every, now).then_some(worker);
-        let due: Vec<usize> = self.proofs.iter().enumerate().filter_map(due).collect();
-        due.into_iter().find_map(|worker| self.probe(scheduler, worker, now))
-    }
-
-    fn probe(&mut self, scheduler: &Arc<Scheduler>, worker: usize, now: Micros) -> Option<Probe> {
-        let (engine, seat) = self.names.engine_of(worker).map(|(engine, seat)| (engine.to_owned(), seat))?;
-        let pool = scheduler.pools.get(&engine)?;
-        let language = self.facts.get(&engine)?.ready.languages.first().cloned();
-        let request = probes::words(language.as_deref());
-        let spoken_ms = f64::from(estimated_ms(&request.text));
-        let segment = Segment { engine: engine.clone(), request, spoken_ms };
-        let estimate = self.costs.estimate(&kind(&segment), spoken_ms, 0);
-        if !self.board.probe(worker, estimate.total, now) {
-            return None;
-        }
-        let Some(lease) = pool.lease(seat) else {
-            self.board.probed(worker, now);
-            return None;
-        };
-        let (sitting, weak) = (lease.sitting(), Arc::downgrade(scheduler));
-        let on_end = move |_outcome: Result<SynthesisSummary, Failure>| {
-            if let Some(scheduler) = weak.upgrade() {
-                scheduler.tell(Event::Probed { worker });
-            }
-        };
-        // Whether all of it is read tells nothing of the worker, and how long it is just as little.
-        let silence = Some(expect::silence(estimate.total));
-        let expected = Expectation { silence, audio: None, sounds: true };
-        let task = Task { request: segment.request, expected, on_end: Box::new(on_end) };
-        let synthesis = lease.synthesize(vec![task]).pop()?;
-        Some(Probe { engine, seat, synthesis, sitting, worker, began: Instant::now() })
-    }
-
-    pub(super) fn probed(&mut self, worker: usize, probed: Probed, now: Micros) {
-        if let Some(proof) = self.proofs.get_mut(worker) {
-            *proof = Proof { heard: Some(now), probed: Some(probed) };
-        }
-    }
-
-    /// How the workers in an engine's seats were tried last.
-    pub(super) fn probes(&self, engine: &str) -> Vec<Option<Probed>> {
-        let seats = (0..).map_while(|seat| self.names.worker(engine, seat).map(|worker| (seat, worker)));
-        let own = seats.take_while(|(seat, worker)| self.names.engine_of(*worker) == Some((engine, *seat)));
-        own.map_while(|(_, worker)| Some(self.proofs.get(worker)?.probed.clone())).collect()
     }
 
     /// Has slow work make room, or go on; tells when to look again, if that may become necessary.
