@@ -4,8 +4,8 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 use ishowtts_workers::{
@@ -53,9 +53,10 @@ pub struct Pools {
     unavailable: BTreeMap<String, String>,
     /// Every engine that the configuration names.
     engines: Vec<String>,
-    identities: BTreeMap<String, String>,
+    /// What decides how an engine speaks; of one whose workers are just being replaced, something that was never so.
+    identities: RwLock<BTreeMap<String, String>>,
+    places: Places,
     changed: ChangeHook,
-    sandbox: Sandbox,
 }
 
 impl Pools {
@@ -79,18 +80,18 @@ impl Pools {
         let engines = config.engines.iter();
         let identities = engines.map(|(name, engine)| (name.clone(), identity(config, name, engine, places)));
         Self {
-            identities: identities.collect(),
+            identities: RwLock::new(identities.collect()),
             by_engine,
             unavailable,
             engines: config.engines.keys().cloned().collect(),
             changed,
-            sandbox: places.sandbox.clone(),
+            places: places.clone(),
         }
     }
 
     /// How workers are confined.
     pub fn sandbox(&self) -> &Sandbox {
-        &self.sandbox
+        &self.places.sandbox
     }
 
     /// The pool of an engine, if it is enabled.
@@ -105,8 +106,30 @@ impl Pools {
 
     /// Everything about an engine that decides how it speaks, besides what a request asks for: code, packages,
     /// settings and recordings to imitate.
-    pub fn identity(&self, engine: &str) -> Option<&str> {
-        self.identities.get(engine).map(String::as_str)
+    pub fn identity(&self, engine: &str) -> Option<String> {
+        self.identities.read().unwrap_or_else(PoisonError::into_inner).get(engine).cloned()
+    }
+
+    /// Replaces an engine's workers one by one by those of this configuration, each warm before the one before it goes
+    /// where there is room. If they do not start, those that serve stay, and the reason is returned.
+    pub async fn renew(&self, config: &Config, name: &str) -> Result<(), String> {
+        let (Some(pool), Some(engine), Some(interpreter)) =
+            (self.get(name), config.engines.get(name), self.places.interpreters.get(name))
+        else {
+            return Err("it has no workers".into());
+        };
+        let before = self.identity(name).unwrap_or_default();
+        let after = identity(config, name, engine, &self.places);
+        // While some are old and some are new, nothing that they say is kept for later.
+        self.identify(name, format!("{after} instead of {before}, from {:?}", Instant::now()));
+        let renewed =
+            pool.renew(|old| spec(config, name, engine, old.replica, &self.places, interpreter)).await;
+        self.identify(name, if renewed.is_ok() { after } else { before });
+        renewed
+    }
+
+    fn identify(&self, name: &str, identity: String) {
+        self.identities.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), identity);
     }
 
     /// Every pool.

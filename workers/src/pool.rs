@@ -82,7 +82,8 @@ impl Pool {
                 let found = crew.lock().iter().find(|worker| worker.key() == wish.worker).cloned();
                 if let Some(worker) = found {
                     let spec = worker.spec();
-                    crew.replace(&worker, spec, wish.why).await;
+                    // The log tells of one that does not come.
+                    drop(crew.replace(&worker, spec, wish.why).await);
                 }
             }
         });
@@ -173,16 +174,27 @@ impl Pool {
     /// Replaces the workers one by one: where there is room, another is warm before one goes, and each finishes first
     /// what it is speaking. Given-up ones try again.
     pub async fn restart(&self) {
-        self.renew(Clone::clone).await;
-    }
-
-    /// The same, each by one that is what `change` makes of its spec.
-    pub async fn renew(&self, change: impl Fn(&WorkerSpec) -> WorkerSpec) {
         let workers = self.crew.lock().clone();
         for worker in workers {
-            let spec = change(&worker.spec());
-            self.crew.replace(&worker, spec, Fault::Asked).await;
+            // The log tells of one that does not come; the others may all the same.
+            drop(self.crew.replace(&worker, worker.spec(), Fault::Asked).await);
         }
+    }
+
+    /// The same, each by one that is what `change` makes of its spec. If one does not start, those that serve stay as
+    /// they are, and its reason is returned.
+    pub async fn renew(&self, change: impl Fn(&WorkerSpec) -> WorkerSpec) -> Result<(), String> {
+        let workers = self.crew.lock().clone();
+        for worker in workers {
+            let before = worker.spec();
+            let replaced = self.crew.replace(&worker, change(&before), Fault::Asked).await;
+            if replaced.is_err() && worker.watch().borrow().state == State::Failed {
+                // It had to go before its successor was tried.
+                drop(self.crew.replace(&worker, before, Fault::Asked).await);
+            }
+            replaced?;
+        }
+        Ok(())
     }
 
     /// Has given-up workers try again.
@@ -208,6 +220,11 @@ impl Pool {
     }
 }
 
+/// Why a worker did not start.
+fn reason(status: WorkerStatus) -> String {
+    status.last_fault.unwrap_or_else(|| "it ended".into())
+}
+
 fn add(sums: &mut [u64; Fault::LABELS.len()], counts: &[u64; Fault::LABELS.len()]) {
     for (sum, count) in sums.iter_mut().zip(counts) {
         *sum += count;
@@ -228,8 +245,8 @@ impl Crew {
         Arc::new(Worker::spawn(spec, launcher, seats, self.wishes.clone(), earlier_lives))
     }
 
-    /// Has a worker's place taken by another one.
-    async fn replace(&self, old: &Arc<Worker>, spec: WorkerSpec, why: Fault) {
+    /// Has a worker's place taken by another one; an error tells why that one does not start.
+    async fn replace(&self, old: &Arc<Worker>, spec: WorkerSpec, why: Fault) -> Result<(), String> {
         let _one_at_a_time = self.renewing.lock().await;
         let status = old.watch().borrow().clone();
         let serves = matches!(status.state, State::Ready | State::Busy);
@@ -244,7 +261,8 @@ impl Crew {
             };
             // Only a worker whose task ended breaks the watch; it needs no waiting for.
             drop(old.watch().wait_for(renewed).await);
-            return;
+            let status = old.watch().borrow().clone();
+            return if status.state == State::Failed { Err(reason(status)) } else { Ok(()) };
         }
         tracing::info!(worker = old.name(), "Warming up another worker before this one goes: {why}");
         let new = self.spawn(spec, status.lives);
@@ -256,13 +274,13 @@ impl Crew {
             .await
             .map(|status| status.state);
         if !matches!(came, Ok(State::Ready | State::Busy)) {
-            let why = new.watch().borrow().last_fault.clone().unwrap_or_else(|| "it ended".into());
+            let why = reason(new.watch().borrow().clone());
             tracing::error!(worker = old.name(), "Its successor does not start, so it stays: {why}");
             new.tell(Command::Stop).await;
             new.stopped().await;
             self.count(&new);
             *self.coming() = None;
-            return;
+            return Err(why);
         }
         if let Some(place) = self.lock().iter_mut().find(|worker| worker.key() == old.key()) {
             *place = new;
@@ -271,6 +289,7 @@ impl Crew {
         old.tell(Command::Retire(Retirement::for_good(why))).await;
         old.stopped().await;
         self.count(old);
+        Ok(())
     }
 
     /// Asks on a thread of its own: a driver may take its time.

@@ -111,7 +111,12 @@ fn finish(work: impl Future<Output = Result<ExitCode, Box<dyn Error>>>) -> ExitC
 
 /// `ishowtts reload`.
 async fn reload(pid: Option<u32>) -> Result<ExitCode, Box<dyn Error>> {
-    say_line(&control::reload(pid).await?.to_string());
+    let outcome = control::reload(pid).await?;
+    if outcome.has_failed() {
+        complain_line(&outcome.to_string());
+        return Ok(ExitCode::FAILURE);
+    }
+    say_line(&outcome.to_string());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,7 +11,7 @@ use std::{error::Error, fmt, net::SocketAddr, sync::Arc};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-pub use diff::{EngineChange, EngineFate, diff};
+pub use diff::{EngineChange, EngineFate, Side, diff, effective};
 pub use recordings::Recordings;
 
 use crate::{
@@ -33,6 +33,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether something that was to be done at once was not.
+    pub fn has_failed(&self) -> bool {
+        self.engines.iter().any(|change| change.failure.is_some())
+    }
+
     /// Whether the file says what is in force already.
     pub fn is_nothing(&self) -> bool {
         self.applied.is_empty() && self.needs_restart.is_empty() && self.engines.is_empty()
@@ -61,9 +66,9 @@ impl fmt::Display for Outcome {
 #[derive(Debug)]
 struct Known {
     /// What the server was started with: what cannot be changed holds as it was then.
-    started: (Config, Recordings),
-    /// What was read last and found right.
-    last: Config,
+    started: Config,
+    /// What was read last and found right; of an engine whose workers could not be replaced, what they were started with.
+    last: (Config, Recordings),
 }
 
 /// Brings changed configurations into force, one at a time.
@@ -89,12 +94,13 @@ impl Reloader {
         live: InForce,
         scheduler: Arc<Scheduler>,
     ) -> Self {
-        let (recordings, last) = (Recordings::of(&config), config.clone());
-        let known = Known { started: (config, recordings), last };
+        let last = (config.clone(), Recordings::of(&config));
+        let known = Known { started: config, last };
         Self { overrides, level, address, live, scheduler, known: Mutex::new(known) }
     }
 
-    /// Reads the file again. If it is right, what can be applied is in force when this returns; else nothing is.
+    /// Reads the file again. If it is right, what can be applied is in force when this returns, other workers of engines
+    /// included; else nothing is.
     pub async fn reload(&self) -> Result<Outcome, Box<dyn Error + Send + Sync>> {
         let mut known = self.known.lock().await;
         let overrides = self.overrides.clone();
@@ -106,10 +112,25 @@ impl Reloader {
         });
         let (config, recordings) = read.await??;
         config.server.may_listen(self.address, config.auth.keys.is_some())?;
-        let outcome = diff(&known.started, &known.last, (&config, &recordings));
-        self.apply(&known.started.0, &config)?;
-        known.last = config;
+        let mut outcome = diff(&known.started, (&known.last.0, &known.last.1), (&config, &recordings));
+        if outcome.engines.iter().any(EngineChange::is_applied) {
+            // A voice that imitates a recording is there when the workers are that know it.
+            self.apply(&known.started, &without_new_imitations(&config, &known.last.0))?;
+            self.renew(&effective(&known.started, &config), &mut outcome.engines).await;
+        }
+        self.apply(&known.started, &config)?;
+        let (mut config, mut recordings) = (config, recordings);
+        for failed in outcome.engines.iter().filter(|change| change.failure.is_some()) {
+            keep(&failed.engine, &known.last.0, &mut config, &mut recordings);
+        }
+        known.last = (config, recordings);
         Ok(outcome)
+    }
+
+    async fn renew(&self, config: &Config, changes: &mut [EngineChange]) {
+        for change in changes.iter_mut().filter(|change| change.is_applied()) {
+            change.failure = self.scheduler.pools().renew(config, &change.engine).await.err();
+        }
     }
 
     fn apply(&self, started: &Config, config: &Config) -> Result<(), String> {
@@ -131,6 +152,30 @@ impl Reloader {
 
     /// How long running requests may take to end, by the file that was read last.
     pub async fn grace(&self) -> std::time::Duration {
-        self.known.lock().await.last.server.grace
+        self.known.lock().await.last.0.server.grace
+    }
+}
+
+/// Without voices that imitate a recording and did not before.
+fn without_new_imitations(config: &Config, last: &Config) -> Config {
+    let imitates =
+        |config: &Config, id: &String| config.voices.get(id).is_some_and(|voice| voice.clone.is_some());
+    let mut config = config.clone();
+    let new: Vec<String> =
+        config.voices.keys().filter(|id| imitates(&config, id) && !imitates(last, id)).cloned().collect();
+    for id in new {
+        config.voices.remove(&id);
+    }
+    config
+}
+
+/// Has the next reload find again what was not done for an engine now.
+fn keep(engine: &str, last: &Config, config: &mut Config, recordings: &mut Recordings) {
+    if let Some(kept) = last.engines.get(engine) {
+        config.engines.insert(engine.to_owned(), kept.clone());
+    }
+    let speaks = |voice: &&config::Voice| voice.routes.values().any(|route| route.engine == engine);
+    for clone in config.voices.values().filter(speaks).filter_map(|voice| voice.clone.as_ref()) {
+        recordings.0.remove(&clone.reference);
     }
 }

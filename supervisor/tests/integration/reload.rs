@@ -104,18 +104,68 @@ async fn a_bad_file_changes_nothing_and_says_everything_that_is_wrong() {
 }
 
 #[tokio::test]
+async fn an_engine_that_was_changed_gets_other_workers_and_nobody_notices() {
+    let server = supervisor().engine("rtf", 0.1).start().await.ready().await;
+    let text = "a few words";
+    let body = json!({ "text": text, "format": "pcm", "stream": true });
+    let listening = server.post(&body).send().await.unwrap();
+    server.rewrite("rtf = 0.1", "rtf = 0.3");
+    let changing = async {
+        assert_eq!(
+            reload(&server).await,
+            (0, "applied: engine tone, its workers replaced (engines.tone.rtf)\n".into())
+        );
+    };
+    let mut changing = std::pin::pin!(changing);
+    let mut number = 0;
+    loop {
+        number += 1;
+        let other = format!("number {number}");
+        tokio::select! {
+            biased;
+            () = changing.as_mut() => break,
+            answer = server.speak(json!({ "text": other, "format": "pcm" })) => {
+                assert_eq!((answer.status, pcm(answer.bytes())), (200, tone::of(&other)));
+            }
+        }
+    }
+    assert_eq!(pcm(&listening.bytes().await.unwrap()), tone::of(text), "it heard all of it");
+    let answer = server.speak(json!({ "text": text, "format": "pcm" })).await;
+    assert_eq!(answer.header("x-cache"), "miss", "what the workers before said is not theirs");
+    let elapsed: f64 = answer.header("x-elapsed-ms").parse().unwrap();
+    assert!(elapsed > 250.0, "it is slower by its settings: {elapsed}");
+    assert_eq!(reload(&server).await, (0, "nothing has changed\n".into()));
+}
+
+#[tokio::test]
+async fn an_engine_whose_workers_do_not_start_with_a_change_keeps_those_that_it_has() {
+    let server = supervisor().engine("rtf", 0.0).start().await.ready().await;
+    server.rewrite("rtf = 0.0", "rtf = \"fast\"");
+    for _ in 0..2 {
+        let (code, told) = reload(&server).await;
+        assert_eq!(code, 1);
+        assert!(told.starts_with("not applied: engine tone keeps its workers (engines.tone.rtf)"), "{told}");
+        assert!(told.contains("rtf"), "{told}");
+        assert_eq!(server.speak(json!({ "text": "still here" })).await.status, 200);
+    }
+    server.rewrite("rtf = \"fast\"", "rtf = 0.0");
+    assert_eq!(reload(&server).await, (0, "nothing has changed\n".into()));
+}
+
+#[tokio::test]
 async fn what_cannot_be_applied_is_named() {
     let server = supervisor().config("[cache]\nmemory_mb = 1\n").start().await.ready().await;
     server.rewrite("enabled = true", "enabled = true\nreplicas = 2");
     server.rewrite("memory_mb = 1", "memory_mb = 2\n[limits]\nstream_buffer_s = 5");
-    let expected = "needs a restart: limits.stream_buffer_s, cache\n\
-                    needs a restart: engine tone, to replace its workers (engines.tone.replicas)\n";
+    let expected = "needs a restart: engines.tone.replicas, limits.stream_buffer_s, cache\n";
     assert_eq!(reload(&server).await, (0, expected.into()));
     assert_eq!(reload(&server).await, (0, expected.into()), "as long as it is so");
     server.signal("SIGHUP");
     eventually("the log tells it a third time", async || {
-        let told =
-            server.log_text().matches("Configuration read again: needs a restart: engine tone").count();
+        let told = server
+            .log_text()
+            .matches("Configuration read again: needs a restart: engines.tone.replicas")
+            .count();
         (told == 3).then_some(())
     })
     .await;

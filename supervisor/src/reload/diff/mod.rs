@@ -19,6 +19,9 @@ pub struct EngineChange {
     pub what: EngineFate,
     /// What of it has changed: its keys, and voices (`voices.mine`) whose recordings it imitates.
     pub keys: Vec<String>,
+    /// Why it was not done, if it was to be done at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// What is to become of an engine.
@@ -29,30 +32,45 @@ pub enum EngineFate {
     Started,
     /// It was on and is off.
     Stopped,
-    /// It stays on, with workers that are told something else.
+    /// It stays on, and other workers take the place of those that know nothing of the change.
     Replaced,
+}
+
+impl EngineChange {
+    /// Whether it happens at once; else when the server is started again.
+    pub fn is_applied(&self) -> bool {
+        self.what == EngineFate::Replaced
+    }
 }
 
 impl fmt::Display for EngineChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.what {
-            EngineFate::Started => "to be started",
-            EngineFate::Stopped => "to be stopped",
-            EngineFate::Replaced => "to replace its workers",
-        };
-        write!(f, "needs a restart: engine {}, {what} ({})", self.engine, self.keys.join(", "))
+        let Self { engine, what, keys, failure } = self;
+        let keys = keys.join(", ");
+        match (what, failure) {
+            (_, Some(why)) => write!(
+                f,
+                "not applied: engine {engine} keeps its workers ({keys}), since those with the change do not start: {why}"
+            ),
+            (EngineFate::Started, None) => {
+                write!(f, "needs a restart: engine {engine}, to be started ({keys})")
+            }
+            (EngineFate::Stopped, None) => {
+                write!(f, "needs a restart: engine {engine}, to be stopped ({keys})")
+            }
+            (EngineFate::Replaced, None) => {
+                write!(f, "applied: engine {engine}, its workers replaced ({keys})")
+            }
+        }
     }
 }
 
-/// What a file that was read now changes: `started` is what the server was started with, `last` what was read before.
-pub fn diff(
-    started: &(Config, Recordings),
-    last: &Config,
-    (new, recordings): (&Config, &Recordings),
-) -> Outcome {
-    let (started, recorded) = started;
-    let mut outcome =
-        Outcome { engines: engines((started, recorded), (new, recordings)), ..Outcome::default() };
+/// What a file that was read now changes: `started` is what the server was started with, `last` what is in force of what
+/// was read before.
+pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    engines(started, last, (new, recordings), &mut outcome);
+    let last = last.0;
     server(started, last, new, &mut outcome);
     limits(&started.limits, &last.limits, &new.limits, &mut outcome);
     let applied = &mut outcome.applied;
@@ -143,69 +161,98 @@ fn limits(started: &Limits, last: &Limits, new: &Limits, outcome: &mut Outcome) 
 }
 
 /// A configuration and what its recordings hold.
-type Side<'c> = (&'c Config, &'c Recordings);
+pub type Side<'c> = (&'c Config, &'c Recordings);
 
-fn engines(old: Side<'_>, new: Side<'_>) -> Vec<EngineChange> {
-    let names: BTreeSet<&String> = old.0.engines.keys().chain(new.0.engines.keys()).collect();
-    names.into_iter().filter_map(|name| engine(name, old, new)).collect()
-}
-
-fn engine(name: &str, old: Side<'_>, new: Side<'_>) -> Option<EngineChange> {
-    let enabled = |side: Side<'_>| side.0.engines.get(name).cloned().filter(|engine| engine.enabled);
-    let change = |what, keys| Some(EngineChange { engine: name.to_owned(), what, keys });
-    match (enabled(old), enabled(new)) {
-        (None, None) => None,
-        (None, Some(_)) => change(EngineFate::Started, vec![format!("engines.{name}.enabled")]),
-        (Some(_), None) => change(EngineFate::Stopped, vec![format!("engines.{name}.enabled")]),
-        (Some(before), Some(after)) => {
-            let mut keys = changed_keys(name, &before, &after);
-            keys.extend(changed_samples(name, old, new));
-            if keys.is_empty() { None } else { change(EngineFate::Replaced, keys) }
+fn engines(started: &Config, last: Side<'_>, new: Side<'_>, outcome: &mut Outcome) {
+    let names: BTreeSet<&String> = started.engines.keys().chain(new.0.engines.keys()).collect();
+    for name in names {
+        let enabled = |config: &'_ Config| config.engines.get(name).is_some_and(|engine| engine.enabled);
+        let change = |what, keys| EngineChange { engine: name.clone(), what, keys, failure: None };
+        let of_enabled = || vec![format!("engines.{name}.enabled")];
+        match (enabled(started), enabled(new.0)) {
+            (false, false) => {}
+            (false, true) => outcome.engines.push(change(EngineFate::Started, of_enabled())),
+            (true, false) => outcome.engines.push(change(EngineFate::Stopped, of_enabled())),
+            (true, true) => {
+                let (Some(first), Some(before), Some(after)) =
+                    (started.engines.get(name), last.0.engines.get(name), new.0.engines.get(name))
+                else {
+                    continue;
+                };
+                outcome.needs_restart.extend(fixed_keys(name, first, after));
+                let mut keys = renewed_keys(name, before, after);
+                keys.extend(changed_samples(name, last, new));
+                if !keys.is_empty() {
+                    outcome.engines.push(change(EngineFate::Replaced, keys));
+                }
+            }
         }
     }
 }
 
-fn changed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
+/// What the next workers of these engines are started with: of what is laid out at a start, what was so then.
+pub fn effective(started: &Config, new: &Config) -> Config {
+    let mut config = new.clone();
+    for (name, engine) in &mut config.engines {
+        if let Some(first) = started.engines.get(name) {
+            engine.device.clone_from(&first.device);
+            engine.python.clone_from(&first.python);
+            (engine.replicas, engine.spares, engine.threads) = (first.replicas, first.spares, first.threads);
+        }
+    }
+    config
+}
+
+/// What is laid out when the server starts: the schedule, environments, who is waited for.
+fn fixed_keys(name: &str, started: &Engine, after: &Engine) -> Vec<String> {
+    let mut keys = Vec::new();
+    let key = |key: &str| format!("engines.{name}.{key}");
+    note(&mut keys, &key("device"), &started.device, &after.device);
+    note(&mut keys, &key("replicas"), &started.replicas, &after.replicas);
+    note(&mut keys, &key("spares"), &started.spares, &after.spares);
+    note(&mut keys, &key("threads"), &started.threads, &after.threads);
+    note(&mut keys, &key("required"), &started.required, &after.required);
+    note(&mut keys, &key("cache"), &started.cache, &after.cache);
+    note(&mut keys, &key("python"), &started.python, &after.python);
+    note(&mut keys, &key("warm_restart"), &started.warm_restart, &after.warm_restart);
+    keys
+}
+
+/// What a worker is started with.
+fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
+    // Taken apart, so that a key that is added later is not forgotten here.
     let Engine {
         enabled: _,
-        device,
-        replicas,
-        threads,
-        required,
+        device: _,
+        replicas: _,
+        spares: _,
+        threads: _,
+        required: _,
+        cache: _,
+        python: _,
+        warm_restart: _,
         env,
         cpus,
         nice,
         memory_mb,
-        stall_s,
-        cache,
-        python,
-        settings,
-        openings,
-        spares,
         device_memory_mb,
         max_segments,
         rss_growth,
-        warm_restart,
+        stall_s,
+        openings,
+        settings,
     } = after;
     let mut keys = Vec::new();
     let key = |key: &str| format!("engines.{name}.{key}");
-    note(&mut keys, &key("device"), &before.device, device);
-    note(&mut keys, &key("replicas"), &before.replicas, replicas);
-    note(&mut keys, &key("threads"), &before.threads, threads);
-    note(&mut keys, &key("required"), &before.required, required);
     note(&mut keys, &key("env"), &before.env, env);
     note(&mut keys, &key("cpus"), &before.cpus, cpus);
     note(&mut keys, &key("nice"), &before.nice, nice);
     note(&mut keys, &key("memory_mb"), &before.memory_mb, memory_mb);
-    note(&mut keys, &key("stall_s"), &before.stall_s, stall_s);
-    note(&mut keys, &key("cache"), &before.cache, cache);
-    note(&mut keys, &key("python"), &before.python, python);
-    note(&mut keys, &key("sandbox"), &before.openings, openings);
-    note(&mut keys, &key("spares"), &before.spares, spares);
     note(&mut keys, &key("device_memory_mb"), &before.device_memory_mb, device_memory_mb);
     note(&mut keys, &key("max_segments"), &before.max_segments, max_segments);
     note(&mut keys, &key("rss_growth"), &before.rss_growth, rss_growth);
-    note(&mut keys, &key("warm_restart"), &before.warm_restart, warm_restart);
+    note(&mut keys, &key("stall_s"), &before.stall_s, stall_s);
+    note(&mut keys, &key("sandbox"), &before.openings, openings);
     for setting in before.settings.keys().chain(settings.keys()).collect::<BTreeSet<_>>() {
         note(&mut keys, &key(setting), &before.settings.get(setting), &settings.get(setting));
     }

@@ -33,7 +33,7 @@ impl Home {
     fn change(&self, old: &str, new: &str) -> Outcome {
         let started = self.read(old);
         let (config, recordings) = self.read(new);
-        diff(&started, &started.0, (&config, &recordings))
+        diff(&started.0, (&started.0, &started.1), (&config, &recordings))
     }
 }
 
@@ -86,35 +86,40 @@ fn what_waits_for_a_restart_is_told_each_time_and_what_was_applied_only_once() {
     let started = home.read(TONE);
     let changed =
         home.read(&format!("{TONE}rtf = 0.5\n[limits]\nmax_requests = 3\n[cache]\nmemory_mb = 1\n"));
-    let again = diff(&started, &changed.0, (&changed.0, &changed.1));
+    let again = diff(&started.0, (&changed.0, &changed.1), (&changed.0, &changed.1));
     assert_eq!(lists(&again), (vec![], vec!["cache"]));
-    assert_eq!(again.engines.len(), 1);
-    let back = diff(&started, &changed.0, (&started.0, &started.1));
+    assert_eq!(again.engines, [], "its workers know of it");
+    let back = diff(&started.0, (&changed.0, &changed.1), (&started.0, &started.1));
     assert_eq!(
         lists(&back),
         (vec!["limits.max_requests"], vec![]),
         "and nothing has to be restarted any more"
     );
-    assert_eq!(back.engines, []);
+    assert_eq!(back.engines.len(), 1, "but its workers are replaced once more");
 }
 
 #[test]
 fn each_change_of_an_engine_is_told_with_its_keys() {
     let change = |old: &str, new: &str| {
         let both = |engine: &str| format!("[engines.piper]\nenabled = true\n[engines.tone]\n{engine}");
-        Home::new().change(&both(old), &both(new)).engines
+        let outcome = Home::new().change(&both(old), &both(new));
+        (outcome.engines, outcome.needs_restart)
     };
-    let told = |what, keys: &[&str]| {
-        let keys = keys.iter().map(|key| format!("engines.tone.{key}")).collect();
-        vec![EngineChange { engine: "tone".into(), what, keys }]
+    let keys = |keys: &[&str]| keys.iter().map(|key| format!("engines.tone.{key}")).collect::<Vec<_>>();
+    let told = |what, renewed: &[&str], fixed: &[&str]| {
+        (vec![EngineChange { engine: "tone".into(), what, keys: keys(renewed), failure: None }], keys(fixed))
     };
     let (on, off) = ("enabled = true\n", "enabled = false\n");
-    assert_eq!(change(on, off), told(EngineFate::Stopped, &["enabled"]));
-    assert_eq!(change(off, on), told(EngineFate::Started, &["enabled"]));
-    assert_eq!(change(off, &format!("{off}replicas = 3\n")), [], "nothing runs that could be told");
+    assert_eq!(change(on, off), told(EngineFate::Stopped, &["enabled"], &[]));
+    assert_eq!(change(off, on), told(EngineFate::Started, &["enabled"], &[]));
+    assert_eq!(
+        change(off, &format!("{off}replicas = 3\n")),
+        (vec![], vec![]),
+        "nothing runs that could be told"
+    );
     let more = "enabled = true\nreplicas = 2\nnice = 3\nrtf = 0.5\nenv = { A = \"b\" }\n";
-    assert_eq!(change(on, more), told(EngineFate::Replaced, &["replicas", "env", "nice", "rtf"]));
-    assert_eq!(change(more, on), told(EngineFate::Replaced, &["replicas", "env", "nice", "rtf"]));
+    assert_eq!(change(on, more), told(EngineFate::Replaced, &["env", "nice", "rtf"], &["replicas"]));
+    assert_eq!(change(more, on), told(EngineFate::Replaced, &["env", "nice", "rtf"], &["replicas"]));
 }
 
 #[test]
@@ -129,6 +134,7 @@ fn a_recording_that_was_replaced_is_a_change_of_its_engine() {
         engine: "tone".into(),
         what: EngineFate::Replaced,
         keys: vec!["voices.mine".into()],
+        failure: None,
     }];
     assert_eq!(home.change(&mine("la"), &mine("lu")).engines, expected);
     assert_eq!(home.change(TONE, &mine("la")).engines, expected);
@@ -138,7 +144,7 @@ fn a_recording_that_was_replaced_is_a_change_of_its_engine() {
     let started = home.read(&mine("la"));
     home.record("lu lu lu");
     let (config, recordings) = home.read(&mine("la"));
-    assert_eq!(diff(&started, &started.0, (&config, &recordings)).engines, expected);
+    assert_eq!(diff(&started.0, (&started.0, &started.1), (&config, &recordings)).engines, expected);
 }
 
 #[test]
@@ -148,7 +154,7 @@ fn it_is_told_in_lines() {
         &format!("[cache]\nmemory_mb = 1\n[limits]\nmax_requests = 3\npatience_s = 3\n{TONE}rtf = 0.5\n"),
     );
     let expected = "applied: limits.max_requests, limits.patience_s\nneeds a restart: cache\n\
-                    needs a restart: engine tone, to replace its workers (engines.tone.rtf)";
+                    applied: engine tone, its workers replaced (engines.tone.rtf)";
     assert_eq!(outcome.to_string(), expected);
     assert_eq!(Outcome::default().to_string(), "nothing has changed");
 }
