@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -50,7 +50,8 @@ pub struct Pools {
     unavailable: BTreeMap<String, String>,
     /// Every engine that the configuration names.
     engines: Vec<String>,
-    identities: BTreeMap<String, String>,
+    /// Absent while an engine is being given other settings: then nobody knows which audio is whose.
+    identities: RwLock<BTreeMap<String, Arc<str>>>,
     changed: ChangeHook,
 }
 
@@ -73,9 +74,10 @@ impl Pools {
         });
         let by_engine = enabled.collect();
         let engines = config.engines.iter();
-        let identities = engines.map(|(name, engine)| (name.clone(), identity(config, name, engine, places)));
+        let identities =
+            engines.map(|(name, engine)| (name.clone(), identity(config, name, engine, places).into()));
         Self {
-            identities: identities.collect(),
+            identities: RwLock::new(identities.collect()),
             by_engine,
             unavailable,
             engines: config.engines.keys().cloned().collect(),
@@ -95,8 +97,32 @@ impl Pools {
 
     /// Everything about an engine that decides how it speaks, besides what a request asks for: code, packages,
     /// settings and recordings to imitate.
-    pub fn identity(&self, engine: &str) -> Option<&str> {
-        self.identities.get(engine).map(String::as_str)
+    pub fn identity(&self, engine: &str) -> Option<Arc<str>> {
+        self.identities.read().unwrap_or_else(PoisonError::into_inner).get(engine).cloned()
+    }
+
+    /// Gives the workers of an engine what another configuration says of it, without failing a request: one by one, as
+    /// a restart does. How many there are, and on which device, stays as it was at the start. False if there is no such
+    /// pool.
+    pub async fn renew(&self, name: &str, config: &Config, places: &Places) -> bool {
+        let found = (self.get(name), config.engines.get(name), places.interpreters.get(name));
+        let (Some(pool), Some(engine), Some(interpreter)) = found else { return false };
+        self.set_identity(name, None);
+        pool.renew(|old| WorkerSpec {
+            device: old.device.clone(),
+            ..spec(config, name, engine, old.replica, places, interpreter)
+        })
+        .await;
+        self.set_identity(name, Some(identity(config, name, engine, places).into()));
+        true
+    }
+
+    fn set_identity(&self, name: &str, identity: Option<Arc<str>>) {
+        let mut identities = self.identities.write().unwrap_or_else(PoisonError::into_inner);
+        match identity {
+            Some(identity) => identities.insert(name.to_owned(), identity),
+            None => identities.remove(name),
+        };
     }
 
     /// Every pool.
