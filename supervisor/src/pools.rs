@@ -5,7 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ishowtts_workers::{
@@ -53,8 +53,8 @@ pub struct Pools {
     unavailable: BTreeMap<String, String>,
     /// Every engine that the configuration names.
     engines: Vec<String>,
-    /// What decides how an engine speaks; of one whose workers are just being replaced, something that was never so.
-    identities: RwLock<BTreeMap<String, String>>,
+    /// Absent while an engine is being given other settings: then nobody knows which audio is whose.
+    identities: RwLock<BTreeMap<String, Arc<str>>>,
     places: Places,
     changed: ChangeHook,
 }
@@ -78,7 +78,8 @@ impl Pools {
         });
         let by_engine = enabled.collect();
         let engines = config.engines.iter();
-        let identities = engines.map(|(name, engine)| (name.clone(), identity(config, name, engine, places)));
+        let identities =
+            engines.map(|(name, engine)| (name.clone(), identity(config, name, engine, places).into()));
         Self {
             identities: RwLock::new(identities.collect()),
             by_engine,
@@ -106,30 +107,35 @@ impl Pools {
 
     /// Everything about an engine that decides how it speaks, besides what a request asks for: code, packages,
     /// settings and recordings to imitate.
-    pub fn identity(&self, engine: &str) -> Option<String> {
+    pub fn identity(&self, engine: &str) -> Option<Arc<str>> {
         self.identities.read().unwrap_or_else(PoisonError::into_inner).get(engine).cloned()
     }
 
     /// Replaces an engine's workers one by one by those of this configuration, each warm before the one before it goes
-    /// where there is room. If they do not start, those that serve stay, and the reason is returned.
+    /// where there is room, without failing a request. If they do not start, those that serve stay, and the reason is
+    /// returned. How many there are, and on which device, is as the configuration has it that the server started with.
     pub async fn renew(&self, config: &Config, name: &str) -> Result<(), String> {
         let (Some(pool), Some(engine), Some(interpreter)) =
             (self.get(name), config.engines.get(name), self.places.interpreters.get(name))
         else {
             return Err("it has no workers".into());
         };
-        let before = self.identity(name).unwrap_or_default();
-        let after = identity(config, name, engine, &self.places);
-        // While some are old and some are new, nothing that they say is kept for later.
-        self.identify(name, format!("{after} instead of {before}, from {:?}", Instant::now()));
+        let before = self.identity(name);
+        self.set_identity(name, None);
         let renewed =
             pool.renew(|old| spec(config, name, engine, old.replica, &self.places, interpreter)).await;
-        self.identify(name, if renewed.is_ok() { after } else { before });
+        let after =
+            if renewed.is_ok() { Some(identity(config, name, engine, &self.places).into()) } else { before };
+        self.set_identity(name, after);
         renewed
     }
 
-    fn identify(&self, name: &str, identity: String) {
-        self.identities.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), identity);
+    fn set_identity(&self, name: &str, identity: Option<Arc<str>>) {
+        let mut identities = self.identities.write().unwrap_or_else(PoisonError::into_inner);
+        match identity {
+            Some(identity) => identities.insert(name.to_owned(), identity),
+            None => identities.remove(name),
+        };
     }
 
     /// Every pool.

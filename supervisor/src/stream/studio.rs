@@ -154,7 +154,7 @@ impl Studio {
             }
             let options = utterance.options_for(engine, pools.engines());
             fields.push(engine.into());
-            fields.push(pools.identity(engine)?.into());
+            fields.push(pools.identity(engine)?.as_bytes().into());
             fields.push(ready.sample_rate.to_be_bytes().into());
             fields.push(serde_json::to_vec(&options).ok()?);
         }

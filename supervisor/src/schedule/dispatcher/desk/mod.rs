@@ -323,6 +323,10 @@ impl Desk {
         }
         self.costs.seed(engine, &ready.warmup);
         let batch = usize::try_from(ready.max_batch).unwrap_or(usize::MAX);
+        if let Some(facts) = self.facts.get_mut(engine) {
+            // With other settings it may be another model; the cut of texts stays as it was.
+            facts.ready = Arc::clone(&ready);
+        }
         self.facts.entry(engine.to_owned()).or_insert_with(|| {
             let budget = Budget::for_engine(ready.warmup.elapsed_ms, ready.warmup.audio_ms);
             tracing::debug!(
