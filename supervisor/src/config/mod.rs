@@ -24,7 +24,7 @@ pub use cache::Cache;
 pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
-pub use locate::{Overrides, keys_file, load};
+pub use locate::{Overrides, keys_file, load, parse};
 pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
 pub use tls::Tls;

@@ -11,6 +11,12 @@ use crate::{
     surface::ApiError,
 };
 
+/// Longest `engine_options`, as JSON: an engine has a handful of numbers and words to be told. They go to a worker with
+/// every segment, on a line that has a longest length.
+const LONGEST_OPTIONS: usize = 16 << 10;
+/// Longest name of a voice; mixtures of an engine's voices are the longest.
+const LONGEST_VOICE: usize = 256;
+
 /// What a client may send.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TtsRequest {
@@ -49,6 +55,16 @@ impl TtsRequest {
         fields.finish()?;
         if request.text.is_empty() {
             return Err(invalid("text", "text is missing or empty"));
+        }
+        if request.voice.as_ref().is_some_and(|voice| voice.len() > LONGEST_VOICE) {
+            return Err(invalid("voice_id", format!("voice_id must have at most {LONGEST_VOICE} bytes")));
+        }
+        // Measured as it is written to a worker: `1e15` is longer there.
+        if serde_json::to_string(&request.options).map_or(usize::MAX, |options| options.len())
+            > LONGEST_OPTIONS
+        {
+            let message = format!("engine_options must have at most {LONGEST_OPTIONS} bytes as JSON");
+            return Err(invalid("engine_options", message));
         }
         let length = request.text.chars().count();
         if length > limits.max_text_chars {
@@ -100,6 +116,12 @@ mod tests {
         ] {
             assert_eq!(refused(body), ("invalid_field".into(), Some(param.into())), "{body}");
         }
+        let numbers = ["1e15"; 2000].join(",");
+        let long = format!(r#"{{"text":"a","engine_options":{{"tone":{{"x":[{numbers}]}}}}}}"#);
+        assert_eq!(refused(&long), ("invalid_field".into(), Some("engine_options".into())));
+        let mixture = ["tone"; 100].join("+");
+        let long = format!(r#"{{"text":"a","voice_id":"tone:{mixture}"}}"#);
+        assert_eq!(refused(&long), ("invalid_field".into(), Some("voice_id".into())));
         assert_eq!(refused("{\"text\":").0, "invalid_json");
         assert_eq!(refused("[]").0, "invalid_json");
         assert_eq!(refused(r#"{"text":"12345678901"}"#).0, "text_too_long");
