@@ -48,15 +48,17 @@ fn settles(text: &str) -> bool {
     if space.contains('\n') {
         return true;
     }
-    let marked = bare.trim_end_matches(breaks::closes);
-    match marked.chars().next_back().filter(|c| breaks::mark(*c).is_some()) {
+    let said = bare.trim_end_matches(|c| breaks::closes(c) || breaks::mark(c).is_some());
+    let marks = bare.get(said.len()..).unwrap_or_default();
+    match marks.chars().find(|c| breaks::mark(*c).is_some()) {
         None => false,
         Some(mark) if !mark.is_ascii() => true,
         // "3," may become "3,000", and "a." an address.
         Some(_) if space.is_empty() => false,
         Some('.') => {
-            let word = marked.trim_end_matches('.').rsplit(char::is_whitespace).next().unwrap_or_default();
-            !word.contains('.') && word.chars().count() > MAYBE_SHORT
+            let is_single = marks.chars().filter(|c| breaks::mark(*c).is_some()).count() == 1;
+            let word = said.rsplit(char::is_whitespace).next().unwrap_or_default();
+            is_single && !word.contains('.') && word.chars().count() > MAYBE_SHORT
         }
         Some(_) => true,
     }
@@ -85,6 +87,8 @@ mod tests {
             ("今天天气很好，我们", "今天天气很好，"),
             ("今天天气很好。", "今天天气很好。"),
             ("A heading\n", "A heading\n"),
+            ("And then... ", ""),
+            ("And then... We", "And then... "),
             ("He said \"come in.\" Then", "He said \"come in.\" "),
         ] {
             assert_eq!(spoken(text), expected, "{text:?}");
@@ -125,7 +129,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_complete_stays_so_when_more_comes(
+        fn what_is_complete_is_a_place_still_when_more_comes(
             text in "[a-zA-Z0-9好的 ,.!?。，]{0,60}",
             more in "[a-zA-Z0-9好的 ,.!?。，]{0,20}",
         ) {
@@ -133,8 +137,9 @@ mod tests {
             prop_assert!(text.is_char_boundary(at));
             let whole = format!("{text}{more}");
             let places = breaks::find(&whole, LONGEST_MS);
-            let is_place = |place: &breaks::Break| place.at >= at && place.strength >= Strength::Word;
-            // Further marks may join the last one, and then the place moves behind them.
+            // A small letter may make a full stop one within a sentence; further marks may join the last one, and then
+            // the place moves behind them.
+            let is_place = |place: &breaks::Break| place.at >= at;
             prop_assert!(at == 0 || at == whole.len() || places.iter().any(is_place), "{text:?} {more:?}");
         }
     }
