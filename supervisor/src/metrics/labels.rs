@@ -5,6 +5,8 @@
 pub enum Surface {
     /// `/api/tts`.
     Api,
+    /// What `ElevenLabs`' clients call.
+    ElevenLabs,
     /// The command line.
     Cli,
 }
@@ -14,6 +16,7 @@ impl Surface {
     pub fn label(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::ElevenLabs => "elevenlabs",
             Self::Cli => "cli",
         }
     }

@@ -3,6 +3,7 @@
 mod api;
 mod body;
 mod edge;
+mod elevenlabs;
 mod error;
 mod health;
 mod live;
@@ -36,6 +37,12 @@ pub fn router(state: AppState) -> Router {
         .route("/api/voices", get(api::voices))
         .route("/api/status", get(api::status))
         .route("/api/engines/{name}/restart", post(api::restart))
+        .route("/v1/text-to-speech/{voice}", post(elevenlabs::whole))
+        .route("/v1/text-to-speech/{voice}/stream", post(elevenlabs::stream))
+        .route("/v1/text-to-speech/{voice}/stream-input", get(elevenlabs::stream_input))
+        .route("/v1/voices", get(elevenlabs::voices))
+        .route("/v1/voices/{voice}", get(elevenlabs::voice))
+        .route("/v2/voices", get(elevenlabs::voices_by_page))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

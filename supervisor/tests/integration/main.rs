@@ -20,6 +20,8 @@ mod command_line;
 mod connections;
 mod crash;
 mod doctor;
+mod elevenlabs;
+mod elevenlabs_socket;
 mod garbage;
 mod gpu;
 mod harness;

@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::fd::{IntoRawFd, OwnedFd},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
@@ -47,7 +47,7 @@ pub(super) fn confine(policy: &Policy, scratch: Option<&Path>) -> Result<(), Rul
         let naming = make_bitflags!(AccessFs::{WriteFile | Truncate});
         rules = rules.add_rule(PathBeneath::new(&threads, naming))?;
         // Open for as long as the worker lives: see there.
-        drop(threads.into_raw_fd());
+        std::mem::forget(threads);
     }
     rules.restrict_self()?;
     Ok(())

@@ -161,7 +161,7 @@ fn marks(text: &str) -> Vec<Break> {
 }
 
 /// The rest that a mark asks for.
-fn mark(c: char) -> Option<Strength> {
+pub(super) fn mark(c: char) -> Option<Strength> {
     match c {
         '.' | '!' | '?' | '。' | '！' | '？' | '．' | '…' | '｡' | '؟' | '।' => {
             Some(Strength::Sentence)
@@ -171,7 +171,7 @@ fn mark(c: char) -> Option<Strength> {
     }
 }
 
-fn closes(c: char) -> bool {
+pub(super) fn closes(c: char) -> bool {
     matches!(c, '"' | '\'' | '”' | '’' | '»' | '」' | '』' | '）' | ')' | ']' | '】' | '》' | '〉' | '}')
 }
 

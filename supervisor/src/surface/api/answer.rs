@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{Buf, Bytes};
+use futures_util::StreamExt;
 use http_body_util::StreamBody;
 use hyper::body::{Frame, SizeHint};
 
@@ -33,19 +34,26 @@ const SKIPPED: HeaderName = HeaderName::from_static("x-skipped-characters");
 
 /// The audio as it is made. If it fails on the way the connection ends without the final chunk, so that nobody
 /// takes a part for the whole.
-pub(super) fn live(stream: Stream, format: Format) -> Result<Response, SpeechError> {
+pub(in crate::surface) fn live(stream: Stream, format: Format) -> Result<Response, SpeechError> {
     let headers = headers(&stream, format);
-    let encoder = Encoder::new(format, stream.sample_rate())?;
-    let live = Live::Begins { header: encoder.header(None), stream, encoder };
-    let body = futures_util::stream::unfold(live, |live| async move {
-        let (piece, live) = live.next().await?;
+    let body = pieces(stream, format)?.then(|piece| async move {
         if piece.is_err() {
             // What was handed over before is sent now: a connection that fails at once takes it along.
             tokio::task::yield_now().await;
         }
-        Some((piece.map(Frame::data), live))
+        piece.map(Frame::data)
     });
     Ok((headers, Body::new(StreamBody::new(body))).into_response())
+}
+
+/// The encoded audio as it is made, from its first byte to its last or to an error.
+pub(in crate::surface) fn pieces(
+    stream: Stream,
+    format: Format,
+) -> Result<impl futures_util::Stream<Item = Result<Bytes, SpeechError>>, SpeechError> {
+    let encoder = Encoder::new(format, stream.sample_rate())?;
+    let live = Live::Begins { header: encoder.header(None), stream, encoder };
+    Ok(futures_util::stream::unfold(live, Live::next))
 }
 
 /// How far a live answer has come.
@@ -84,7 +92,7 @@ impl Live {
 }
 
 /// The whole audio, once it is complete.
-pub(super) async fn whole(stream: Stream, format: Format) -> Result<Response, SpeechError> {
+pub(in crate::surface) async fn whole(stream: Stream, format: Format) -> Result<Response, SpeechError> {
     let mut headers = headers(&stream, format);
     let mut encoder = Encoder::new(format, stream.sample_rate())?;
     let spoken = stream.whole(&mut encoder).await?;

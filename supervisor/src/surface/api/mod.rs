@@ -1,7 +1,7 @@
 //! Our own surface, under `/api`.
 
-mod answer;
-mod fields;
+pub(super) mod answer;
+pub(super) mod fields;
 mod status;
 mod synthesize;
 mod types;
