@@ -67,6 +67,12 @@ pub fn diff(
         }
     }
     note(applied, "defaults.voices", &last.default_voices, &new.default_voices);
+    note(applied, "pronunciation", &last.pronunciation, &new.pronunciation);
+    for (name, engine) in &new.engines {
+        if let Some(before) = last.engines.get(name).filter(|before| before.enabled && engine.enabled) {
+            note(applied, &format!("engines.{name}.normalise"), &before.normalise, &engine.normalise);
+        }
+    }
     let restart = &mut outcome.needs_restart;
     note(restart, "cache", &started.cache, &new.cache);
     note(restart, "gpu", &started.gpu, &new.gpu);
@@ -168,6 +174,8 @@ fn engine(name: &str, old: Side<'_>, new: Side<'_>) -> Option<EngineChange> {
 fn changed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     let Engine {
         enabled: _,
+        // It is seen to before a text reaches a worker.
+        normalise: _,
         device,
         replicas,
         threads,
