@@ -71,7 +71,7 @@ impl Part {
 
     /// How fast it is spoken in an utterance of this speed: no engine is asked for more than it knows.
     pub fn speed(&self, speed: f64) -> f64 {
-        if self.rate == 1.0 { speed } else { (speed * self.rate).clamp(0.25, 4.0) }
+        (speed * self.rate).clamp(0.25, 4.0)
     }
 
     /// Its pieces as segments. What stands between it and its neighbours stays with the first and the last of them.

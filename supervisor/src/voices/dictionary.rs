@@ -100,7 +100,13 @@ mod tests {
         let entries = dictionary.find(text, "en-US");
         entries
             .iter()
-            .map(|entry| format!("{}={}", &text[entry.range.clone()], entry.said.spelling.as_ref().unwrap()))
+            .map(|entry| {
+                format!(
+                    "{}={}",
+                    text.get(entry.range.clone()).unwrap(),
+                    entry.said.spelling.as_ref().unwrap()
+                )
+            })
             .collect()
     }
 
@@ -117,6 +123,25 @@ mod tests {
         assert_eq!(found(&words, "在重庆吃"), ["重庆=<重庆>"]);
         assert_eq!(found(&words, "Émile émile"), ["Émile=<Émile>"]);
         assert!(dictionary(&words).find("GIF", "zh").is_empty());
+    }
+
+    #[test]
+    fn as_many_words_as_a_configuration_may_have_can_be_looked_up() {
+        let words: Vec<String> = (0..5000)
+            .map(|n| {
+                format!("w{n:04} {}", "häßlich und lang ".repeat(5))
+                    .chars()
+                    .take(99)
+                    .collect::<String>()
+                    .trim()
+                    .to_owned()
+            })
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let dictionary = dictionary(&words);
+        for word in [words[0], words[4999]] {
+            assert_eq!(dictionary.find(&format!("a {word} b"), "en").len(), 1);
+        }
     }
 
     proptest! {

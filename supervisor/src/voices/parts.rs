@@ -159,7 +159,11 @@ struct Parts {
 impl Parts {
     fn push(&mut self, part: Part) {
         match self.parts.last_mut() {
-            Some(last) if last.route == part.route && last.rate == part.rate && last.rest_ms.is_none() => {
+            Some(last)
+                if last.route == part.route
+                    && last.rate.to_bits() == part.rate.to_bits()
+                    && last.rest_ms.is_none() =>
+            {
                 let before = last.text.len();
                 last.text.push_str(&part.text);
                 last.sounds.extend(part.sounds.into_iter().map(|sound| Sound {

@@ -41,9 +41,8 @@ impl Pause {
         match (self.is_exact(), later.is_exact()) {
             (true, true) => Self::exactly(self.least_ms.saturating_add(later.least_ms)),
             (true, false) => self,
-            (false, true) => later,
             (false, false) if self.least_ms > later.least_ms => self,
-            (false, false) => later,
+            (false, _) => later,
         }
     }
 

@@ -111,7 +111,9 @@ impl Reader {
         match self.lines.last_mut() {
             _ if more.is_empty() => {}
             Some(Line::Text { text, rate, reading })
-                if *rate == manner.rate && *reading == manner.reading && *reading == Reading::Plain =>
+                if rate.to_bits() == manner.rate.to_bits()
+                    && *reading == manner.reading
+                    && *reading == Reading::Plain =>
             {
                 text.push_str(more);
             }

@@ -13,9 +13,9 @@ pub enum DateOrder {
     DayFirst,
 }
 
-/// A day that the calendar has.
+/// A date that the calendar has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Day {
+pub(super) struct Date {
     pub(super) year: Option<u64>,
     pub(super) month: u64,
     pub(super) day: u64,
@@ -36,7 +36,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-impl Day {
+impl Date {
     /// If there is such a day.
     pub(super) fn of(year: Option<&str>, month: &str, day: &str) -> Option<Self> {
         let number = |text: &str| text.parse::<u64>().ok();

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::LazyLock};
 use regex::{Captures, Regex};
 
 use super::{
-    calendar::{Day, clock},
+    calendar::{Date, clock},
     numbers::{chinese, chinese_decimal, chinese_digits, value},
     rule::{Around, Rule, part},
 };
@@ -48,7 +48,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         }),
         Rule::new(r"(\d{4})([-/.])(\d{1,2})([-/.])(\d{1,2})", |found, around| {
             let same = part(found, 2) == part(found, 4);
-            let day = Day::of(Some(part(found, 1)), part(found, 3), part(found, 5)).filter(|_| same)?;
+            let day = Date::of(Some(part(found, 1)), part(found, 3), part(found, 5)).filter(|_| same)?;
             around.stands_alone().then(|| day.in_chinese())
         }),
         Rule::new(r"(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?", time),

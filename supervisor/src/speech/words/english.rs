@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::LazyLock};
 use regex::Captures;
 
 use super::{
-    calendar::{DateOrder, Day, clock},
+    calendar::{Date, DateOrder, clock},
     numbers::{english, english_decimal, english_digits, english_ordinal, english_year, value},
     rule::{Around, Rule, part},
 };
@@ -166,14 +166,14 @@ fn abbreviation(found: &Captures<'_>, around: &Around) -> Option<String> {
         "i.e" => "that is",
         _ => "et cetera",
     };
-    let goes_on = around.behind.is_some_and(|c| c.is_alphanumeric());
+    let goes_on = around.behind.is_some_and(char::is_alphanumeric);
     let is_end = around.behind.is_none() || around.next.is_some_and(char::is_uppercase);
     (!goes_on).then(|| format!("{words}{}", if is_end && words == "et cetera" { "." } else { "" }))
 }
 
 fn iso_date(found: &Captures<'_>, around: &Around) -> Option<String> {
     let same = part(found, 2) == part(found, 4);
-    let day = Day::of(Some(part(found, 1)), part(found, 3), part(found, 5)).filter(|_| same)?;
+    let day = Date::of(Some(part(found, 1)), part(found, 3), part(found, 5)).filter(|_| same)?;
     around.stands_alone().then(|| day.in_english())
 }
 
@@ -185,7 +185,7 @@ fn slashed(found: &Captures<'_>, around: &Around, month_first: bool) -> Option<S
         (DateOrder::DayFirst, DateOrder::MonthFirst)
     };
     // 25/11 can only be meant one way.
-    let day = Day::in_order(parts, usual).or_else(|| Day::in_order(parts, other))?;
+    let day = Date::in_order(parts, usual).or_else(|| Date::in_order(parts, other))?;
     around.stands_alone().then(|| day.in_english())
 }
 
@@ -276,7 +276,8 @@ fn amount_of(symbol: &str, amount: &str) -> Option<String> {
 fn unit(found: &Captures<'_>, around: &Around) -> Option<String> {
     let (minus, number) = (part(found, 1), part(found, 2));
     let &(_, one, several) = UNITS.iter().find(|(name, ..)| *name == part(found, 4))?;
-    if !begins(minus, around) || !(alone_before(around) || !minus.is_empty()) || !ends_as_word(around) {
+    let is_alone = if minus.is_empty() { alone_before(around) } else { begins(minus, around) };
+    if !is_alone || !ends_as_word(around) {
         return None;
     }
     let name = if number == "1" { one } else { several };
@@ -285,7 +286,7 @@ fn unit(found: &Captures<'_>, around: &Around) -> Option<String> {
 
 fn range(found: &Captures<'_>, around: &Around) -> Option<String> {
     let say = |text: &str| {
-        let is_year = text.len() == 4 && (text.starts_with("1") || text.starts_with("20"));
+        let is_year = text.len() == 4 && (text.starts_with('1') || text.starts_with("20"));
         value(text).map(if is_year { english_year } else { english })
     };
     let told = format!("{} to {}", say(part(found, 1))?, say(part(found, 2))?);

@@ -1,6 +1,6 @@
 //! What somebody says that a text is.
 
-use super::{DateOrder, Reading, Tongue, calendar::Day, in_words, numbers};
+use super::{DateOrder, Reading, Tongue, calendar::Date, in_words, numbers};
 
 /// The words of a text that is to be read as this. What cannot be read so, or in a language that we have no words for,
 /// comes as it is.
@@ -110,9 +110,9 @@ fn date(text: &str, order: DateOrder, tongue: Option<Tongue>) -> Option<String> 
         return None;
     }
     let day = match (parts.as_slice(), order) {
-        (&[a, b, c], _) => Day::in_order([a, b, c], order)?,
-        (&[a, b], DateOrder::DayFirst) => Day::of(None, b, a)?,
-        (&[a, b], _) => Day::of(None, a, b)?,
+        (&[a, b, c], _) => Date::in_order([a, b, c], order)?,
+        (&[a, b], DateOrder::DayFirst) => Date::of(None, b, a)?,
+        (&[a, b], _) => Date::of(None, a, b)?,
         _ => return None,
     };
     let told = match tongue? {

@@ -19,7 +19,10 @@ LONGEST_RUN = 200
 
 
 def read(text: str, language: str, phonemes: Sequence[Phonemes] = ()) -> tuple[str, int]:
-    """What `scripts.read` makes of a text: phonemes written out in it are text, those of `phonemes` are not."""
+    """What `scripts.read` makes of a text, with these sounds in it.
+
+    Phonemes that are written out in a text are text.
+    """
     pieces = []
     skipped = start = 0
     for given in phonemes:
