@@ -16,6 +16,7 @@ use super::{
     gpu::gpu,
     locate::Overrides,
     log,
+    pronunciation::pronunciations,
     raw::{Notes, Table},
     sandbox::sandbox,
     server::{limits, server},
@@ -84,6 +85,8 @@ fn read(
         voices.insert(name.value, voice);
     }
 
+    let pronunciation = pronunciations(&root.table("pronunciation"), notes, &engines, &voices);
+
     let defaults = root.table("defaults");
     let mut default_voices = BTreeMap::new();
     for (language, found) in defaults.table("voices").strings() {
@@ -116,6 +119,7 @@ fn read(
         default_voices,
         engines,
         voices,
+        pronunciation,
     }
 }
 

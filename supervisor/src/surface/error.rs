@@ -140,6 +140,9 @@ impl ApiError {
             Self::Cast(CastError::UnknownVoice(_)) => {
                 about(row(StatusCode::NOT_FOUND, INVALID, "unknown_voice"), "voice_id")
             }
+            Self::Cast(CastError::Ssml(_)) => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_ssml"), "text")
+            }
             Self::Cast(CastError::NothingToSpeak) => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "text")
             }

@@ -39,5 +39,6 @@ mod spares;
 mod startup;
 mod streaming;
 mod synthesis;
+mod text;
 mod tls;
 mod wrong_audio;

@@ -69,7 +69,8 @@ async fn check(
     let body = body::json(headers, body, limits.max_body_bytes, limits.body_timeout).await?;
     let request = TtsRequest::parse(&body, limits)?;
     let pools = state.studio.scheduler().pools();
-    let cast = live.voices.cast(request.voice.as_deref(), &request.text, &|engine| pools.ready(engine))?;
+    let (voice, facts) = (request.voice.as_deref(), |engine: &str| pools.ready(engine));
+    let cast = live.voices.cast_as(voice, &request.text, request.manner, &facts)?;
     let seed = request
         .seed
         .unwrap_or_else(|| Utterance::seed_of(&cast.voice, &request.text, request.speed, &request.options));

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::fields::{Fields, invalid};
 use crate::{
     config::Limits,
-    speech::{Format, Priority},
+    speech::{Format, Markup, Priority},
     surface::ApiError,
+    voices::Manner,
 };
 
 /// Longest `engine_options`, as JSON: an engine has a handful of numbers and words to be told. They go to a worker with
@@ -30,6 +31,7 @@ pub(super) struct TtsRequest {
     pub(super) priority: Priority,
     pub(super) deadline: Option<Duration>,
     pub(super) options: Map<String, Value>,
+    pub(super) manner: Manner,
 }
 
 impl TtsRequest {
@@ -51,6 +53,14 @@ impl TtsRequest {
             // An hour: nobody means longer, and it fits every clock.
             deadline: fields.integer("deadline_ms", 1, 3_600_000)?.map(Duration::from_millis),
             options: fields.object("engine_options")?,
+            manner: Manner {
+                markup: match fields.boolean("ssml")? {
+                    None => Markup::Told,
+                    Some(true) => Markup::Ssml,
+                    Some(false) => Markup::None,
+                },
+                normalise: fields.boolean("normalise")?,
+            },
         };
         fields.finish()?;
         if request.text.is_empty() {
@@ -112,11 +122,13 @@ mod tests {
             (r#"{"text":"a","priority":"high"}"#, "priority"),
             (r#"{"text":"a","deadline_ms":0}"#, "deadline_ms"),
             (r#"{"text":"a","engine_options":[]}"#, "engine_options"),
+            (r#"{"text":"a","ssml":"yes"}"#, "ssml"),
+            (r#"{"text":"a","normalise":1}"#, "normalise"),
             (r#"{"text":"a","voice":"walter"}"#, "voice"),
         ] {
             assert_eq!(refused(body), ("invalid_field".into(), Some(param.into())), "{body}");
         }
-        let numbers = ["1e15"; 2000].join(",");
+        let numbers = vec!["1e15"; 2000].join(",");
         let long = format!(r#"{{"text":"a","engine_options":{{"tone":{{"x":[{numbers}]}}}}}}"#);
         assert_eq!(refused(&long), ("invalid_field".into(), Some("engine_options".into())));
         let mixture = ["tone"; 100].join("+");

@@ -335,6 +335,7 @@ impl Life {
             seed: request.seed,
             options: request.options,
             more,
+            phonemes: request.phonemes,
         };
         match self.connection.as_mut().ok_or(Fault::Closed)?.send(&order) {
             Ok(()) => Ok(()),
