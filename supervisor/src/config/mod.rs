@@ -9,6 +9,7 @@ mod engine;
 mod gpu;
 mod locate;
 mod log;
+mod openai;
 mod raw;
 mod sandbox;
 mod server;
@@ -25,6 +26,7 @@ pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
 pub use locate::{Overrides, keys_file, load};
+pub use openai::OpenAi;
 pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
 pub use tls::Tls;
@@ -64,6 +66,8 @@ pub struct Config {
     pub engines: BTreeMap<String, Engine>,
     /// Every voice in the file, by name.
     pub voices: BTreeMap<String, Voice>,
+    /// What `OpenAI`'s names mean.
+    pub openai: OpenAi,
 }
 
 impl Config {

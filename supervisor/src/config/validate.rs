@@ -16,6 +16,7 @@ use super::{
     gpu::gpu,
     locate::Overrides,
     log,
+    openai::openai,
     raw::{Notes, Table},
     sandbox::sandbox,
     server::{limits, server},
@@ -100,6 +101,7 @@ fn read(
         default_voices.insert(language, found.value);
     }
     defaults.finish();
+    let openai = openai(&root.table("openai"), notes, &engines, &voices);
     root.finish();
     Config {
         file: None,
@@ -116,6 +118,7 @@ fn read(
         default_voices,
         engines,
         voices,
+        openai,
     }
 }
 

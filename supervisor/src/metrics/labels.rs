@@ -7,6 +7,8 @@ pub enum Surface {
     Api,
     /// The command line.
     Cli,
+    /// `/v1/audio`.
+    OpenAi,
 }
 
 impl Surface {
@@ -15,6 +17,7 @@ impl Surface {
         match self {
             Self::Api => "api",
             Self::Cli => "cli",
+            Self::OpenAi => "openai",
         }
     }
 }

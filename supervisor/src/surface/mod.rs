@@ -3,10 +3,13 @@
 mod api;
 mod body;
 mod edge;
+mod encoded;
 mod error;
 mod health;
 mod live;
 mod metrics;
+mod openai;
+mod openapi;
 mod request;
 mod serve;
 mod state;
@@ -36,6 +39,11 @@ pub fn router(state: AppState) -> Router {
         .route("/api/voices", get(api::voices))
         .route("/api/status", get(api::status))
         .route("/api/engines/{name}/restart", post(api::restart))
+        .route("/v1/audio/speech", post(openai::speech))
+        .route("/v1/audio/voices", get(openai::voices))
+        .route("/v1/audio/models", get(openai::audio_models))
+        .route("/v1/models", get(openai::models))
+        .route("/v1/models/{model}", get(openai::model))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

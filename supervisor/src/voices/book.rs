@@ -174,6 +174,11 @@ impl VoiceBook {
         if routes.is_empty() { Err(unknown()) } else { Ok(Resolved { name: name.to_owned(), routes }) }
     }
 
+    /// Whether the configuration has a voice of this name.
+    pub fn is_configured(&self, name: &str) -> bool {
+        self.voices.contains_key(name)
+    }
+
     /// Every voice: those of the configuration, then the engines' own, as far as they are known.
     pub fn list(&self, facts: Facts<'_>) -> Vec<Listing> {
         let configured = self.voices.iter().map(|(id, voice)| Listing {

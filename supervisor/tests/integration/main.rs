@@ -26,6 +26,7 @@ mod harness;
 mod hosts;
 mod limits;
 mod metrics;
+mod openai;
 mod probe;
 mod recovery;
 mod reload;

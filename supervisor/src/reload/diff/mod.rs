@@ -67,6 +67,8 @@ pub fn diff(
         }
     }
     note(applied, "defaults.voices", &last.default_voices, &new.default_voices);
+    note(applied, "openai.models", &last.openai.models, &new.openai.models);
+    note(applied, "openai.voices", &last.openai.voices, &new.openai.voices);
     let restart = &mut outcome.needs_restart;
     note(restart, "cache", &started.cache, &new.cache);
     note(restart, "gpu", &started.gpu, &new.gpu);

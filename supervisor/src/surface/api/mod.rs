@@ -1,9 +1,9 @@
 //! Our own surface, under `/api`.
 
-mod answer;
-mod fields;
+pub(super) mod answer;
+pub(super) mod fields;
 mod status;
-mod synthesize;
+pub(super) mod synthesize;
 mod types;
 mod voices;
 
