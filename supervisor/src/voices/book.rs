@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ishowtts_workers::protocol::Ready;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     config::{Config, Route, Voice},
@@ -45,17 +46,24 @@ pub enum CastError {
 }
 
 /// A voice as it is listed to clients.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Voice)]
+#[serde(deny_unknown_fields)]
 pub struct Listing {
     /// What requests call it.
+    #[schema(example = "walter")]
     pub id: String,
     /// For people.
+    #[schema(example = "walter")]
     pub name: String,
     /// Languages that it speaks.
+    #[schema(example = json!(["en", "zh"]))]
     pub languages: Vec<String>,
     /// Engine for each language.
+    #[schema(example = json!({ "en": "piper", "zh": "fastspeech2" }))]
     pub engines: BTreeMap<String, String>,
     /// `configured`, `cloned`, or `engine` for one that an engine brings.
+    #[schema(example = "configured")]
     pub kind: &'static str,
 }
 

@@ -129,7 +129,7 @@ async fn events_that_break_off_say_why_and_never_that_they_are_done() {
         events(speech(&server, json!({ "input": "crash-midway", "stream_format": "sse" })).await).await;
     assert!(!is_whole, "it ends without its final chunk");
     let last = events.last().unwrap();
-    assert_eq!(last["error"]["code"], "worker_lost", "{last}");
+    assert_eq!(last["error"]["code"], "poison", "{last}");
     assert!(events.iter().all(|event| event["type"] != "speech.audio.done"), "{events:?}");
 }
 

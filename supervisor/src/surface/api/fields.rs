@@ -89,7 +89,8 @@ impl Fields {
     ) -> Result<Option<u64>, ApiError> {
         let expected = format!("a whole number from {least} to {most}");
         self.typed(name, &expected, |value| {
-            value.as_u64().filter(|number| (least..=most).contains(number)).ok_or(value)
+            let number = value.as_u64().or_else(|| whole(&value));
+            number.filter(|number| (least..=most).contains(number)).ok_or(value)
         })
     }
 
@@ -121,6 +122,14 @@ impl Fields {
             }
         }
     }
+}
+
+/// A whole number that was written as `7.0`; beyond 2^53 nobody knows which one was meant.
+fn whole(value: &Value) -> Option<u64> {
+    let number = value
+        .as_f64()
+        .filter(|number| number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(number))?;
+    format!("{number:.0}").parse().ok()
 }
 
 /// A field is wrong.

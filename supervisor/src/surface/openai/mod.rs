@@ -8,7 +8,7 @@ mod error;
 pub(super) mod models;
 mod names;
 pub(super) mod speech;
-mod sse;
+pub(super) mod sse;
 pub(super) mod types;
 pub(super) mod voices;
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{error::OpenAiError, names};
-use crate::surface::{ApiError, AppState};
+use crate::surface::{ApiError, AppState, openapi::answers};
 
 /// A model: one of `OpenAI`'s names, or an engine.
 #[derive(Debug, Serialize, ToSchema)]
@@ -81,11 +81,24 @@ fn listed(state: &AppState) -> impl Iterator<Item = String> + use<> {
 }
 
 /// Lists the models.
+#[utoipa::path(
+    get,
+    path = "/v1/models",
+    tag = "openai",
+    responses((status = 200, description = "The models.", body = Models), answers::Refused),
+)]
 pub(in crate::surface) async fn models(State(state): State<AppState>) -> Json<Models> {
     Json(Models { object: "list", data: listed(&state).map(Model::named).collect() })
 }
 
 /// Tells of one model.
+#[utoipa::path(
+    get,
+    path = "/v1/models/{model}",
+    tag = "openai",
+    params(("model" = String, Path, description = "The model.", example = "tts-1")),
+    responses((status = 200, description = "The model.", body = Model), answers::Missing),
+)]
 pub(in crate::surface) async fn model(
     State(state): State<AppState>,
     name: Result<Path<String>, PathRejection>,
@@ -96,6 +109,12 @@ pub(in crate::surface) async fn model(
 }
 
 /// Lists the models once more, as Open WebUI asks for them.
+#[utoipa::path(
+    get,
+    path = "/v1/audio/models",
+    tag = "openai",
+    responses((status = 200, description = "The models.", body = AudioModels), answers::Refused),
+)]
 pub(in crate::surface) async fn audio_models(State(state): State<AppState>) -> Json<AudioModels> {
     let models = listed(&state).map(|id| AudioModel { name: id.clone(), id }).collect();
     Json(AudioModels { models })

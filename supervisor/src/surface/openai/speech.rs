@@ -10,7 +10,12 @@ use axum::{
 };
 use serde_json::Map;
 
-use super::{error::OpenAiError, names, sse, types::SpeechRequest};
+use super::{
+    error::OpenAiError,
+    names,
+    sse::{self, ServerSentEvent},
+    types::SpeechRequest,
+};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
@@ -20,7 +25,10 @@ use crate::{
         ApiError, AppState, Live,
         api::{answer, synthesize::wants_it_fresh},
         body,
-        openapi::names::StreamFormat,
+        openapi::{
+            answers::{Audio, Unspoken},
+            names::StreamFormat,
+        },
         request::RequestId,
     },
 };
@@ -28,7 +36,28 @@ use crate::{
 /// Samples per second of `pcm`, which `OpenAI`'s clients take for granted.
 const PCM_RATE: u32 = 24_000;
 
-/// Speaks a text, for clients of `OpenAI`.
+/// Speaks a text as it is made, for clients of `OpenAI`.
+#[utoipa::path(
+    post,
+    path = "/v1/audio/speech",
+    tag = "openai",
+    request_body(content = SpeechRequest, description = "What to speak, and how."),
+    responses(
+        (status = 200, description = "The audio, or with `stream_format` `sse` events that carry it.",
+            content(
+                (Audio = "audio/mpeg"), (Audio = "audio/ogg"), (Audio = "audio/aac"), (Audio = "audio/flac"),
+                (Audio = "audio/wav"), (Audio = "audio/pcm"), (ServerSentEvent = "text/event-stream"),
+            ),
+            headers(
+                ("X-Sample-Rate" = u32, description = "Samples per second."),
+                ("X-Engine" = String, description = "Engines that speak, with commas."),
+                ("X-Voice" = String, description = "The voice, as we call it."),
+                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
+                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
+            )),
+        Unspoken,
+    ),
+)]
 pub(in crate::surface) async fn speech(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,

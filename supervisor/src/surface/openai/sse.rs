@@ -39,6 +39,35 @@ pub(in crate::surface) struct Usage {
     pub(super) total_tokens: u64,
 }
 
+/// An event.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "events are written by hand; this is their description")]
+pub(in crate::surface) struct ServerSentEvent {
+    /// A `SpeechEvent` as JSON.
+    #[schema(example = r#"{"type":"speech.audio.delta","audio":"SUQzBAAAAAAA"}"#)]
+    data: String,
+}
+
+/// The `data` of an event.
+#[derive(ToSchema)]
+#[serde(tag = "type")]
+#[expect(dead_code, reason = "events are written by hand; this is their description")]
+pub(in crate::surface) enum SpeechEvent {
+    /// A piece of the audio.
+    #[serde(rename = "speech.audio.delta")]
+    Delta {
+        /// Its bytes in base64.
+        #[schema(example = "SUQzBAAAAAAA")]
+        audio: String,
+    },
+    /// All audio was sent.
+    #[serde(rename = "speech.audio.done")]
+    Done {
+        /// What it took.
+        usage: Usage,
+    },
+}
+
 impl Usage {
     fn of(characters: usize, audio: Duration) -> Self {
         let input_tokens = u64::try_from(characters).unwrap_or(u64::MAX);

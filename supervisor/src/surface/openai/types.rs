@@ -18,7 +18,7 @@ use crate::{
 #[schema(as = SpeechRequest)]
 pub(in crate::surface) struct SpeechRequest {
     /// What to speak; at most `[limits] max_text_chars` characters.
-    #[schema(required, min_length = 1, example = "Hello from iShowTTS.")]
+    #[schema(min_length = 1, example = "Hello from iShowTTS.")]
     pub(super) input: String,
     /// `tts-1`, `tts-1-hd`, `gpt-4o-mini-tts`, an engine, or a name from `[openai] models`.
     #[schema(example = "tts-1")]
@@ -33,7 +33,7 @@ pub(in crate::surface) struct SpeechRequest {
     #[schema(value_type = Option<FormatName>, default = "mp3", example = "wav")]
     pub(super) response_format: Format,
     /// Speaking rate.
-    #[schema(minimum = 0.25, maximum = 4.0, default = 1.0, example = 1.0)]
+    #[schema(value_type = Option<f64>, minimum = 0.25, maximum = 4.0, default = 1.0, example = 1.0)]
     pub(super) speed: f64,
     /// The audio itself, or events that carry it.
     #[schema(value_type = Option<StreamFormat>, default = "audio", example = "audio")]

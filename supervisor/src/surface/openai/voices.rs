@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::names;
-use crate::surface::AppState;
+use crate::surface::{AppState, openapi::answers};
 
 /// A voice by its name.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,7 +29,15 @@ pub(in crate::surface) struct AudioVoices {
     voices: Vec<AudioVoice>,
 }
 
-/// Lists the voices: ours, then the names that `OpenAI`'s clients know and that the configuration gives.
+/// Lists the voices.
+///
+/// Ours, then the names that `OpenAI`'s clients know and that the configuration gives.
+#[utoipa::path(
+    get,
+    path = "/v1/audio/voices",
+    tag = "openai",
+    responses((status = 200, description = "The voices.", body = AudioVoices), answers::Refused),
+)]
 pub(in crate::surface) async fn voices(State(state): State<AppState>) -> Json<AudioVoices> {
     let pools = state.studio.scheduler().pools();
     let live = state.live.now();
