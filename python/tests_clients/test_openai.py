@@ -40,7 +40,7 @@ def test_speech_comes_in_every_format(client: openai.OpenAI) -> None:
             voice="alloy",
             input=TEXT,
             instructions="Speak calmly.",
-            response_format=name,  # type: ignore[arg-type]
+            response_format=name,
         )
         assert answer.content.startswith(begins), name
     assert client.audio.speech.create(model="tts-1", voice="nova", input=TEXT).content[0] == 0xFF, "MP3"
