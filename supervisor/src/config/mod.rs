@@ -9,6 +9,7 @@ mod engine;
 mod gpu;
 mod locate;
 mod log;
+mod openai;
 mod pronunciation;
 mod raw;
 mod sandbox;
@@ -26,6 +27,7 @@ pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
 pub use locate::{Overrides, keys_file, load, parse};
+pub use openai::OpenAi;
 pub use pronunciation::{Pronunciation, Pronunciations, takes_phonemes};
 pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
@@ -68,6 +70,8 @@ pub struct Config {
     pub voices: BTreeMap<String, Voice>,
     /// How words are said, by language.
     pub pronunciation: Pronunciations,
+    /// What `OpenAI`'s names mean.
+    pub openai: OpenAi,
 }
 
 impl Config {

@@ -16,6 +16,7 @@ use super::{
     gpu::gpu,
     locate::Overrides,
     log,
+    openai::openai,
     pronunciation::pronunciations,
     raw::{Notes, Table},
     sandbox::sandbox,
@@ -103,6 +104,7 @@ fn read(
         default_voices.insert(language, found.value);
     }
     defaults.finish();
+    let openai = openai(&root.table("openai"), notes, &engines, &voices);
     root.finish();
     Config {
         file: None,
@@ -120,6 +122,7 @@ fn read(
         engines,
         voices,
         pronunciation,
+        openai,
     }
 }
 

@@ -9,6 +9,8 @@ pub enum Surface {
     ElevenLabs,
     /// The command line.
     Cli,
+    /// `/v1/audio`.
+    OpenAi,
 }
 
 impl Surface {
@@ -18,6 +20,7 @@ impl Surface {
             Self::Api => "api",
             Self::ElevenLabs => "elevenlabs",
             Self::Cli => "cli",
+            Self::OpenAi => "openai",
         }
     }
 }

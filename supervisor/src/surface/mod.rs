@@ -4,10 +4,13 @@ mod api;
 mod body;
 mod edge;
 mod elevenlabs;
+mod encoded;
 mod error;
 mod health;
 mod live;
 mod metrics;
+mod openai;
+mod openapi;
 mod request;
 mod serve;
 mod state;
@@ -43,6 +46,15 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/voices", get(elevenlabs::voices))
         .route("/v1/voices/{voice}", get(elevenlabs::voice))
         .route("/v2/voices", get(elevenlabs::voices_by_page))
+        .route("/v1/audio/speech", post(openai::speech))
+        .route("/v1/audio/voices", get(openai::voices))
+        .route("/v1/audio/models", get(openai::audio_models))
+        .route("/v1/models", get(openai::models))
+        .route("/v1/models/{model}", get(openai::model))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page_without_slash))
+        .route("/docs/", get(openapi::page))
+        .route("/docs/{*file}", get(openapi::file))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

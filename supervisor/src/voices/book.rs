@@ -7,6 +7,7 @@ use std::{
 
 use ishowtts_workers::protocol::Ready;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     dictionary::Dictionary,
@@ -59,17 +60,24 @@ pub enum CastError {
 }
 
 /// A voice as it is listed to clients.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Voice)]
+#[serde(deny_unknown_fields)]
 pub struct Listing {
     /// What requests call it.
+    #[schema(example = "walter")]
     pub id: String,
     /// For people.
+    #[schema(example = "walter")]
     pub name: String,
     /// Languages that it speaks.
+    #[schema(example = json!(["en", "zh"]))]
     pub languages: Vec<String>,
     /// Engine for each language.
+    #[schema(example = json!({ "en": "piper", "zh": "fastspeech2" }))]
     pub engines: BTreeMap<String, String>,
     /// `configured`, `cloned`, or `engine` for one that an engine brings.
+    #[schema(example = "configured")]
     pub kind: &'static str,
 }
 
@@ -211,6 +219,11 @@ impl VoiceBook {
         let routes: BTreeMap<_, _> =
             languages.into_iter().map(|language| (language, route.clone())).collect();
         if routes.is_empty() { Err(unknown()) } else { Ok(Resolved { name: name.to_owned(), routes }) }
+    }
+
+    /// Whether the configuration has a voice of this name.
+    pub fn is_configured(&self, name: &str) -> bool {
+        self.voices.contains_key(name)
     }
 
     /// Every voice: those of the configuration, then the engines' own, as far as they are known.

@@ -91,6 +91,8 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
             note(applied, &format!("engines.{name}.normalise"), &before.normalise, &engine.normalise);
         }
     }
+    note(applied, "openai.models", &last.openai.models, &new.openai.models);
+    note(applied, "openai.voices", &last.openai.voices, &new.openai.voices);
     let restart = &mut outcome.needs_restart;
     note(restart, "cache", &started.cache, &new.cache);
     note(restart, "gpu", &started.gpu, &new.gpu);

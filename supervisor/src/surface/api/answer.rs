@@ -20,6 +20,7 @@ use hyper::body::{Frame, SizeHint};
 use crate::{
     speech::{Encoder, Format},
     stream::{SpeechError, Stream, milliseconds},
+    surface::encoded::Encoded,
 };
 
 const SAMPLE_RATE: HeaderName = HeaderName::from_static("x-sample-rate");
@@ -51,44 +52,11 @@ pub(in crate::surface) fn pieces(
     stream: Stream,
     format: Format,
 ) -> Result<impl futures_util::Stream<Item = Result<Bytes, SpeechError>>, SpeechError> {
-    let encoder = Encoder::new(format, stream.sample_rate())?;
-    let live = Live::Begins { header: encoder.header(None), stream, encoder };
-    Ok(futures_util::stream::unfold(live, Live::next))
-}
-
-/// How far a live answer has come.
-enum Live {
-    Begins { header: Bytes, stream: Stream, encoder: Encoder },
-    Goes { stream: Stream, encoder: Encoder },
-    Over,
-}
-
-impl Live {
-    /// The next bytes that are not empty.
-    async fn next(self) -> Option<(Result<Bytes, SpeechError>, Self)> {
-        let (mut stream, mut encoder) = match self {
-            Self::Begins { header, stream, encoder } if !header.is_empty() => {
-                return Some((Ok(header), Self::Goes { stream, encoder }));
-            }
-            Self::Begins { stream, encoder, .. } | Self::Goes { stream, encoder } => (stream, encoder),
-            Self::Over => return None,
-        };
-        loop {
-            let bytes = match stream.next().await {
-                Some(Ok(pcm)) => encoder.push(pcm).await.map_err(SpeechError::from),
-                Some(Err(error)) => Err(error),
-                None => match encoder.finish().await {
-                    Ok(rest) if rest.is_empty() => return None,
-                    rest => return Some((rest.map_err(SpeechError::from), Self::Over)),
-                },
-            };
-            match bytes {
-                Ok(bytes) if bytes.is_empty() => {}
-                Ok(bytes) => return Some((Ok(bytes), Self::Goes { stream, encoder })),
-                Err(error) => return Some((Err(error), Self::Over)),
-            }
-        }
-    }
+    let encoded = Encoded::new(stream, format)?;
+    Ok(futures_util::stream::unfold(encoded, |mut encoded| async move {
+        let piece = encoded.next().await?;
+        Some((piece, encoded))
+    }))
 }
 
 /// The whole audio, once it is complete.
@@ -106,7 +74,8 @@ pub(in crate::surface) async fn whole(stream: Stream, format: Format) -> Result<
     Ok((headers, Body::new(body)).into_response())
 }
 
-fn headers(stream: &Stream, format: Format) -> HeaderMap {
+/// What every answer with audio tells of it.
+pub(in crate::surface) fn headers(stream: &Stream, format: Format) -> HeaderMap {
     let mut headers = HeaderMap::new();
     put(&mut headers, header::CONTENT_TYPE, &format.media_type(stream.sample_rate()));
     put(&mut headers, SAMPLE_RATE, &stream.sample_rate().to_string());

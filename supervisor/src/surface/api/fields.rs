@@ -44,6 +44,19 @@ impl Fields {
         })
     }
 
+    /// A string, or what `read` makes of another value.
+    pub(in crate::surface) fn string_or(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        read: impl FnOnce(&Value) -> Option<String>,
+    ) -> Result<Option<String>, ApiError> {
+        self.typed(name, expected, |value| match value {
+            Value::String(text) => Ok(text),
+            other => read(&other).ok_or(other),
+        })
+    }
+
     pub(in crate::surface) fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, ApiError> {
         self.typed(name, "true or false", |value| value.as_bool().ok_or(value))
     }
@@ -76,7 +89,8 @@ impl Fields {
     ) -> Result<Option<u64>, ApiError> {
         let expected = format!("a whole number from {least} to {most}");
         self.typed(name, &expected, |value| {
-            value.as_u64().filter(|number| (least..=most).contains(number)).ok_or(value)
+            let number = value.as_u64().or_else(|| whole(&value));
+            number.filter(|number| (least..=most).contains(number)).ok_or(value)
         })
     }
 
@@ -108,6 +122,14 @@ impl Fields {
             }
         }
     }
+}
+
+/// A whole number that was written as `7.0`; beyond 2^53 nobody knows which one was meant.
+fn whole(value: &Value) -> Option<u64> {
+    let number = value
+        .as_f64()
+        .filter(|number| number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(number))?;
+    format!("{number:.0}").parse().ok()
 }
 
 /// A field is wrong.
