@@ -27,6 +27,7 @@ const TOKEN: Duration = Duration::from_millis(50);
 
 /// What a request took, told with its last event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "they are the names of the contract")]
 pub(in crate::surface) struct Usage {
     /// Characters (Unicode scalar values) of `input`.
     #[schema(example = 20)]
@@ -82,7 +83,7 @@ pub(super) fn events(stream: Stream, format: Format, characters: usize) -> Resul
     let mut headers = answer::headers(&stream, format);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let begins = Telling::Goes(Encoded::new(stream, format)?);
+    let begins = Telling::Goes(Box::new(Encoded::new(stream, format)?));
     let body = futures_util::stream::unfold(begins, move |telling| async move {
         match telling {
             Telling::Goes(mut encoded) => Some(match encoded.next().await {
@@ -113,7 +114,7 @@ pub(super) fn events(stream: Stream, format: Format, characters: usize) -> Resul
 
 /// How far the telling has come.
 enum Telling {
-    Goes(Encoded),
+    Goes(Box<Encoded>),
     Fails(SpeechError),
     Over,
 }
