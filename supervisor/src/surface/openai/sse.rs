@@ -87,10 +87,7 @@ pub(super) fn events(stream: Stream, format: Format, characters: usize) -> Resul
     let body = futures_util::stream::unfold(begins, move |telling| async move {
         match telling {
             Telling::Goes(mut encoded) => Some(match encoded.next().await {
-                Some(Ok(audio)) => {
-                    let delta = json!({ "type": "speech.audio.delta", "audio": STANDARD.encode(audio) });
-                    (Ok(event(&delta)), Telling::Goes(encoded))
-                }
+                Some(Ok(audio)) => (Ok(delta(&audio)), Telling::Goes(encoded)),
                 Some(Err(error)) => {
                     let told = OpenAiError::from(ApiError::from(error.clone())).told();
                     (Ok(event(&told)), Telling::Fails(error))
@@ -117,6 +114,17 @@ enum Telling {
     Goes(Box<Encoded>),
     Fails(SpeechError),
     Over,
+}
+
+/// Audio goes through many hands in many pieces: it is written once, into its event.
+fn delta(audio: &[u8]) -> Frame<Bytes> {
+    const BEFORE: &str = r#"data: {"type":"speech.audio.delta","audio":""#;
+    const BEHIND: &str = "\"}\n\n";
+    let mut event = String::with_capacity(BEFORE.len() + audio.len().div_ceil(3) * 4 + BEHIND.len());
+    event.push_str(BEFORE);
+    STANDARD.encode_string(audio, &mut event);
+    event.push_str(BEHIND);
+    Frame::data(Bytes::from(event))
 }
 
 fn event(data: &Value) -> Frame<Bytes> {
