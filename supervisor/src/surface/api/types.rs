@@ -152,6 +152,22 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        let seed = |number: &str| {
+            let body = format!(r#"{{"text":"a","seed":{number}}}"#);
+            TtsRequest::parse(body.as_bytes(), &limits())
+                .map(|request| request.seed)
+                .map_err(|error| error.code())
+        };
+        for (written, read) in [("7.0", 7), ("7e3", 7_000), ("0.0", 0), ("18446744073709551615", u64::MAX)] {
+            assert_eq!(seed(written), Ok(Some(read)), "{written}");
+        }
+        for wrong in ["7.5", "-1.0", "1e17", "18446744073709551616"] {
+            assert_eq!(seed(wrong), Err("invalid_field".into()), "{wrong}");
+        }
+    }
+
+    #[test]
     fn every_wrong_field_is_named() {
         for (body, param) in [
             (r#"{"text":5}"#, "text"),
