@@ -71,7 +71,7 @@ async fn every_bad_body_gets_its_status_and_code() {
             // Three times as long when it is written out.
             format!(
                 r#"{{"text":"hi","engine_options":{{"tone":{{"x":[{}]}}}}}}"#,
-                ["1e15"; 150_000].join(",")
+                vec!["1e15"; 150_000].join(",")
             )
             .into_bytes(),
             422,

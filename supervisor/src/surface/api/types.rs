@@ -116,10 +116,10 @@ mod tests {
         ] {
             assert_eq!(refused(body), ("invalid_field".into(), Some(param.into())), "{body}");
         }
-        let numbers = ["1e15"; 2000].join(",");
+        let numbers = vec!["1e15"; 2000].join(",");
         let long = format!(r#"{{"text":"a","engine_options":{{"tone":{{"x":[{numbers}]}}}}}}"#);
         assert_eq!(refused(&long), ("invalid_field".into(), Some("engine_options".into())));
-        let mixture = ["tone"; 100].join("+");
+        let mixture = vec!["tone"; 100].join("+");
         let long = format!(r#"{{"text":"a","voice_id":"tone:{mixture}"}}"#);
         assert_eq!(refused(&long), ("invalid_field".into(), Some("voice_id".into())));
         assert_eq!(refused("{\"text\":").0, "invalid_json");
