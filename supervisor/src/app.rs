@@ -186,7 +186,7 @@ pub async fn serve(
     level: Option<String>,
 ) -> Result<(), Box<dyn Error>> {
     // First of all: a port that is taken shows before anything is built or loaded.
-    let doors = listeners::open(config.server.listen).await?;
+    let doors = listeners::open(config.server.listen)?;
     let is_inherited = doors.is_inherited();
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;

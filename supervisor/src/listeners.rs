@@ -27,13 +27,17 @@ use axum::{
 use futures_util::future::select_all;
 use listenfd::ListenFd;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     time::sleep,
 };
 
 /// Name of the listeners for HTTP.
 const HTTP: &str = "http";
+
+/// How many may be waiting to be accepted, as far as the system lets us: whoever finds no place there tries again after a
+/// second, while we were busy for a tenth of one.
+const BACKLOG: u32 = 1024;
 
 /// How long no request may have come before connections that are kept alive count as idle.
 const IDLE: Duration = Duration::from_millis(200);
@@ -43,7 +47,7 @@ const BREATH: Duration = Duration::from_millis(200);
 
 /// The doors for HTTP: those that were handed over, which win, else one of our own. To be called first of all: it makes
 /// what was handed over ours alone, so that no worker inherits it.
-pub async fn open(listen: SocketAddr) -> Result<Doors, Box<dyn Error>> {
+pub fn open(listen: SocketAddr) -> Result<Doors, Box<dyn Error>> {
     let mut inherited = Inherited::take_in();
     let doors = match inherited.take(HTTP)? {
         Some(doors) => {
@@ -52,7 +56,7 @@ pub async fn open(listen: SocketAddr) -> Result<Doors, Box<dyn Error>> {
             }
             doors
         }
-        None => Doors::open(listen).await?,
+        None => Doors::open(listen)?,
     };
     inherited.tell_unused();
     Ok(doors)
@@ -162,8 +166,14 @@ impl Doors {
     }
 
     /// A listener of our own.
-    async fn open(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
+    fn open(address: SocketAddr) -> io::Result<Self> {
+        let listen = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        };
+        let listener = listen().map_err(|error| {
             io::Error::new(error.kind(), format!("could not listen on {address}: {error}"))
         })?;
         Self::new(vec![listener.into_std()?], false)

@@ -191,7 +191,7 @@ mod tests {
         let numbers = vec!["1e15"; 2000].join(",");
         let long = format!(r#"{{"text":"a","engine_options":{{"tone":{{"x":[{numbers}]}}}}}}"#);
         assert_eq!(refused(&long), ("invalid_field".into(), Some("engine_options".into())));
-        let mixture = ["tone"; 100].join("+");
+        let mixture = vec!["tone"; 100].join("+");
         let long = format!(r#"{{"text":"a","voice_id":"tone:{mixture}"}}"#);
         assert_eq!(refused(&long), ("invalid_field".into(), Some("voice_id".into())));
         assert_eq!(refused("{\"text\":").0, "invalid_json");
