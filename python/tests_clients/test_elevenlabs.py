@@ -1,7 +1,7 @@
 """ElevenLabs' own client, and a bare WebSocket, against a server that is started for them.
 
-`ISHOWTTS` names the binary; without it the one that `cargo build` leaves is taken. The client speaks WebSockets
-over TLS only, so the server has a certificate of an authority that the tests make.
+`ISHOWTTS` names the binary; without it the one that `cargo build` leaves is taken. The client knows WebSockets
+over TLS alone, so the server has a certificate of an authority that the tests make.
 """
 
 import base64
