@@ -93,7 +93,7 @@ pub(super) enum Task {
 /// What to do with API keys.
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct Keys {
-    /// The file of keys; else the one that `keys_file` under [auth] names
+    /// The file of keys; else the one that `keys_file` in the table `auth` names
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) file: Option<PathBuf>,
     #[command(subcommand)]

@@ -1,16 +1,22 @@
 //! A request's body: all of it, in time, and not too much of it.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     http::{HeaderMap, header},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::ApiError;
+
+/// Nearly every body is shorter. Longer ones are read a few at a time: whoever sends most of one and then nothing would
+/// otherwise have us hold as many of them as connections may be open.
+const SHORT: usize = 64 << 10;
+/// How many longer ones are read at once; the next waits for its turn as long as it may take to arrive.
+static LONG: Semaphore = Semaphore::const_new(16);
 
 /// Reads a JSON body of at most `most` bytes within `patience`.
 pub(super) async fn json(
@@ -31,10 +37,27 @@ pub(super) async fn json(
     if announced.is_some_and(|length: usize| length > most) {
         return Err(ApiError::BodyTooLarge(most));
     }
-    let read = timeout(patience, Limited::new(body, most).collect()).await;
+    let read = timeout(patience, read(Limited::new(body, most), announced.unwrap_or(0))).await;
     match read.map_err(|_late| ApiError::BodyTooSlow(patience.as_secs()))? {
-        Ok(collected) => Ok(collected.to_bytes()),
+        Ok(read) => Ok(read),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge(most)),
         Err(_) => Err(ApiError::BodyBroken),
     }
+}
+
+/// All of a body, which may be longer than it was announced.
+async fn read(mut body: Limited<Body>, announced: usize) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+    let mut turn = if announced > SHORT { Some(LONG.acquire().await?) } else { None };
+    let mut read = BytesMut::with_capacity(announced);
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame?.into_data() else { continue };
+        if read.is_empty() && body.is_end_stream() {
+            return Ok(piece);
+        }
+        read.extend_from_slice(&piece);
+        if read.len() > SHORT && turn.is_none() {
+            turn = Some(LONG.acquire().await?);
+        }
+    }
+    Ok(read.freeze())
 }

@@ -129,3 +129,37 @@ async fn a_body_that_never_ends_is_cut_off() {
     server.quiet().await;
     assert_eq!(server.speak(json!({ "text": "still here" })).await.status, 200);
 }
+
+/// Most memory that the server ever held, in kB.
+fn most_held(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test]
+async fn long_bodies_without_their_ends_are_held_by_the_few() {
+    let server = supervisor().config("[limits]\nbody_timeout_s = 3\n").start().await.ready().await;
+    let before = most_held(&server);
+    let head = "POST /api/tts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let announced = format!("{head}Content-Length: 1048576\r\n\r\n{}", " ".repeat(1_000_000));
+    let chunked =
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n{}", format!("ffff\r\n{:65535}\r\n", "").repeat(15));
+    let send = async |request: &str| {
+        let mut socket = TcpStream::connect(&server.address).await.unwrap();
+        let (mut reader, mut writer) = socket.split();
+        let mut told = [0; 12];
+        // Not all of it is read, so the answer may come in the middle of it.
+        let (_, told) = tokio::join!(writer.write_all(request.as_bytes()), async {
+            soon("an answer", reader.read_exact(&mut told)).await.map(|_| told)
+        });
+        assert_eq!(told.as_ref().map_or(&b"HTTP/1.1 408"[..], |told| told), b"HTTP/1.1 408");
+    };
+    let requests = (0..200).map(|n| send(if n % 2 == 0 { &announced } else { &chunked }));
+    let crowd = futures_util::future::join_all(requests);
+    // Whoever asks for something that is as long as texts are is not kept waiting.
+    let (_, answer) = tokio::join!(crowd, server.speak(json!({ "text": "hello" })));
+    assert_eq!(answer.status, 200);
+    let grown = most_held(&server) - before;
+    assert!(grown < 150 * 1024, "{grown} kB");
+}
