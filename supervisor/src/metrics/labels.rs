@@ -7,6 +7,8 @@ pub enum Surface {
     Api,
     /// The command line.
     Cli,
+    /// Wyoming.
+    Wyoming,
 }
 
 impl Surface {
@@ -15,6 +17,7 @@ impl Surface {
         match self {
             Self::Api => "api",
             Self::Cli => "cli",
+            Self::Wyoming => "wyoming",
         }
     }
 }

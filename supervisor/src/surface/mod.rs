@@ -10,6 +10,7 @@ mod metrics;
 mod request;
 mod serve;
 mod state;
+mod wyoming;
 
 use axum::{
     Router,
@@ -21,6 +22,7 @@ pub use error::ApiError;
 pub use live::{InForce, Live};
 pub use serve::{Http, make_room};
 pub use state::{AppState, Shared};
+pub use wyoming::Wyoming;
 
 /// What is answered while environments are still being made: the process is there, and asks for patience.
 pub fn starting(live: &InForce) -> Router {

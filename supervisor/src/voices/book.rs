@@ -174,6 +174,11 @@ impl VoiceBook {
         if routes.is_empty() { Err(unknown()) } else { Ok(Resolved { name: name.to_owned(), routes }) }
     }
 
+    /// The voice for each language that is used when none is named.
+    pub fn defaults(&self) -> &BTreeMap<String, String> {
+        &self.defaults
+    }
+
     /// Every voice: those of the configuration, then the engines' own, as far as they are known.
     pub fn list(&self, facts: Facts<'_>) -> Vec<Listing> {
         let configured = self.voices.iter().map(|(id, voice)| Listing {

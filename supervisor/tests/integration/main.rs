@@ -39,3 +39,4 @@ mod streaming;
 mod synthesis;
 mod tls;
 mod wrong_audio;
+mod wyoming;
