@@ -24,3 +24,4 @@ for file in src/ishowtts_worker/engines/*/requirements.in; do
 done
 lock . requirements-dev "$@"
 lock tests_engines f5-reference "$@"
+lock tests_clients wyoming "$@"

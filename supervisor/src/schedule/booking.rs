@@ -22,6 +22,8 @@ pub struct Booking {
     pub deadline: Option<Duration>,
     /// What is to be spoken, in order.
     pub segments: Vec<Segment>,
+    /// More text may come; this is what a segment of it is expected to be like.
+    pub open: Option<Segment>,
     /// All of its audio is kept, and not only until it is read.
     pub is_kept: bool,
 }

@@ -18,4 +18,4 @@ pub use booking::{Booking, Segment};
 pub use dispatcher::{Entry, Load, Probe, Probed, Recoveries, Scheduler};
 pub use plan::Delivery;
 pub use refusal::Refusal;
-pub use ticket::{Ear, Granted, Heard, Place, Tickets};
+pub use ticket::{Ear, Granted, Heard, Place, Tail, Tickets, Turns};

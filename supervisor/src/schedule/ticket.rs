@@ -11,7 +11,7 @@ use bytes::Bytes;
 use ishowtts_workers::{Failure, Synthesis, SynthesisEvent, SynthesisSummary};
 use tokio::{sync::oneshot, time::timeout_at};
 
-use super::{Refusal, Scheduler, plan::StreamId};
+use super::{Refusal, Scheduler, Segment, plan::StreamId};
 
 /// It is a segment's turn.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ pub(super) type Grant = oneshot::Sender<Result<Granted, Refusal>>;
 pub(super) type Turn = oneshot::Receiver<Result<Granted, Refusal>>;
 
 /// The turns of a stream's segments, in order.
-pub(super) type Turns = VecDeque<Turn>;
+#[derive(Debug, Default)]
+pub struct Turns(pub(super) VecDeque<Turn>);
 
 /// What is heard of a segment: audio, and perhaps that it begins anew, and then how it ended.
 #[derive(Debug)]
@@ -57,6 +58,34 @@ pub struct Place {
     pub tickets: Tickets,
     /// When its audio is promised: the first of it if it is live, else all of it.
     pub promised: Instant,
+    /// The end at which more text comes, where some may.
+    pub tail: Option<Tail>,
+}
+
+/// The end of a stream whose text is still arriving. Until it is dropped, the stream keeps its share of the workers.
+pub struct Tail {
+    pub(super) scheduler: Arc<Scheduler>,
+    pub(super) id: StreamId,
+}
+
+impl Tail {
+    /// More text has come. Gives the turns of its segments, in order; of a stream that nobody listens to any more they
+    /// never come. An error refuses all of these segments.
+    pub fn append(&self, segments: Vec<Segment>) -> Result<Turns, Refusal> {
+        self.scheduler.append(self.id, segments)
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.scheduler.close_text(self.id);
+    }
+}
+
+impl fmt::Debug for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tail").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// A listener to a stream. Dropping it tells that it has gone; with the last one the stream goes.
@@ -99,7 +128,7 @@ impl fmt::Debug for Ear {
 pub struct Tickets {
     scheduler: Arc<Scheduler>,
     id: StreamId,
-    waiting: Turns,
+    waiting: VecDeque<Turn>,
     present: Option<Present>,
     told: bool,
     /// How long a segment that failed waits for its next turn.
@@ -122,7 +151,12 @@ impl From<Granted> for Present {
 
 impl Tickets {
     pub(super) fn new(scheduler: Arc<Scheduler>, id: StreamId, waiting: Turns, patience: Duration) -> Self {
-        Self { scheduler, id, waiting, present: None, told: false, patience }
+        Self { scheduler, id, waiting: waiting.0, present: None, told: false, patience }
+    }
+
+    /// Further segments have come, with these turns.
+    pub fn extend(&mut self, turns: Turns) {
+        self.waiting.extend(turns.0);
     }
 
     /// The first audio is there: when it may be passed on.

@@ -20,6 +20,6 @@ pub use encode::{EncodeError, Encoder, Format};
 pub use join::{Join, Pause};
 pub use player::{Player, play_time};
 pub use resample::Resampler;
-pub use segment::{Budget, cut, estimated_ms};
-pub use utterance::{Part, Priority, Utterance};
+pub use segment::{Budget, complete, cut, estimated_ms};
+pub use utterance::{Part, Priority, Utterance, cut_parts};
 pub use writing::{Run, Writing, runs};

@@ -18,6 +18,11 @@ impl Player {
         now.saturating_duration_since(dry_at)
     }
 
+    /// It had nothing to wait for until `now`: if it has run dry before, it starts again with the next piece.
+    pub fn had_nothing_to_wait_for(&mut self, now: Instant) {
+        self.dry_at = self.dry_at.filter(|dry_at| *dry_at >= now);
+    }
+
     /// How long it still has something to play.
     pub fn ahead(&self, now: Instant) -> Duration {
         self.dry_at.map_or(Duration::ZERO, |dry_at| dry_at.saturating_duration_since(now))

@@ -48,6 +48,20 @@ impl Part {
     }
 }
 
+/// Parts, cut so that none is longer than a segment of its engine may be. `begins`: nothing stands before them, so that
+/// the first segment is short.
+pub fn cut_parts(parts: &[Part], budget: impl Fn(&str) -> Budget, begins: bool) -> Vec<Part> {
+    let mut segments: Vec<Part> = Vec::new();
+    for part in parts {
+        let budget = budget(&part.route.engine);
+        let first_ms = if begins && segments.is_empty() { budget.first_ms } else { budget.most_ms };
+        let texts = cut(&part.text, Budget { first_ms, ..budget }).into_iter();
+        let pieces = texts.map(|text| Part { text: text.to_owned(), ..part.clone() });
+        segments.extend(pieces.filter(|part| super::is_speakable(&part.text)));
+    }
+    segments
+}
+
 /// A checked request: everything that is needed to speak it.
 #[derive(Clone, Debug)]
 pub struct Utterance {
@@ -80,15 +94,7 @@ pub struct Utterance {
 impl Utterance {
     /// Its parts, cut so that none is longer than a segment of its engine may be. Only the first of all is short.
     pub fn cut(&self, budget: impl Fn(&str) -> Budget) -> Vec<Part> {
-        let mut segments: Vec<Part> = Vec::new();
-        for part in &self.parts {
-            let budget = budget(&part.route.engine);
-            let first_ms = if segments.is_empty() { budget.first_ms } else { budget.most_ms };
-            let texts = cut(&part.text, Budget { first_ms, ..budget }).into_iter();
-            let pieces = texts.map(|text| Part { text: text.to_owned(), ..part.clone() });
-            segments.extend(pieces.filter(|part| super::is_speakable(&part.text)));
-        }
-        segments
+        cut_parts(&self.parts, budget, true)
     }
 
     /// The seed of a request that names none: the same for the same request, so that it sounds the same again.

@@ -2,7 +2,7 @@
 
 use ishowtts_workers::Failure;
 
-use crate::{metrics::Outcome, schedule::Refusal, speech::EncodeError};
+use crate::{metrics::Outcome, schedule::Refusal, speech::EncodeError, voices::CastError};
 
 /// What ended an utterance before its end.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -33,6 +33,16 @@ impl SpeechError {
             code: "nothing_to_speak".into(),
             message: "no engine can read any of the text".into(),
             param: Some("text".into()),
+        };
+        Self::Failed { engine: String::new(), failure }
+    }
+
+    /// What has come of a text has no voice.
+    pub(super) fn no_cast(error: &CastError) -> Self {
+        let failure = Failure::Engine {
+            code: "unknown_voice".into(),
+            message: error.to_string(),
+            param: Some("voice_id".into()),
         };
         Self::Failed { engine: String::new(), failure }
     }

@@ -49,6 +49,12 @@ impl Meter {
         self.last = now;
     }
 
+    /// Text has come at `now` for a stream that had spoken all it had: what the player was silent for before was
+    /// nobody's fault here.
+    pub(super) fn text_came(&mut self, now: Instant) {
+        self.player.had_nothing_to_wait_for(now);
+    }
+
     pub(super) fn report(&self, rate: u32, totals: Totals) -> Report {
         let since = |moment: Instant| moment.saturating_duration_since(self.accepted);
         Report {
@@ -79,6 +85,21 @@ mod tests {
 
     fn at(start: Instant, ms: u64) -> Instant {
         start + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn silence_for_want_of_text_is_no_underrun_and_what_follows_it_is() {
+        let start = Instant::now();
+        let mut meter = Meter::new(start);
+        meter.handed_out(200, RATE, start, at(start, 50));
+        // Dry at 150; text came at 500, its audio at 540.
+        meter.text_came(at(start, 500));
+        meter.handed_out(200, RATE, at(start, 500), at(start, 540));
+        assert_eq!(meter.report(RATE, Totals::default()).underrun, Some(Duration::ZERO));
+        // Dry at 640; text came before, at 600, and its audio 30 ms too late.
+        meter.text_came(at(start, 600));
+        meter.handed_out(200, RATE, at(start, 600), at(start, 670));
+        assert_eq!(meter.report(RATE, Totals::default()).underrun, Some(Duration::from_millis(30)));
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! listens to (`shared`), or one of its own (`production`). Workers run ahead of the listener as far as the scheduler
 //! lets them, and what they send waits in its channel; a stream itself does nothing while nobody reads it. So a slow
 //! client slows only itself.
+//!
+//! For a text that is still being written ([`Studio::arrive`]) the way is the same, clause by clause: see `arriving`.
 
+mod arriving;
 mod error;
 mod meter;
 mod production;
@@ -21,6 +24,7 @@ use std::{
 use bytes::Bytes;
 use tokio::time::timeout_at;
 
+pub use arriving::{Casting, Manner, Opening, TextIn, TooLong};
 pub use error::SpeechError;
 use meter::Meter;
 pub(crate) use report::milliseconds;
@@ -49,6 +53,10 @@ pub struct Stream {
     resampler: Option<Resampler>,
     /// Read and not yet handed out, each with the moment at which it was asked for.
     ready: VecDeque<(Bytes, Instant)>,
+    /// Since when somebody waits for the next piece.
+    asked: Option<Instant>,
+    /// When text came last for which it had to wait.
+    text_came: Option<Instant>,
     ended: bool,
 }
 
@@ -88,6 +96,8 @@ impl Stream {
             voice: utterance.voice.clone(),
             rate,
             ready: VecDeque::new(),
+            asked: None,
+            text_came: None,
             ended: false,
         };
         if delivery == Delivery::Whole {
@@ -126,7 +136,7 @@ impl Stream {
         self.source.totals().queue_wait
     }
 
-    /// The next piece of PCM16, or `None` at the end.
+    /// The next piece of PCM16, or `None` at the end. Safe to cancel.
     pub async fn next(&mut self) -> Option<Result<Bytes, SpeechError>> {
         if self.ready.is_empty()
             && let Err(error) = self.fill().await
@@ -180,9 +190,17 @@ impl Stream {
 
     /// Reads until there is something to hand out, or nothing is left.
     async fn fill(&mut self) -> Result<(), SpeechError> {
-        let asked = Instant::now();
+        // Who was interrupted while waiting has waited since then.
+        let mut asked = *self.asked.get_or_insert_with(Instant::now);
         while self.ready.is_empty() && !self.ended {
-            let pcm = if let Some(pcm) = self.source.next().await.transpose()? {
+            let next = self.source.next().await;
+            let text_came = self.source.totals().text_came;
+            if let Some(came) = text_came.filter(|_| text_came != self.text_came) {
+                self.text_came = text_came;
+                self.meter.text_came(came);
+                asked = asked.max(came);
+            }
+            let pcm = if let Some(pcm) = next.transpose()? {
                 self.source.took(pcm.len(), meter::has_waited(asked, Instant::now()));
                 match &mut self.resampler {
                     Some(resampler) => resampler.push(&pcm),
@@ -196,6 +214,7 @@ impl Stream {
                 self.ready.push_back((pcm, asked));
             }
         }
+        self.asked = None;
         Ok(())
     }
 }

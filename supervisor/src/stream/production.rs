@@ -7,11 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use ishowtts_workers::{Failure, SynthesisSummary, protocol::Timings};
-use tokio::time::sleep_until;
+use tokio::{sync::mpsc::UnboundedReceiver, time::sleep_until};
 
 use super::SpeechError;
 use crate::{
-    schedule::{Heard, Refusal, Tickets},
+    schedule::{Heard, Refusal, Tickets, Turns},
     speech::{Join, Pause, Resampler},
 };
 
@@ -28,6 +28,21 @@ pub(super) struct Line {
     /// Characters of it that are not white space.
     pub(super) characters: u64,
 }
+
+/// Further segments of a text that is still arriving.
+#[derive(Debug)]
+pub(super) struct More {
+    pub(super) turns: Turns,
+    pub(super) lines: Vec<Line>,
+    /// Characters that were left out of the text before anybody saw it.
+    pub(super) skipped: u64,
+    /// When the text came.
+    pub(super) at: Instant,
+}
+
+/// Where they come from; an error ends the text, and so does its end. No more of them wait than the text has clauses,
+/// and its length is limited.
+pub(super) type Inflow = UnboundedReceiver<Result<More, SpeechError>>;
 
 /// How much has come of a segment that may have to be made again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +77,8 @@ pub(super) struct Totals {
     pub(super) queue_wait: Duration,
     /// Characters that the engines left out.
     pub(super) skipped: u64,
+    /// When text came last for which this had waited.
+    pub(super) text_came: Option<Instant>,
 }
 
 /// An utterance being made. It works while it is asked for its next piece; what workers send meanwhile waits.
@@ -69,6 +86,8 @@ pub(super) struct Totals {
 pub(super) struct Production {
     tickets: Tickets,
     lines: VecDeque<Line>,
+    /// Where further text comes from, until its end.
+    inflow: Option<Inflow>,
     is_single: bool,
     /// Nothing is handed out before; known once the first piece is there.
     starts: Option<Instant>,
@@ -88,13 +107,16 @@ pub(super) struct Production {
 }
 
 impl Production {
-    /// Of segments that have these tickets, at least one, at a rate of so many samples a second.
-    pub(super) fn new(tickets: Tickets, lines: VecDeque<Line>, rate: u32) -> Self {
+    /// Of segments that have these tickets, at least one, at a rate of so many samples a second. More may come by
+    /// `inflow`.
+    pub(super) fn new(tickets: Tickets, lines: VecDeque<Line>, rate: u32, inflow: Option<Inflow>) -> Self {
+        let is_single = lines.len() == 1 && inflow.is_none();
         Self {
             tickets,
-            is_single: lines.len() == 1,
-            join: (lines.len() > 1).then(|| Join::new(rate)),
+            is_single,
+            join: (!is_single).then(|| Join::new(rate)),
             lines,
+            inflow,
             starts: None,
             rate,
             resampler: None,
@@ -121,6 +143,13 @@ impl Production {
             if self.ended {
                 return None;
             }
+            if self.lines.is_empty() && self.inflow.is_some() {
+                if let Err(error) = self.more().await {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+                continue;
+            }
             if self.lines.is_empty() {
                 self.ended = true;
                 if let Some(join) = &mut self.join {
@@ -134,6 +163,24 @@ impl Production {
                 return Some(Err(error));
             }
         }
+    }
+
+    /// Takes in further text when all there was has been spoken, or that there is none. Safe to cancel.
+    async fn more(&mut self) -> Result<(), SpeechError> {
+        let Some(inflow) = &mut self.inflow else { return Ok(()) };
+        let is_here = !inflow.is_empty();
+        let Some(more) = inflow.recv().await else {
+            self.inflow = None;
+            return Ok(());
+        };
+        let More { turns, lines, skipped, at } = more?;
+        self.tickets.extend(turns);
+        self.lines.extend(lines);
+        self.totals.skipped += skipped;
+        if !is_here {
+            self.totals.text_came = Some(at);
+        }
+        Ok(())
     }
 
     /// Takes in one event of the present segment.

@@ -77,6 +77,11 @@ impl Account {
         self.accepted
     }
 
+    /// What was asked for is complete enough to be worked on only now: its text was still arriving.
+    pub(super) fn begins(&mut self, moment: Instant) {
+        self.accepted = moment;
+    }
+
     /// Characters that were left out so far.
     pub fn skipped(&self) -> u64 {
         self.skipped

@@ -104,9 +104,10 @@ impl Studio {
             accepted,
             deadline: utterance.deadline,
             segments,
+            open: None,
             is_kept: keep.is_some(),
         })?;
-        let production = Production::new(place.tickets, lines.into(), rate);
+        let production = Production::new(place.tickets, lines.into(), rate, None);
         let shared = Arc::new(Shared::new(place.ear.stream(), rate, production, keep));
         if let Some(key) = key {
             let mut productions = self.productions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,7 +172,7 @@ impl Studio {
         Some(Key::of(fields.iter().map(Vec::as_slice)))
     }
 
-    fn segment(&self, utterance: &Utterance, part: &Part) -> Segment {
+    pub(super) fn segment(&self, utterance: &Utterance, part: &Part) -> Segment {
         let engine = &part.route.engine;
         let request = SynthesisRequest {
             text: part.text.clone(),
@@ -186,7 +187,7 @@ impl Studio {
     }
 
     /// How the segments will come, and at which rate they are joined: the highest of their engines.
-    fn lines(&self, utterance: &Utterance, parts: &[Part]) -> (Vec<Line>, u32) {
+    pub(super) fn lines(&self, utterance: &Utterance, parts: &[Part]) -> (Vec<Line>, u32) {
         let lines = parts.iter().filter_map(|part| {
             let ready = self.scheduler.ready(&part.route.engine)?;
             let characters = part.text.chars().filter(|c| !c.is_whitespace()).count();

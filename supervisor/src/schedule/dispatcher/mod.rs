@@ -28,9 +28,9 @@ use tokio::{
 use self::desk::{Desk, Event};
 pub use self::probes::{Probe, Probed};
 use super::{
-    Booking, Delivery, Refusal,
+    Booking, Delivery, Refusal, Segment,
     plan::{Micros, StreamId, Waiting},
-    ticket::{Ear, Place, Tickets},
+    ticket::{Ear, Place, Tail, Tickets, Turns},
 };
 use crate::{
     config::{Config, Limits},
@@ -216,6 +216,7 @@ impl Scheduler {
         for segment in &booking.segments {
             self.usable(&segment.engine)?;
         }
+        let is_open = booking.open.is_some();
         let now = self.now();
         let seated = self.desk().admit(booking, now);
         self.settle();
@@ -225,7 +226,25 @@ impl Scheduler {
             ear,
             tickets: Tickets::new(Arc::clone(self), seated.id, seated.turns, self.patience),
             promised: self.epoch + seated.promised.duration(),
+            tail: is_open.then(|| Tail { scheduler: Arc::clone(self), id: seated.id }),
         })
+    }
+
+    /// More text of a stream has come.
+    pub(super) fn append(self: &Arc<Self>, id: StreamId, segments: Vec<Segment>) -> Result<Turns, Refusal> {
+        for segment in &segments {
+            self.usable(&segment.engine)?;
+        }
+        let now = self.now();
+        let turns = self.desk().append(id, segments, now);
+        self.settle();
+        turns
+    }
+
+    /// All of a stream's text has come.
+    pub(super) fn close_text(self: &Arc<Self>, id: StreamId) {
+        self.desk().close_text(id);
+        self.settle();
     }
 
     /// Lets one more listener join a stream, if everybody is still in time then; tells when its audio is promised.

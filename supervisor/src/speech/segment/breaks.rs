@@ -143,7 +143,7 @@ fn marks(text: &str) -> Vec<Break> {
 }
 
 /// The rest that a mark asks for.
-fn mark(c: char) -> Option<Strength> {
+pub(super) fn mark(c: char) -> Option<Strength> {
     match c {
         '.' | '!' | '?' | '。' | '！' | '？' | '．' | '…' | '｡' | '؟' | '।' => {
             Some(Strength::Sentence)
@@ -153,7 +153,7 @@ fn mark(c: char) -> Option<Strength> {
     }
 }
 
-fn closes(c: char) -> bool {
+pub(super) fn closes(c: char) -> bool {
     matches!(c, '"' | '\'' | '”' | '’' | '»' | '」' | '』' | '）' | ')' | ']' | '】' | '》' | '〉' | '}')
 }
 

@@ -6,6 +6,7 @@
 //! counted in milliseconds of speech, estimated from the characters: a Chinese character takes three times as long
 //! as a Latin letter. The same text and budget are always cut the same way.
 
+mod arriving;
 mod breaks;
 mod length;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 use breaks::{Break, Strength};
 
+pub use arriving::complete;
 pub(super) use breaks::{Rest, rest_after};
 pub use length::estimated_ms;
 

@@ -2,7 +2,12 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc};
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{Request, StatusCode},
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -73,6 +78,10 @@ where
         let (router, requests) = (router.clone(), requests.clone());
         async move {
             let response = router.oneshot(request.map(Body::new)).await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                // What comes from here on is no head of a request; whoever took the connection over looks after it.
+                requests.begin();
+            }
             Ok::<_, Infallible>(response.map(|body| requests.answer(body)))
         }
     });

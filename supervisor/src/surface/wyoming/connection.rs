@@ -21,7 +21,7 @@ use super::{
 use crate::{
     metrics::Surface,
     speech::ClientId,
-    stream::Account,
+    stream::{Account, TextIn},
     surface::{AppState, live::Live, request, serve::Place},
 };
 
@@ -90,6 +90,7 @@ impl<T: Into<Trouble>> From<T> for End {
 /// Something to be spoken, in its turn.
 struct Job {
     voice: VoiceWish,
+    /// What there is of it and was not yet passed on.
     text: String,
     /// It comes in pieces, so that its end is told apart from the end of its audio.
     is_written: bool,
@@ -99,8 +100,11 @@ struct Job {
 
 /// What is being spoken.
 struct Current {
-    job: Job,
-    speech: Option<Speech>,
+    speech: Speech,
+    /// Where more of it goes, as long as it is being written.
+    writing: Option<TextIn>,
+    /// As of its job.
+    is_written: bool,
     /// Its audio has begun.
     is_heard: bool,
 }
@@ -124,12 +128,12 @@ struct Talk<R, W> {
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Talk<R, W> {
     async fn run(&mut self, ends: &Ends) -> Result<(), End> {
         loop {
-            self.advance();
+            self.advance()?;
             let deadline = self.deadline();
-            let speech = self.current.as_mut().and_then(|current| current.speech.as_mut());
+            let current = &mut self.current;
             let sound = async {
-                match speech {
-                    Some(speech) => speech.next().await,
+                match current {
+                    Some(current) => current.speech.next().await,
                     None => std::future::pending().await,
                 }
             };
@@ -150,24 +154,24 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Talk<R, W> {
         }
     }
 
-    /// Begins with what comes next, if it is its turn and there is enough of it.
-    fn advance(&mut self) {
-        if self.current.is_none() {
-            let next = self.waiting.pop_front();
-            self.current = next.map(|job| Current { job, speech: None, is_heard: false });
+    /// Begins with what comes next, if it is its turn.
+    fn advance(&mut self) -> Result<(), Trouble> {
+        if self.current.is_some() {
+            return Ok(());
         }
-        if let Some(Current { job, speech: speech @ None, .. }) = &mut self.current
-            && job.is_complete
-        {
-            let wanted = Wanted {
-                text: std::mem::take(&mut job.text),
-                voice: job.voice.clone(),
-                rate: None,
-                request_id: request::fresh(),
-                client: self.client.clone(),
-            };
-            *speech = Some(Speech::new(&self.state, wanted));
-        }
+        let Some(Job { voice, text, is_written, is_complete }) = self.waiting.pop_front() else {
+            return Ok(());
+        };
+        let wanted = Wanted { text, voice, request_id: request::fresh(), client: self.client.clone() };
+        let (speech, writing) = if is_written {
+            let (writing, speech) = Speech::of_arriving(&self.state, wanted)?;
+            // Its end is the end of the text.
+            (speech, Some(writing).filter(|_| !is_complete))
+        } else {
+            (Speech::new(&self.state, wanted), None)
+        };
+        self.current = Some(Current { speech, writing, is_written, is_heard: false });
+        Ok(())
     }
 
     /// When our patience with a client that says nothing is over. While somebody listens it need not say anything.
@@ -177,7 +181,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Talk<R, W> {
         if let (None, Some(since)) = (&self.current, self.draining) {
             return Some(since + LAST_WORD);
         }
-        let speaks = self.current.as_ref().is_some_and(|current| current.speech.is_some());
+        // Whoever writes has to go on, whatever is heard of it meanwhile.
+        let speaks = self.current.as_ref().is_some_and(|current| current.writing.is_none());
         of_event.or_else(|| (!speaks).then(|| self.last_heard + limits.keep_alive))
     }
 
@@ -229,29 +234,28 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Talk<R, W> {
             Step::Begin(voice) => {
                 // A text that was not written to its end is given up for the new one.
                 self.waiting.retain(|job| job.is_complete);
-                if self.current.as_ref().is_some_and(|current| !current.job.is_complete) {
-                    self.current = None;
+                let given_up = self.current.take_if(|current| current.writing.is_some());
+                if given_up.is_some_and(|current| current.is_heard) {
+                    self.tell("audio-stop", &Value::Null).await?;
                 }
                 self.queue(Job { voice, text: String::new(), is_written: true, is_complete: false })?;
             }
-            Step::More(text) => {
-                if let Some(job) = self.unfinished() {
-                    job.text.push_str(&text);
+            Step::More(text) => match (self.waiting.back_mut(), &self.current) {
+                (Some(job), _) => job.text.push_str(&text),
+                (None, Some(Current { writing: Some(writing), .. })) => {
+                    writing.push(&text).map_err(Trouble::from)?;
                 }
-            }
-            Step::Complete => {
-                if let Some(job) = self.unfinished() {
-                    job.is_complete = true;
-                }
-            }
+                // It failed, and its error is on the way.
+                _ => {}
+            },
+            Step::Complete => match (self.waiting.back_mut(), &mut self.current) {
+                (Some(job), _) => job.is_complete = true,
+                // Its end is the end of the text.
+                (None, Some(current)) => drop(current.writing.take()),
+                (None, None) => {}
+            },
         }
         Ok(())
-    }
-
-    /// What is being written.
-    fn unfinished(&mut self) -> Option<&mut Job> {
-        let current = self.current.as_mut().map(|current| &mut current.job);
-        self.waiting.back_mut().or(current).filter(|job| !job.is_complete)
     }
 
     fn queue(&mut self, job: Job) -> Result<(), Trouble> {
@@ -279,11 +283,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Talk<R, W> {
                 self.outgoing.send("audio-chunk", &format, pcm).await.map_err(End::Broken)
             }
             // Some texts that are written piece by piece come to nothing.
-            Err(trouble) if !(current.job.is_written && trouble.code() == "nothing_to_speak") => {
+            Err(trouble) if !(current.is_written && trouble.code() == "nothing_to_speak") => {
                 Err(trouble.into())
             }
             Ok(None) | Err(_) => {
-                let (was_heard, was_written) = (current.is_heard, current.job.is_written);
+                let (was_heard, was_written) = (current.is_heard, current.is_written);
                 self.current = None;
                 // It may take its time for the next one from here on.
                 self.last_heard = Instant::now();

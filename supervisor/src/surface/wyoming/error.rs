@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::codec::Malformed;
 use crate::{
     speech::EncodeError,
-    stream::SpeechError,
+    stream::{SpeechError, TooLong},
     surface::{ApiError, error::shortened},
     voices::CastError,
 };
@@ -62,6 +62,12 @@ impl Trouble {
 impl From<SpeechError> for Trouble {
     fn from(error: SpeechError) -> Self {
         Self::Api(error.into())
+    }
+}
+
+impl From<TooLong> for Trouble {
+    fn from(TooLong { length, most }: TooLong) -> Self {
+        Self::Api(ApiError::TextTooLong { length, most })
     }
 }
 

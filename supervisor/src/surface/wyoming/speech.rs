@@ -10,18 +10,19 @@ use crate::{
     metrics::Surface,
     schedule::Delivery,
     speech::{ClientId, Format, Priority, Utterance, play_time},
-    stream::{Account, Stream},
+    stream::{Account, Manner, Stream, TextIn},
     surface::{ApiError, AppState, live::Live},
     voices::VoiceBook,
 };
+
+/// Speaking rate, which the protocol does not know.
+const SPEED: f64 = 1.0;
 
 /// What is to be spoken.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) text: String,
     pub(super) voice: VoiceWish,
-    /// Samples per second, or the voice's own.
-    pub(super) rate: Option<u32>,
     pub(super) request_id: String,
     pub(super) client: ClientId,
 }
@@ -49,6 +50,39 @@ impl Speech {
     /// Begins once somebody asks for its first sound.
     pub(super) fn new(state: &AppState, wanted: Wanted) -> Self {
         Self(State::Opening(Box::pin(open(state.clone(), wanted))))
+    }
+
+    /// Of a text that is still being written, which begins with what is there of it.
+    pub(super) fn of_arriving(state: &AppState, wanted: Wanted) -> Result<(TextIn, Self), Trouble> {
+        let Wanted { text, voice, request_id, client } = wanted;
+        let account = Account::open(Arc::clone(&state.metrics), Surface::Wyoming, request_id, &client);
+        let live = state.live.kept();
+        let voice = match chosen(state, &live, &voice) {
+            Ok(voice) => voice,
+            Err(trouble) => {
+                account.invalid(&trouble.code(), &trouble.to_string());
+                return Err(trouble);
+            }
+        };
+        let manner = Manner {
+            speed: SPEED,
+            seed: None,
+            options: Map::new(),
+            format: Format::Pcm,
+            sample_rate: None,
+            priority: Priority::Interactive,
+            client,
+            most_chars: live.limits.max_text_chars,
+            patience: live.limits.patience,
+        };
+        let scheduler = Arc::clone(state.studio.scheduler());
+        let casting = Box::new(move |text: &str| {
+            live.voices.cast(voice.as_deref(), text, &|engine| scheduler.pools().ready(engine))
+        });
+        let (writing, opening) = state.studio.arrive(manner, casting, account)?;
+        let opening = Box::pin(async move { opening.stream().await.map_err(Trouble::from) });
+        writing.push(&text)?;
+        Ok((writing, Self(State::Opening(opening))))
     }
 
     /// The next piece, or `None` at the end. Safe to cancel.
@@ -105,17 +139,20 @@ async fn open(state: AppState, wanted: Wanted) -> Result<Stream, Trouble> {
     }
 }
 
+/// The name of the voice that a wish comes to now.
+fn chosen(state: &AppState, live: &Live, wish: &VoiceWish) -> Result<Option<String>, Trouble> {
+    let pools = state.studio.scheduler().pools();
+    named(wish, &live.voices, &|language| {
+        let mut listed = live.voices.list(&|engine| pools.ready(engine)).into_iter();
+        listed.find(|voice| voice.languages.iter().any(|tag| is_in(tag, language))).map(|voice| voice.id)
+    })
+}
+
 fn utterance(state: &AppState, live: &Live, wanted: Wanted) -> Result<Utterance, Trouble> {
     let pools = state.studio.scheduler().pools();
-    let voice = named(&wanted.voice, &live.voices, &|language| {
-        let listed = live.voices.list(&|engine| pools.ready(engine));
-        listed
-            .into_iter()
-            .find(|voice| voice.languages.iter().any(|tag| is_in(tag, language)))
-            .map(|voice| voice.id)
-    })?;
+    let voice = chosen(state, live, &wanted.voice)?;
     let cast = live.voices.cast(voice.as_deref(), &wanted.text, &|engine| pools.ready(engine))?;
-    let (speed, options) = (1.0, Map::new());
+    let (speed, options) = (SPEED, Map::new());
     Ok(Utterance {
         seed: Utterance::seed_of(&cast.voice, &wanted.text, speed, &options),
         voice: cast.voice,
@@ -123,7 +160,7 @@ fn utterance(state: &AppState, live: &Live, wanted: Wanted) -> Result<Utterance,
         speed,
         options,
         format: Format::Pcm,
-        sample_rate: wanted.rate,
+        sample_rate: None,
         priority: Priority::Interactive,
         deadline: None,
         skipped: cast.skipped,

@@ -180,11 +180,15 @@ impl Desk {
             most += most_audio;
             rate = self.facts(&segment.engine).map_or(rate, |facts| facts.ready.sample_rate.max(rate));
         }
-        let longest = pieces.iter().map(|piece| piece.audio).max().unwrap_or_default();
-        let held = if booking.delivery == Delivery::Live && !booking.is_kept {
-            most.min(self.buffer.max(longest * 2))
-        } else {
-            most
+        let open = booking.open.as_ref().map(|segment| self.piece(segment, pieces.len())).transpose()?;
+        let open = open.map(|(piece, _)| piece);
+        let longest = pieces.iter().chain(&open).map(|piece| piece.audio).max().unwrap_or_default();
+        let buffer = self.buffer.max(longest * 2);
+        let held = match (booking.delivery, open) {
+            // How much there will be of it is not known, but that no more is held at once.
+            (Delivery::Live, Some(_)) => buffer,
+            (Delivery::Live, None) if !booking.is_kept => most.min(buffer),
+            _ => most,
         };
         let offer = Offer {
             client: ClientIndex(self.clients.hash_one(&booking.client)),
@@ -194,20 +198,47 @@ impl Desk {
                 .deadline
                 .map(|deadline| Micros::from(deadline.saturating_sub(booking.accepted.elapsed()))),
             pieces,
-            open: None,
+            open,
             // Two bytes a sample.
             bytes: u64::try_from(held.0).unwrap_or(0) * u64::from(rate) * 2 / 1_000_000,
         };
         let Admitted { id, listener, promised } = self.board.admit(&offer, now)?;
-        let admitted = Instant::now();
-        let (mut orders, mut turns) = (Orders::new(), Turns::new());
-        for segment in booking.segments {
-            let (grant, granted) = oneshot::channel();
-            orders.push(Some(Order { segment, grant, admitted, tries: Tries::default(), running: None }));
-            turns.push_back(granted);
-        }
+        let (mut orders, mut turns) = (Orders::new(), Turns::default());
+        order(booking.segments, &mut orders, &mut turns);
         self.orders.insert(id, orders);
         Ok(Seated { id, listener, promised, turns })
+    }
+
+    /// More text of a stream has come.
+    pub(super) fn append(
+        &mut self,
+        id: StreamId,
+        segments: Vec<Segment>,
+        now: Micros,
+    ) -> Result<Turns, Refusal> {
+        self.check_quarantine(&segments, now)?;
+        if self.is_closed {
+            return Err(Refusal::Draining);
+        }
+        let mut turns = Turns::default();
+        let before = self.orders.get(&id).map_or(0, Vec::len);
+        let pieces: Result<Vec<Piece>, Refusal> = segments
+            .iter()
+            .zip(before..)
+            .map(|(segment, before)| Ok(self.piece(segment, before)?.0))
+            .collect();
+        let pieces = pieces?;
+        // With its last listener a stream has left.
+        if let Some(orders) = self.orders.get_mut(&id) {
+            order(segments, orders, &mut turns);
+            self.board.append(id, &pieces, now);
+        }
+        Ok(turns)
+    }
+
+    /// All of a stream's text has come.
+    pub(super) fn close_text(&mut self, id: StreamId) {
+        self.board.close(id);
     }
 
     /// What is expected of a segment that so many stand before, and as much audio as it may well have.
@@ -491,6 +522,16 @@ impl Desk {
             streams: self.board.streams(),
             audio_bytes: self.board.bytes(),
         }
+    }
+}
+
+/// Has segments wait for their turns.
+fn order(segments: Vec<Segment>, orders: &mut Orders, turns: &mut Turns) {
+    let admitted = Instant::now();
+    for segment in segments {
+        let (grant, granted) = oneshot::channel();
+        orders.push(Some(Order { segment, grant, admitted, tries: Tries::default(), running: None }));
+        turns.0.push_back(granted);
     }
 }
 

@@ -1,0 +1,396 @@
+//! Speech for a text that is still being written.
+//!
+//! ```text
+//! TextIn ─ push, flush, end ─▶ inbox ─▶ scribe ─ clauses ─▶ scheduler ─▶ production ─▶ Stream
+//! ```
+//!
+//! [`TextIn`] takes text in and never waits. The scribe, one task for each text, takes complete clauses out of it
+//! ([`complete`]), gives them their voices and cuts them as any text is cut. With the first of them it has a stream
+//! let in, which keeps its share of the workers until the text ends; what follows is appended to that stream. From
+//! there on the way is that of every other text: the same production, the same [`Stream`]. Dropping the stream (or the
+//! [`Opening`] before it) takes everything back.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value};
+use tokio::{
+    select,
+    sync::{Notify, mpsc, oneshot},
+    time::timeout,
+};
+
+use super::{
+    Account, SpeechError, Stream, Studio,
+    production::{Line, More, Production},
+    shared::Shared,
+    source::{Origin, Source},
+};
+use crate::{
+    config::Route,
+    schedule::{Booking, Delivery, Entry, Segment, Tail},
+    speech::{ClientId, Format, Part, Priority, Utterance, complete, cut_parts},
+    voices::{Cast, CastError},
+};
+
+/// Gives a piece of the text its voices.
+pub type Casting = Box<dyn Fn(&str) -> Result<Cast, CastError> + Send + Sync>;
+
+/// Longest segment that is counted on for text that has yet to come: a sentence of usual length.
+const USUAL_MS: u32 = 3000;
+
+/// How a text that is still arriving is to be spoken.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// Speaking rate, 0.25 to 4.
+    pub speed: f64,
+    /// Seed of whatever is drawn at random; without, it follows from the voice and the first clause.
+    pub seed: Option<u64>,
+    /// The engines' own options.
+    pub options: Map<String, Value>,
+    /// How the client wants it.
+    pub format: Format,
+    /// Samples per second, or the engine's own.
+    pub sample_rate: Option<u32>,
+    /// Who comes first.
+    pub priority: Priority,
+    /// Who asks.
+    pub client: ClientId,
+    /// Longest text, in characters.
+    pub most_chars: usize,
+    /// Longest wait for an engine that was never ready yet, and for audio that was promised.
+    pub patience: Duration,
+}
+
+/// The text has become too long; what was there before it is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the text has {length} characters; at most {most} are allowed")]
+pub struct TooLong {
+    /// How long it would be.
+    pub length: usize,
+    /// How long it may be.
+    pub most: usize,
+}
+
+/// Where text comes in. Dropping it ends the text as [`end`](Self::end) does.
+#[derive(Debug)]
+pub struct TextIn {
+    inbox: Arc<Inbox>,
+    most: usize,
+}
+
+impl TextIn {
+    /// More of the text, cut wherever its writer happened to stop. Complete clauses of it are spoken at once; the rest
+    /// waits for more. If the text becomes too long for it, none of this piece is taken.
+    pub fn push(&self, text: &str) -> Result<(), TooLong> {
+        let mut page = self.inbox.page();
+        let length = page.length + text.chars().count();
+        if length > self.most {
+            return Err(TooLong { length, most: self.most });
+        }
+        page.length = length;
+        page.text.push_str(text);
+        drop(page);
+        self.inbox.news.notify_one();
+        Ok(())
+    }
+
+    /// What has come so far is spoken, complete or not.
+    pub fn flush(&self) {
+        let mut page = self.inbox.page();
+        page.flushed = page.text.len();
+        drop(page);
+        self.inbox.news.notify_one();
+    }
+
+    /// All of the text has come.
+    pub fn end(&self) {
+        self.inbox.page().ended = true;
+        self.inbox.news.notify_one();
+    }
+}
+
+impl Drop for TextIn {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The audio of a text that is still arriving, before there is any. Dropping it takes everything back.
+#[derive(Debug)]
+pub struct Opening {
+    opened: oneshot::Receiver<Result<Opened, SpeechError>>,
+    account: Account,
+}
+
+impl Opening {
+    /// Waits for the first complete clause, and for its first audio. A text that ends without anything that has a sound
+    /// is an error.
+    pub async fn stream(mut self) -> Result<Stream, SpeechError> {
+        // A scribe tells how it ends; if it could not, the server is ending.
+        let opened = (&mut self.opened).await.unwrap_or_else(|_| Err(SpeechError::nothing_to_speak()));
+        match opened {
+            Ok(Opened { source, utterance, accepted, latest }) => {
+                self.account.begins(accepted);
+                self.account.speak(utterance.main_engine(), &utterance.voice, utterance.skipped);
+                Stream::begin(source, &utterance, Delivery::Live, latest, self.account).await
+            }
+            Err(error) => {
+                self.account.fail(&error);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A stream that was let in with the first clauses.
+#[derive(Debug)]
+struct Opened {
+    source: Source,
+    utterance: Utterance,
+    accepted: Instant,
+    latest: Instant,
+}
+
+/// Text that nobody has looked at yet. Its length is limited, and so it is all that ever waits.
+#[derive(Debug, Default)]
+struct Inbox {
+    page: Mutex<Page>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Page {
+    text: String,
+    /// So many bytes of it are to be spoken even if no clause ends there.
+    flushed: usize,
+    ended: bool,
+    /// Characters of the whole text so far.
+    length: usize,
+}
+
+impl Inbox {
+    fn page(&self) -> MutexGuard<'_, Page> {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What can be spoken now, and whether nothing follows it.
+    fn take(&self) -> (String, bool) {
+        let mut page = self.page();
+        let end = if page.ended { page.text.len() } else { page.flushed.max(complete(&page.text)) };
+        page.flushed = 0;
+        let rest = page.text.split_off(end);
+        (std::mem::replace(&mut page.text, rest), page.ended)
+    }
+}
+
+impl Studio {
+    /// Speaks a text that is still arriving. It asks for capacity when the first clause is complete, not before; what
+    /// comes of that, an error among it, is told by the [`Opening`]. An error here: the voice cannot speak.
+    pub fn arrive(
+        self: &Arc<Self>,
+        manner: Manner,
+        casting: Casting,
+        account: Account,
+    ) -> Result<(TextIn, Opening), CastError> {
+        // Any text would do: whether there is such a voice is known before there is one.
+        if let Err(error) = casting("a") {
+            account.invalid("voice", &error.to_string());
+            return Err(error);
+        }
+        let inbox = Arc::new(Inbox::default());
+        let text = TextIn { inbox: Arc::clone(&inbox), most: manner.most_chars };
+        let (opens, opened) = oneshot::channel();
+        let scribe = Scribe {
+            studio: Arc::clone(self),
+            manner,
+            casting,
+            inbox,
+            last: None,
+            progress: Progress::Silent(opens),
+        };
+        tokio::spawn(scribe.run());
+        Ok((text, Opening { opened, account }))
+    }
+}
+
+/// Takes clauses out of the inbox and has them spoken.
+struct Scribe {
+    studio: Arc<Studio>,
+    manner: Manner,
+    casting: Casting,
+    inbox: Arc<Inbox>,
+    /// Who spoke last.
+    last: Option<(Route, Option<String>)>,
+    progress: Progress,
+}
+
+/// How far it is.
+enum Progress {
+    /// No clause was complete yet.
+    Silent(oneshot::Sender<Result<Opened, SpeechError>>),
+    Speaking {
+        utterance: Box<Utterance>,
+        outflow: mpsc::UnboundedSender<Result<More, SpeechError>>,
+        /// Held for as long as more text may come.
+        tail: Tail,
+    },
+}
+
+impl Scribe {
+    async fn run(mut self) {
+        loop {
+            let (text, ended) = self.inbox.take();
+            if !text.is_empty()
+                && let Err(error) = self.speak(&text).await
+            {
+                self.fail(error);
+                return;
+            }
+            if ended {
+                if matches!(self.progress, Progress::Silent(_)) {
+                    self.fail(SpeechError::nothing_to_speak());
+                }
+                return;
+            }
+            let Self { inbox, progress, .. } = &mut self;
+            let gone = async {
+                match progress {
+                    Progress::Silent(opens) => opens.closed().await,
+                    Progress::Speaking { outflow, .. } => outflow.closed().await,
+                }
+            };
+            select! {
+                () = gone => return,
+                () = inbox.news.notified() => {}
+            }
+        }
+    }
+
+    /// Tells whoever listens how it went wrong. If nobody does any more, nobody is told.
+    fn fail(self, error: SpeechError) {
+        match self.progress {
+            Progress::Silent(opens) => drop(opens.send(Err(error))),
+            Progress::Speaking { outflow, .. } => drop(outflow.send(Err(error))),
+        }
+    }
+
+    /// Has complete clauses spoken.
+    async fn speak(&mut self, text: &str) -> Result<(), SpeechError> {
+        let at = Instant::now();
+        let cast = match (self.casting)(text) {
+            Ok(cast) => cast,
+            Err(CastError::NothingToSpeak) => return Ok(()),
+            Err(error) => return Err(SpeechError::no_cast(&error)),
+        };
+        let parts = self.keep_to_the_last_voice(text, cast.parts);
+        let begins = matches!(self.progress, Progress::Silent(_));
+        let utterance = self.utterance(text, &cast.voice, parts, cast.skipped);
+        let scheduler = self.studio.scheduler();
+        let engines = utterance.engines();
+        let entry = begins.then(|| scheduler.enter(&engines)).transpose()?;
+        let known = timeout(self.manner.patience, scheduler.known(&engines)).await;
+        known.map_err(|_late| SpeechError::Deadline)??;
+        let parts = cut_parts(&utterance.parts, |engine| scheduler.budget(engine), begins);
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let segments: Vec<Segment> = parts.iter().map(|part| self.studio.segment(&utterance, part)).collect();
+        let (lines, rate) = self.studio.lines(&utterance, &parts);
+        match &self.progress {
+            Progress::Silent(_) => {
+                let entry = entry.ok_or_else(SpeechError::nothing_to_speak)?;
+                self.open(utterance, segments, (lines, rate), entry, at)
+            }
+            Progress::Speaking { outflow, tail, .. } => {
+                let turns = tail.append(segments)?;
+                let skipped = u64::try_from(utterance.skipped).unwrap_or(u64::MAX);
+                // If nobody listens any more, the next look at it ends this.
+                drop(outflow.send(Ok(More { turns, lines, skipped, at })));
+                Ok(())
+            }
+        }
+    }
+
+    /// Has the stream let in.
+    fn open(
+        &mut self,
+        utterance: Utterance,
+        segments: Vec<Segment>,
+        (lines, rate): (Vec<Line>, u32),
+        entry: Arc<Entry>,
+        accepted: Instant,
+    ) -> Result<(), SpeechError> {
+        let scheduler = self.studio.scheduler();
+        let open = segments.first().map(|first| Segment {
+            spoken_ms: f64::from(scheduler.budget(&first.engine).most_ms.min(USUAL_MS)) / utterance.speed,
+            ..first.clone()
+        });
+        let place = scheduler.admit(Booking {
+            client: utterance.client.clone(),
+            class: utterance.priority,
+            delivery: Delivery::Live,
+            accepted,
+            deadline: None,
+            segments,
+            open,
+            is_kept: false,
+        })?;
+        let (outflow, inflow) = mpsc::unbounded_channel();
+        let production = Production::new(place.tickets, lines.into(), rate, Some(inflow));
+        let shared = Arc::new(Shared::new(place.ear.stream(), rate, production, None));
+        let latest = place.promised.max(accepted) + self.manner.patience;
+        // Nobody can have let go of anything yet, and an open booking has a tail.
+        let source = Source::listen(shared, place.ear, Origin::Made, entry).ok_or(SpeechError::Deadline)?;
+        let tail = place.tail.ok_or(SpeechError::Deadline)?;
+        let speaking = Progress::Speaking { utterance: Box::new(utterance.clone()), outflow, tail };
+        if let Progress::Silent(opens) = std::mem::replace(&mut self.progress, speaking) {
+            // Whoever has gone away meanwhile takes the stream along.
+            drop(opens.send(Ok(Opened { source, utterance, accepted, latest })));
+        }
+        Ok(())
+    }
+
+    /// Numbers and signs alone are spoken by whoever spoke before them, as they are in the middle of a text.
+    fn keep_to_the_last_voice(&mut self, text: &str, mut parts: Vec<Part>) -> Vec<Part> {
+        if let ([part], Some((route, language)), false) =
+            (&mut parts[..], &self.last, text.chars().any(char::is_alphabetic))
+        {
+            (part.route, part.language) = (route.clone(), language.clone());
+        }
+        if let Some(last) = parts.last() {
+            self.last = Some((last.route.clone(), last.language.clone()));
+        }
+        parts
+    }
+
+    fn utterance(&self, text: &str, voice: &str, parts: Vec<Part>, skipped: usize) -> Utterance {
+        if let Progress::Speaking { utterance, .. } = &self.progress {
+            return Utterance { parts, skipped, ..Utterance::clone(utterance) };
+        }
+        let Manner { speed, seed, options, format, sample_rate, priority, client, .. } = self.manner.clone();
+        Utterance {
+            voice: voice.to_owned(),
+            parts,
+            speed,
+            seed: seed.unwrap_or_else(|| Utterance::seed_of(voice, text, speed, &options)),
+            options,
+            format,
+            sample_rate,
+            priority,
+            deadline: None,
+            skipped,
+            client,
+            is_fresh: true,
+        }
+    }
+}
+
+impl fmt::Debug for Scribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scribe").field("manner", &self.manner).finish_non_exhaustive()
+    }
+}
