@@ -16,6 +16,7 @@ mod bench;
 mod cache;
 mod cancel;
 mod chaos;
+mod clients;
 mod command_line;
 mod connections;
 mod crash;

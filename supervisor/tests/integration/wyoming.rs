@@ -311,7 +311,7 @@ async fn what_is_asked_for_wrongly_is_told_and_ends_the_connection() {
 #[tokio::test]
 async fn an_engine_that_fails_in_the_middle_never_looks_like_the_end() {
     let server = supervisor().script("ready").start().await.ready().await;
-    for (text, code) in [("refuse", "invalid_field"), ("babble", "garbled_audio")] {
+    for (text, code) in [("refuse", "invalid_field"), ("garbled", "garbled_audio")] {
         let mut client = Client::connect(&server).await;
         client.say("synthesize", json!({ "text": text })).await;
         let mut last = None;
