@@ -9,6 +9,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -295,20 +296,28 @@ async fn set_up(
     (doors, wyoming): (&Doors, Option<&Doors>),
     live: &InForce,
 ) -> Result<Running, Box<dyn Error>> {
-    let patience = if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
-    let running = Running::start(config, level, &Told);
-    tokio::pin!(running);
-    tokio::select! {
-        running = &mut running => return running,
-        () = sleep(patience) => {}
+    let patience = |doors: &Doors| if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
+    let (mut http, mut other) = (None, None);
+    let mut http_waits = pin!(sleep(patience(doors)));
+    let mut wyoming_waits = pin!(sleep(wyoming.map(patience).unwrap_or_default()));
+    let mut running = pin!(Running::start(config, level, &Told));
+    let running = loop {
+        tokio::select! {
+            running = &mut running => break running,
+            () = &mut http_waits, if http.is_none() => {
+                http = Some(Http::serve(without_delay(doors.again()?), surface::starting(live), live));
+            }
+            () = &mut wyoming_waits, if wyoming.is_some() && other.is_none() => {
+                other = wyoming.map(Doors::again).transpose()?.map(Wyoming::turn_away);
+            }
+        }
+    };
+    if let Some(other) = other {
+        other.close().await;
     }
-    let meanwhile = Http::serve(without_delay(doors.again()?), surface::starting(live), live);
-    let wyoming = wyoming.map(Doors::again).transpose()?.map(Wyoming::turn_away);
-    let running = running.await;
-    if let Some(wyoming) = wyoming {
-        wyoming.close().await;
+    if let Some(http) = http {
+        http.close().await;
     }
-    meanwhile.close().await;
     running
 }
 
