@@ -198,7 +198,7 @@ pub async fn serve(
     let worker_level = level.as_deref().or(config.log_level.as_deref()).unwrap_or(telemetry::USUAL);
     let live = InForce::new(Live::of(&config));
     let address = told(&doors);
-    tracing::info!(version = crate::VERSION, address, "Starting");
+    tracing::info!(version = crate::VERSION, address, wyoming = wyoming.as_ref().map(told), "Starting");
 
     let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
