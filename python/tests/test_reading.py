@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import engine_part
+from ishowtts_worker.protocol import Phonemes
 from ishowtts_worker.text import counts_as_skipped, cut
 
 piper = engine_part("piper", "reading")
@@ -54,6 +55,14 @@ def test_piper_gives_espeak_nothing_that_it_chokes_on(text: str) -> None:
 )
 def test_piper_reads_what_an_english_voice_can(text: str, readable: str, skipped: int) -> None:
     assert piper.read(text, "en") == (readable, skipped)
+
+
+def test_piper_takes_the_sounds_of_a_word_and_none_that_a_text_brings() -> None:
+    given = [Phonemes(2, 5, "d\u0292\u02c8\u026af"), Phonemes(7, 9, "]]x[[")]
+    told, skipped = piper.read("a GIF, ok [[x]]", "en", given)
+    assert (told, skipped) == ("a [[d\u0292\u02c8\u026af,]] [[x]] [ [x] ]", 0)
+    for wrong in (Phonemes(3, 3, "x"), Phonemes(4, 90, "x"), Phonemes(2, 1, "x")):
+        assert piper.read("a GIF", "en", [wrong]) == ("a GIF", 0)
 
 
 def test_piper_reads_the_script_of_its_language() -> None:

@@ -2,10 +2,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from harness import worker
 from ishowtts_worker import audio
-from ishowtts_worker.protocol import Done, Failure
+from ishowtts_worker.protocol import Done, Failure, Phonemes
 from speaker import Speaker
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
@@ -44,6 +45,18 @@ def test_the_length_follows_the_speed(piper: Speaker, speed: float) -> None:
         piper.speak(f"{SENTENCE} {SENTENCE}", speed=one, options=QUIET).size for one in (1.0, speed)
     )
     assert other / once == pytest.approx(1 / speed, rel=0.1)
+
+
+def test_a_word_has_the_sounds_that_are_given(piper: Speaker) -> None:
+    def speak(word: str, *phonemes: Phonemes) -> NDArray[np.float32]:
+        return piper.speak(f"A {word}, really.", options=QUIET, phonemes=list(phonemes))
+
+    # What espeak-ng makes of the word, and of the article in its place before it.
+    as_read = speak("GIF", Phonemes(0, 1, "ɐ"), Phonemes(2, 5, "ɡˈɪf"))
+    as_given = speak("GIF", Phonemes(0, 1, "ɐ"), Phonemes(2, 5, "dʒˈɪf"))
+    as_spelt = speak("XYZ", Phonemes(0, 1, "ɐ"), Phonemes(2, 5, "dʒˈɪf"))
+    assert not np.array_equal(as_read, as_given)
+    assert np.array_equal(as_given, as_spelt)
 
 
 def test_without_noise_it_repeats_itself(piper: Speaker) -> None:

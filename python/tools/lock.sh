@@ -24,4 +24,6 @@ for file in src/ishowtts_worker/engines/*/requirements.in; do
 done
 lock . requirements-dev "$@"
 lock tests_engines f5-reference "$@"
+lock tests_clients openai "$@"
+lock tests_clients schemathesis "$@"
 lock tests_clients wyoming "$@"

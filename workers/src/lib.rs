@@ -29,6 +29,6 @@ pub use hook::{Change, ChangeHook, ChangeTo};
 pub use pool::{Lease, OnEnd, Pool, Room, Task};
 pub use spec::{ExecLimits, Patience, Upkeep, VoiceSample, WorkerSpec};
 pub use synthesis::{
-    Failure, Part, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary,
+    Failure, Part, Phonemes, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary,
 };
 pub use worker::{Worker, WorkerStatus};

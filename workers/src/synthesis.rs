@@ -34,6 +34,19 @@ pub struct SynthesisRequest {
     pub seed: u64,
     /// Settings of this engine for this synthesis alone.
     pub options: Map<String, Value>,
+    /// Words of the text whose sounds are given, in order, for an engine that takes phonemes.
+    pub phonemes: Vec<Phonemes>,
+}
+
+/// The sounds of a stretch of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Phonemes {
+    /// Where the stretch begins, in characters.
+    pub start: u32,
+    /// Where it ends.
+    pub end: u32,
+    /// The sounds, in the International Phonetic Alphabet.
+    pub ipa: String,
 }
 
 /// What happens to a synthesis, in order: any number of `Audio`, then exactly one of the others.

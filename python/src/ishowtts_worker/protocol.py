@@ -44,8 +44,20 @@ class Load:
 
 
 @dataclass(frozen=True)
+class Phonemes:
+    """The sounds of the characters `start` to `end` of a text, in the International Phonetic Alphabet."""
+
+    start: int
+    end: int
+    ipa: str
+
+
+@dataclass(frozen=True)
 class Synthesize:
-    """Speak one segment. No voice: the engine's default one. `more`: the next line joins the same launch."""
+    """Speak one segment. No voice: the engine's default one. `more`: the next line joins the same launch.
+
+    `phonemes`: words whose sounds are given, in order; an engine that takes none reads the text as it is.
+    """
 
     type: ClassVar[str] = "synthesize"
     id: int
@@ -56,6 +68,7 @@ class Synthesize:
     seed: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     more: bool = False
+    phonemes: list[Phonemes] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -240,6 +253,8 @@ FromWorker = Hello | Progress | Ready | Audio | Done | Failure | Cancelled | Pau
 def encode(message: ToWorker | FromWorker) -> bytes:
     """The message as its line, newline included."""
     record = {"type": message.type, **asdict(message)}
+    if record.get("phonemes") == []:
+        del record["phonemes"]
     # A surrogate alone, which a file's name in an error may have, is no UTF-8.
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
 
@@ -292,6 +307,7 @@ def _read_synthesize(record: dict[str, Any], place: str) -> Synthesize:
         and type(speed) is float
         and type(options) is dict
         and type(more) is bool
+        and "phonemes" not in record
     ):
         return Synthesize(number, text, voice, language, speed, seed, options, more)
     # Something is absent, to be converted, or wrong.

@@ -67,6 +67,8 @@ pub struct Engine {
     /// Whether its audio may be kept to answer the same request again. Unset: only if the engine says that it
     /// gives the same samples each time; true: even though they differ from run to run; false: never.
     pub cache: Option<bool>,
+    /// Whether numbers, dates, units and abbreviations reach it as words, in languages that we have words for.
+    pub normalise: bool,
     /// What runs its code.
     pub python: Python,
     /// What its workers may do beyond what every worker may.
@@ -74,6 +76,9 @@ pub struct Engine {
     /// What the engine adds of its own.
     pub settings: Map<String, Value>,
 }
+
+/// Engines that bring a way of their own to read numbers, made for their models; and `tone`, which reads nothing.
+const READ_NUMBERS: [&str; 3] = ["f5", "indextts", "tone"];
 
 pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Path) -> Engine {
     // `tone` computes next to nothing, so it takes no share of any device.
@@ -105,6 +110,7 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
         warm_restart: table.choice("warm_restart"),
         stall_s: table.count("stall_s", 1, 3600, 30),
         cache: table.choice("cache"),
+        normalise: table.boolean("normalise", !READ_NUMBERS.contains(&name)),
         python: python(table, notes, base, enabled),
         openings: openings(table, base),
         settings: Map::new(),

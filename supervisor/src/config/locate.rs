@@ -24,7 +24,13 @@ pub struct Overrides {
 /// names, the first that there is, or else the embedded default.
 pub fn load(overrides: &Overrides) -> Result<Config, Problems> {
     let (file, source) = source(overrides)?;
-    validate::config(file, &source, overrides)
+    parse(file, &source, overrides)
+}
+
+/// Reads a configuration out of its text. `file` is where it stands, if it does anywhere: paths in it are seen from
+/// there.
+pub fn parse(file: Option<PathBuf>, source: &str, overrides: &Overrides) -> Result<Config, Problems> {
+    validate::config(file, source, overrides)
 }
 
 /// Where the API keys are to stand, by `[auth] keys_file`; the file may be wrong or missing in every other way.

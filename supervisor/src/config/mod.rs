@@ -9,6 +9,8 @@ mod engine;
 mod gpu;
 mod locate;
 mod log;
+mod openai;
+mod pronunciation;
 mod raw;
 mod sandbox;
 mod server;
@@ -25,7 +27,9 @@ pub use cache::Cache;
 pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
-pub use locate::{Overrides, keys_file, load};
+pub use locate::{Overrides, keys_file, load, parse};
+pub use openai::OpenAi;
+pub use pronunciation::{Pronunciation, Pronunciations, takes_phonemes};
 pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
 pub use tls::Tls;
@@ -68,6 +72,10 @@ pub struct Config {
     pub engines: BTreeMap<String, Engine>,
     /// Every voice in the file, by name.
     pub voices: BTreeMap<String, Voice>,
+    /// How words are said, by language.
+    pub pronunciation: Pronunciations,
+    /// What `OpenAI`'s names mean.
+    pub openai: OpenAi,
 }
 
 impl Config {

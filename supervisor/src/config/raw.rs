@@ -58,6 +58,12 @@ impl<T> Found<T> {
     }
 }
 
+/// What stands behind a key that may have either.
+pub(super) enum Worth<'t> {
+    Text(Found<String>),
+    Table(Table<'t>),
+}
+
 /// One table of the file. Keys that nobody asked for are problems, unless [`rest`](Self::rest) takes them.
 pub(super) struct Table<'t> {
     name: String,
@@ -172,6 +178,24 @@ impl<'t> Table<'t> {
             .into_iter()
             .filter_map(|found| Some((found.value.clone(), self.string(&found.value)?)))
             .collect()
+    }
+
+    /// Every entry of this table, with its name and place: a string, or a table of its own.
+    pub(super) fn words(&self) -> Vec<(Found<String>, Worth<'t>)> {
+        let words = self.names().into_iter().filter_map(|found| {
+            let is_table =
+                self.entries?.get(found.value.as_str()).is_some_and(|value| value.get_ref().is_table());
+            let said =
+                if is_table {
+                    Worth::Table(self.table(&found.value))
+                } else {
+                    Worth::Text(self.typed(&found.value, "a string or a table", |value| {
+                        value.as_str().map(str::to_owned)
+                    })?)
+                };
+            Some((found, said))
+        });
+        words.collect()
     }
 
     fn names(&self) -> Vec<Found<String>> {

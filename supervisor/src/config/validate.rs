@@ -16,6 +16,8 @@ use super::{
     gpu::gpu,
     locate::Overrides,
     log,
+    openai::openai,
+    pronunciation::pronunciations,
     raw::{Notes, Table},
     sandbox::sandbox,
     server::{limits, server},
@@ -86,6 +88,8 @@ fn read(
         voices.insert(name.value, voice);
     }
 
+    let pronunciation = pronunciations(&root.table("pronunciation"), notes, &engines, &voices);
+
     let defaults = root.table("defaults");
     let mut default_voices = BTreeMap::new();
     for (language, found) in defaults.table("voices").strings() {
@@ -102,6 +106,7 @@ fn read(
         default_voices.insert(language, found.value);
     }
     defaults.finish();
+    let openai = openai(&root.table("openai"), notes, &engines, &voices);
     root.finish();
     Config {
         file: None,
@@ -119,6 +124,8 @@ fn read(
         default_voices,
         engines,
         voices,
+        pronunciation,
+        openai,
     }
 }
 

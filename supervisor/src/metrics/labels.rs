@@ -5,8 +5,12 @@
 pub enum Surface {
     /// `/api/tts`.
     Api,
+    /// What `ElevenLabs`' clients call.
+    ElevenLabs,
     /// The command line.
     Cli,
+    /// `/v1/audio`.
+    OpenAi,
     /// Wyoming.
     Wyoming,
 }
@@ -16,7 +20,9 @@ impl Surface {
     pub fn label(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::ElevenLabs => "elevenlabs",
             Self::Cli => "cli",
+            Self::OpenAi => "openai",
             Self::Wyoming => "wyoming",
         }
     }

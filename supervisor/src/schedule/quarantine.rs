@@ -41,9 +41,18 @@ impl Quarantine {
     }
 
     pub(super) fn mark(&self, segment: &Segment) -> Mark {
-        let SynthesisRequest { text, voice, language, speed, seed, options } = &segment.request;
+        let SynthesisRequest { text, voice, language, speed, seed, options, phonemes } = &segment.request;
         let options = serde_json::to_string(options).unwrap_or_default();
-        Mark(self.hasher.hash_one((&segment.engine, text, voice, language, speed.to_bits(), seed, options)))
+        Mark(self.hasher.hash_one((
+            &segment.engine,
+            text,
+            voice,
+            language,
+            speed.to_bits(),
+            seed,
+            options,
+            phonemes,
+        )))
     }
 
     /// Whether nothing at all is known against anybody.
@@ -92,6 +101,7 @@ mod tests {
             speed: 1.0,
             seed: 7,
             options: Map::new(),
+            phonemes: Vec::new(),
         };
         Segment { engine: "tone".into(), request, spoken_ms: 100.0 }
     }

@@ -13,23 +13,42 @@ pub struct Cleaned {
 
 /// Takes out what has no sound. Letters, digits, punctuation and signs stay as they are.
 pub fn clean(text: &str) -> Cleaned {
-    let mut cleaned = Cleaned { text: String::with_capacity(text.len()), skipped: 0 };
-    let mut space = None;
-    for c in text.chars() {
-        if c.is_whitespace() {
-            space = Some(if c == '\n' || space == Some('\n') { '\n' } else { ' ' });
-        } else if is_silent(c) {
-            cleaned.skipped += 1;
-            // A pictogram may stand between two words; what only shapes or joins letters may not part them.
-            if is_pictogram(c) {
-                space = space.or(Some(' '));
+    let mut cleaner = Cleaner::default();
+    let text = cleaner.push(text);
+    Cleaned { text, skipped: cleaner.skipped }
+}
+
+/// Cleans a text that comes in pieces: put together they are what the whole would be.
+#[derive(Debug, Default)]
+pub struct Cleaner {
+    /// White space that stands before what comes next.
+    space: Option<char>,
+    has_begun: bool,
+    /// Characters left out so far, white space not counted.
+    pub skipped: usize,
+}
+
+impl Cleaner {
+    /// The next piece. White space at its end stands at the beginning of what follows.
+    pub fn push(&mut self, piece: &str) -> String {
+        let mut text = String::with_capacity(piece.len() + 1);
+        for c in piece.chars() {
+            if c.is_whitespace() {
+                self.space = Some(if c == '\n' || self.space == Some('\n') { '\n' } else { ' ' });
+            } else if is_silent(c) {
+                self.skipped += 1;
+                // A pictogram may stand between two words; what only shapes or joins letters may not part them.
+                if is_pictogram(c) {
+                    self.space = self.space.or(Some(' '));
+                }
+            } else {
+                text.extend(self.space.take().filter(|_| self.has_begun));
+                text.push(narrow(c));
+                self.has_begun = true;
             }
-        } else {
-            cleaned.text.extend(space.take().filter(|_| !cleaned.text.is_empty()));
-            cleaned.text.push(narrow(c));
         }
+        text
     }
-    cleaned
 }
 
 /// Whether there is anything in it that has a sound: a letter or a digit of any script.
@@ -101,6 +120,13 @@ mod tests {
             let visible = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
             prop_assert_eq!(visible(&cleaned.text) + cleaned.skipped, visible(&text));
             prop_assert_eq!(clean(&cleaned.text).text, cleaned.text);
+        }
+
+        #[test]
+        fn in_pieces_it_is_the_same(pieces in prop::collection::vec(any::<String>(), 0..6)) {
+            let mut cleaner = Cleaner::default();
+            let text: String = pieces.iter().map(|piece| cleaner.push(piece)).collect();
+            prop_assert_eq!(Cleaned { text, skipped: cleaner.skipped }, clean(&pieces.concat()));
         }
     }
 }

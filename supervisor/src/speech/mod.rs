@@ -1,7 +1,7 @@
 //! What is to be said, cut into segments, and their audio joined again. No HTTP here, and no worker.
 //!
-//! text → [`clean()`] → [`runs`] of one writing each → (voices choose an engine for each) → [`cut`] into segments →
-//! … workers … → [`Resampler`] → [`Join`] → [`Encoder`] → bytes for a client.
+//! text → [`Script`] of what is said and where it rests → [`clean()`] → [`runs`] of one writing each → (voices choose an
+//! engine for each) → [`in_words`] → [`cut`] into segments → … workers … → [`Resampler`] → [`Join`] → [`Encoder`] → bytes for a client.
 //! A [`ClientId`] tells one client from another.
 
 mod clean;
@@ -11,15 +11,19 @@ mod join;
 mod player;
 mod resample;
 mod segment;
+mod ssml;
 mod utterance;
+mod words;
 mod writing;
 
-pub use clean::{Cleaned, clean, is_speakable};
+pub use clean::{Cleaned, Cleaner, clean, is_speakable};
 pub use client::ClientId;
 pub use encode::{EncodeError, Encoder, Format};
 pub use join::{Join, Pause};
 pub use player::{Player, play_time};
 pub use resample::Resampler;
 pub use segment::{Budget, complete, cut, estimated_ms};
-pub use utterance::{Part, Priority, Utterance, cut_parts};
+pub use ssml::{Line, Markup, Script, SsmlError, is_ssml};
+pub use utterance::{Part, Priority, Sound, Utterance, cut_parts};
+pub use words::{DateOrder, Reading, in_words, read_as, unit_behind};
 pub use writing::{Run, Writing, runs};

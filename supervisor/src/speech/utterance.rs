@@ -1,6 +1,6 @@
 //! An utterance: what a client asks to be spoken, checked and cast.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ impl Priority {
 }
 
 /// A stretch of the text and who is to speak it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// Engine and speaker.
     pub route: Route,
@@ -39,12 +39,65 @@ pub struct Part {
     pub language: Option<String>,
     /// One segment's text.
     pub text: String,
+    /// Its words whose sounds are given, in order.
+    pub sounds: Vec<Sound>,
+    /// How much faster than the rest of the utterance it is spoken.
+    pub rate: f64,
+    /// The silence that it begins with, in milliseconds.
+    pub lead_ms: u32,
+    /// The silence that was asked for behind it, in milliseconds, whatever its marks ask for.
+    pub rest_ms: Option<u32>,
+}
+
+/// How a stretch of a text is said, for an engine that takes phonemes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// The stretch, in bytes.
+    pub range: Range<usize>,
+    /// Its sounds, in the International Phonetic Alphabet.
+    pub ipa: String,
 }
 
 impl Part {
+    /// A text that is spoken as it is.
+    pub fn new(route: Route, language: Option<String>, text: String) -> Self {
+        Self { route, language, text, sounds: Vec::new(), rate: 1.0, lead_ms: 0, rest_ms: None }
+    }
+
     /// How long the voice rests behind it.
     pub fn pause(&self) -> Pause {
-        Pause::after(&self.text)
+        self.rest_ms.map_or_else(|| Pause::after(&self.text).at_speed(self.rate), Pause::exactly)
+    }
+
+    /// How fast it is spoken in an utterance of this speed: no engine is asked for more than it knows.
+    pub fn speed(&self, speed: f64) -> f64 {
+        (speed * self.rate).clamp(0.25, 4.0)
+    }
+
+    /// Its pieces as segments. What stands between it and its neighbours stays with the first and the last of them.
+    fn pieces(&self, budget: Budget) -> Vec<Self> {
+        let mut end = 0;
+        let pieces = cut(&self.text, budget).into_iter().map(|text| {
+            let start = end;
+            end += text.len();
+            // A word that is cut apart is read as it is written.
+            let within =
+                self.sounds.iter().filter(|sound| start <= sound.range.start && sound.range.end <= end);
+            let moved = |sound: &Sound| Sound {
+                range: sound.range.start - start..sound.range.end - start,
+                ipa: sound.ipa.clone(),
+            };
+            let sounds = within.map(moved).collect();
+            Self { text: text.to_owned(), sounds, lead_ms: 0, rest_ms: None, ..self.clone() }
+        });
+        let mut pieces: Vec<Self> = pieces.filter(|piece| super::is_speakable(&piece.text)).collect();
+        if let Some(first) = pieces.first_mut() {
+            first.lead_ms = self.lead_ms;
+        }
+        if let Some(last) = pieces.last_mut() {
+            last.rest_ms = self.rest_ms;
+        }
+        pieces
     }
 }
 
@@ -55,9 +108,7 @@ pub fn cut_parts(parts: &[Part], budget: impl Fn(&str) -> Budget, begins: bool) 
     for part in parts {
         let budget = budget(&part.route.engine);
         let first_ms = if begins && segments.is_empty() { budget.first_ms } else { budget.most_ms };
-        let texts = cut(&part.text, Budget { first_ms, ..budget }).into_iter();
-        let pieces = texts.map(|text| Part { text: text.to_owned(), ..part.clone() });
-        segments.extend(pieces.filter(|part| super::is_speakable(&part.text)));
+        segments.extend(part.pieces(Budget { first_ms, ..budget }));
     }
     segments
 }

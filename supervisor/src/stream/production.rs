@@ -25,6 +25,8 @@ pub(super) struct Line {
     pub(super) is_whole: bool,
     /// How long the voice rests behind it.
     pub(super) pause: Pause,
+    /// The silence before it that was asked for, if it is the first one, in milliseconds.
+    pub(super) lead_ms: u32,
     /// Characters of it that are not white space.
     pub(super) characters: u64,
 }
@@ -111,10 +113,16 @@ impl Production {
     /// `inflow`.
     pub(super) fn new(tickets: Tickets, lines: VecDeque<Line>, rate: u32, inflow: Option<Inflow>) -> Self {
         let is_single = lines.len() == 1 && inflow.is_none();
+        let lead_ms = lines.front().map_or(0, |line| line.lead_ms);
+        let has_rests = lead_ms > 0 || lines.iter().any(|line| line.pause.is_exact());
+        let mut join = (!is_single || has_rests).then(|| Join::new(rate));
+        if let Some(join) = join.as_mut().filter(|_| lead_ms > 0) {
+            join.begin_with(lead_ms);
+        }
         Self {
             tickets,
             is_single,
-            join: (!is_single).then(|| Join::new(rate)),
+            join,
             lines,
             inflow,
             starts: None,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ishowtts_workers::SynthesisRequest;
+use ishowtts_workers::{Phonemes, SynthesisRequest};
 use tokio::time::timeout_at;
 
 use super::{
@@ -19,7 +19,7 @@ use crate::{
     cache::{Cache, Key},
     config::Config,
     schedule::{Booking, Delivery, Entry, Scheduler, Segment},
-    speech::{Part, Utterance, estimated_ms},
+    speech::{Part, Sound, Utterance, estimated_ms},
 };
 
 /// Everything that is needed to speak.
@@ -168,6 +168,15 @@ impl Studio {
             ] {
                 fields.push(field.map_or(b"\0".to_vec(), |field| field.as_bytes().to_vec()));
             }
+            fields.push(part.rate.to_be_bytes().into());
+            fields.push(part.lead_ms.to_be_bytes().into());
+            fields.push(part.rest_ms.map_or(Vec::new(), |rest| rest.to_be_bytes().into()));
+            fields.push(part.sounds.len().to_be_bytes().into());
+            for Sound { range, ipa } in &part.sounds {
+                fields.push(range.start.to_be_bytes().into());
+                fields.push(range.end.to_be_bytes().into());
+                fields.push(ipa.as_bytes().into());
+            }
         }
         Some(Key::of(fields.iter().map(Vec::as_slice)))
     }
@@ -178,11 +187,12 @@ impl Studio {
             text: part.text.clone(),
             voice: part.route.speaker.clone(),
             language: part.language.clone(),
-            speed: utterance.speed,
+            speed: part.speed(utterance.speed),
             seed: utterance.seed,
             options: utterance.options_for(engine, self.scheduler.pools().engines()),
+            phonemes: part.sounds.iter().map(|sound| phonemes(&part.text, sound)).collect(),
         };
-        let spoken_ms = f64::from(estimated_ms(&part.text)) / utterance.speed;
+        let spoken_ms = f64::from(estimated_ms(&part.text)) / part.speed(utterance.speed);
         Segment { engine: engine.clone(), request, spoken_ms }
     }
 
@@ -196,6 +206,7 @@ impl Studio {
                 rate: ready.sample_rate,
                 is_whole: !ready.repeatable,
                 pause: part.pause().at_speed(utterance.speed),
+                lead_ms: part.lead_ms,
                 characters: u64::try_from(characters).unwrap_or_default(),
             })
         });
@@ -203,4 +214,11 @@ impl Studio {
         let rate = lines.iter().map(|line| line.rate).max().unwrap_or_default();
         (lines, rate)
     }
+}
+
+/// A sound as a worker is told it: where it stands, in characters.
+fn phonemes(text: &str, sound: &Sound) -> Phonemes {
+    let before = |end| text.get(..end).map_or(0, |before: &str| before.chars().count());
+    let count = |end| u32::try_from(before(end)).unwrap_or(u32::MAX);
+    Phonemes { start: count(sound.range.start), end: count(sound.range.end), ipa: sound.ipa.clone() }
 }

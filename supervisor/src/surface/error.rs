@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ishowtts_workers::Failure;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{schedule::Refusal, stream::SpeechError, voices::CastError};
 
@@ -80,6 +80,9 @@ pub enum ApiError {
     /// Environments are still being made.
     #[error("the server is being set up; its log tells how far it is")]
     Starting,
+    /// There is no such model.
+    #[error("the model {0:?} does not exist; GET /v1/models lists those that do")]
+    UnknownModel(String),
     /// There is no such engine.
     #[error("there is no engine {0:?} in the configuration")]
     UnknownEngine(String),
@@ -140,12 +143,16 @@ impl ApiError {
             Self::Cast(CastError::UnknownVoice(_)) => {
                 about(row(StatusCode::NOT_FOUND, INVALID, "unknown_voice"), "voice_id")
             }
+            Self::Cast(CastError::Ssml(_)) => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_ssml"), "text")
+            }
             Self::Cast(CastError::NothingToSpeak) => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "text")
             }
             Self::Cast(CastError::NoDefault) => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field"), "voice_id")
             }
+            Self::UnknownModel(_) => about(row(StatusCode::NOT_FOUND, INVALID, "model_not_found"), "model"),
             Self::UnknownEngine(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_engine"),
             Self::Starting => {
                 let starting = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "starting");
@@ -223,21 +230,27 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// As JSON, with `param` as `rename` calls it: surfaces have names of their own for the same fields.
+    pub(super) fn told(&self, rename: impl Fn(String) -> String) -> Value {
         let row = self.row();
-        if row.status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(code = row.code, "{self}");
-        }
-        let body = json!({
+        json!({
             "error": {
                 "type": row.kind,
                 "code": row.code,
                 "message": shortened(&self.to_string()),
-                "param": row.param.as_deref().map(shortened),
+                "param": row.param.map(|param| shortened(&rename(param))),
             }
-        });
-        let mut response = (row.status, Json(body)).into_response();
+        })
+    }
+
+    /// As an answer, with `param` as `rename` calls it.
+    pub(super) fn answer(self, rename: impl Fn(String) -> String) -> Response {
+        let row = self.row();
+        if row.status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(code = row.code, "{self}");
+        }
+        let mut response = (row.status, Json(self.told(rename))).into_response();
         if row.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"iShowTTS\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -250,5 +263,11 @@ impl IntoResponse for ApiError {
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds.max(1)));
         }
         response
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.answer(|param| param)
     }
 }

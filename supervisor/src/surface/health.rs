@@ -9,16 +9,42 @@ use axum::{
 use ishowtts_workers::lifecycle;
 use serde_json::json;
 
-use super::{AppState, edge::Access};
+use super::{
+    AppState,
+    edge::Access,
+    openapi::{answers, schemas},
+};
 
 /// The process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "server",
+    security(()),
+    responses((status = 200, description = "It does.", body = String, content_type = "text/plain", example = "ok\n"),
+        answers::Refused),
+)]
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
+/// Tells whether the server can speak.
+///
 /// Every required engine has a worker that was heard speaking, when it became ready and whenever it was tried since;
 /// else 503 and what is missing. Why an engine was given up may name files and settings, which is told to those alone
 /// who may ask for the rest as well.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "server",
+    security(()),
+    responses(
+        answers::Refused,
+        (status = 200, description = "Every required engine can speak.", body = schemas::Readiness),
+        (status = 503, description = "An engine cannot, or the server is ending.", body = schemas::Readiness,
+            example = json!({ "ready": false, "missing": { "piper": "starting" } })),
+    ),
+)]
 pub(super) async fn readyz(State(state): State<AppState>, Extension(access): Extension<Access>) -> Response {
     let pools = state.studio.scheduler().pools();
     let mut missing: serde_json::Map<_, _> = state

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     auth::Keyring,
-    config::{Config, Cors, Limits, Wyoming},
+    config::{Config, Cors, Limits, OpenAi, Wyoming},
     voices::VoiceBook,
 };
 
@@ -32,6 +32,8 @@ pub struct Live {
     pub trusted_proxies: Vec<IpNet>,
     /// What connections are accepted with, where HTTPS is served.
     pub tls: Option<Arc<ServerConfig>>,
+    /// What `OpenAI`'s names of models and voices mean.
+    pub openai: OpenAi,
 }
 
 impl Live {
@@ -46,6 +48,7 @@ impl Live {
             cors: config.cors.clone(),
             trusted_proxies: config.server.trusted_proxies.clone(),
             tls: config.tls.as_ref().map(|tls| Arc::clone(&tls.config)),
+            openai: config.openai.clone(),
         }
     }
 }
@@ -63,6 +66,7 @@ impl Live {
             cors: Cors::default(),
             trusted_proxies: Vec::new(),
             tls: None,
+            openai: OpenAi::default(),
         }
     }
 }

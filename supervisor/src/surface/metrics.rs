@@ -6,14 +6,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{ApiError, AppState};
+use super::{ApiError, AppState, openapi::answers};
 use crate::{
     metrics::{Metrics, observe_worker},
     schedule::Load,
     speech::Priority,
 };
 
-/// The families as text, workers' states as they are now.
+/// Tells Prometheus all families, as text.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "server",
+    responses((status = 200, description = "Prometheus text.", body = String, content_type = "text/plain",
+        example = "ishowtts_accepting 1\n"), answers::Refused),
+)]
 pub(super) async fn metrics(State(state): State<AppState>) -> Response {
     for pool in state.studio.scheduler().pools().iter() {
         for (name, status) in &pool.statuses() {

@@ -3,10 +3,14 @@
 mod api;
 mod body;
 mod edge;
+mod elevenlabs;
+mod encoded;
 mod error;
 mod health;
 mod live;
 mod metrics;
+mod openai;
+mod openapi;
 mod request;
 mod serve;
 mod state;
@@ -38,6 +42,21 @@ pub fn router(state: AppState) -> Router {
         .route("/api/voices", get(api::voices))
         .route("/api/status", get(api::status))
         .route("/api/engines/{name}/restart", post(api::restart))
+        .route("/v1/text-to-speech/{voice}", post(elevenlabs::whole))
+        .route("/v1/text-to-speech/{voice}/stream", post(elevenlabs::stream))
+        .route("/v1/text-to-speech/{voice}/stream-input", get(elevenlabs::stream_input))
+        .route("/v1/voices", get(elevenlabs::voices))
+        .route("/v1/voices/{voice}", get(elevenlabs::voice))
+        .route("/v2/voices", get(elevenlabs::voices_by_page))
+        .route("/v1/audio/speech", post(openai::speech))
+        .route("/v1/audio/voices", get(openai::voices))
+        .route("/v1/audio/models", get(openai::audio_models))
+        .route("/v1/models", get(openai::models))
+        .route("/v1/models/{model}", get(openai::model))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page_without_slash))
+        .route("/docs/", get(openapi::page))
+        .route("/docs/{*file}", get(openapi::file))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

@@ -1,13 +1,21 @@
 //! The book of voices: a text and a voice's name in, its parts with an engine for each out.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ishowtts_workers::protocol::Ready;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::{
+    dictionary::Dictionary,
+    parts::{Manner, Sheet, Stretch, Wording},
+};
 use crate::{
     config::{Config, Route, Voice},
-    speech::{Part, Writing, clean, is_speakable, runs},
+    speech::{Part, Script, SsmlError, Writing, is_speakable, runs},
 };
 
 /// All voices of the configuration, and the engines' own.
@@ -17,10 +25,14 @@ pub struct VoiceBook {
     /// The voice for each language when none is named.
     defaults: BTreeMap<String, String>,
     engines: Vec<String>,
+    /// How words are said.
+    dictionary: Dictionary,
+    /// Engines that get words for numbers, dates and units.
+    normalised: BTreeSet<String>,
 }
 
 /// A text with its roles given out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cast {
     /// The voice that was asked for, or the one that `auto` came to.
     pub voice: String,
@@ -36,6 +48,9 @@ pub enum CastError {
     /// No such voice.
     #[error("there is no voice {0:?}; GET /api/voices lists them")]
     UnknownVoice(String),
+    /// It has markup that is malformed, or asks for what nobody can do.
+    #[error(transparent)]
+    Ssml(#[from] SsmlError),
     /// Only white space, punctuation, emoji or the like.
     #[error("the text has nothing to speak: no letter and no digit")]
     NothingToSpeak,
@@ -45,17 +60,24 @@ pub enum CastError {
 }
 
 /// A voice as it is listed to clients.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Voice)]
+#[serde(deny_unknown_fields)]
 pub struct Listing {
     /// What requests call it.
+    #[schema(example = "walter")]
     pub id: String,
     /// For people.
+    #[schema(example = "walter")]
     pub name: String,
     /// Languages that it speaks.
+    #[schema(example = json!(["en", "zh"]))]
     pub languages: Vec<String>,
     /// Engine for each language.
+    #[schema(example = json!({ "en": "piper", "zh": "fastspeech2" }))]
     pub engines: BTreeMap<String, String>,
     /// `configured`, `cloned`, or `engine` for one that an engine brings.
+    #[schema(example = "configured")]
     pub kind: &'static str,
 }
 
@@ -75,7 +97,13 @@ type Facts<'f> = &'f dyn Fn(&str) -> Option<Arc<Ready>>;
 impl VoiceBook {
     /// No voice at all.
     pub(crate) fn empty() -> Self {
-        Self { voices: BTreeMap::new(), defaults: BTreeMap::new(), engines: Vec::new() }
+        Self {
+            voices: BTreeMap::new(),
+            defaults: BTreeMap::new(),
+            engines: Vec::new(),
+            dictionary: Dictionary::default(),
+            normalised: BTreeSet::new(),
+        }
     }
 }
 
@@ -86,32 +114,51 @@ impl VoiceBook {
             voices: config.voices.clone(),
             defaults: config.default_voices.clone(),
             engines: config.engines.keys().cloned().collect(),
+            dictionary: Dictionary::new(&config.pronunciation),
+            normalised: config
+                .engines
+                .iter()
+                .filter(|(_, engine)| engine.normalise)
+                .map(|(name, _)| name.clone())
+                .collect(),
         }
     }
 
     /// Gives each stretch of a text to the engine that speaks its language under this voice, or else under the
-    /// default voice of that language.
+    /// default voice of that language. A text that begins with `<speak` is SSML.
     pub fn cast(&self, voice: Option<&str>, text: &str, facts: Facts<'_>) -> Result<Cast, CastError> {
+        self.cast_as(voice, text, Manner::default(), facts)
+    }
+
+    /// The same for a text that is to be read in this manner.
+    pub fn cast_as(
+        &self,
+        voice: Option<&str>,
+        text: &str,
+        manner: Manner,
+        facts: Facts<'_>,
+    ) -> Result<Cast, CastError> {
         let voice = voice.filter(|name| *name != "auto");
         let resolved = voice.map(|name| self.resolve(name, facts)).transpose()?;
-        let cleaned = clean(text);
-        if !is_speakable(&cleaned.text) {
+        let sheet = Sheet::of(&Script::read(text, manner.markup)?);
+        if !is_speakable(&sheet.text) {
             return Err(CastError::NothingToSpeak);
         }
-        let mut parts: Vec<Part> = Vec::new();
+        let mut stretches = Vec::new();
         let mut spoken_by = resolved.as_ref().map(|voice| voice.name.clone());
         let languages = resolved.iter().flat_map(|voice| voice.routes.keys()).chain(self.defaults.keys());
         let reads_japanese = languages.into_iter().any(|tag| Writing::of_language(tag) == Writing::Japanese);
-        for run in runs(&cleaned.text, reads_japanese) {
+        let mut end = 0;
+        for run in runs(&sheet.text, reads_japanese) {
             let (name, language, route) = self.route(resolved.as_ref(), run.writing, facts)?;
             spoken_by.get_or_insert(name);
-            match parts.last_mut() {
-                Some(last) if last.route == route => last.text.push_str(run.text),
-                _ => parts.push(Part { route, language: Some(language), text: run.text.to_owned() }),
-            }
+            let start = end;
+            end += run.text.len();
+            stretches.push(Stretch { range: start..end, route, language });
         }
-        parts.retain(|part| is_speakable(&part.text));
-        Ok(Cast { voice: spoken_by.unwrap_or_default(), parts, skipped: cleaned.skipped })
+        let wording = Wording { dictionary: &self.dictionary, normalised: &self.normalised, manner };
+        let parts = wording.parts(&sheet, stretches);
+        Ok(Cast { voice: spoken_by.unwrap_or_default(), parts, skipped: sheet.skipped })
     }
 
     /// The voice's name, language and route for a writing.
@@ -172,6 +219,11 @@ impl VoiceBook {
         let routes: BTreeMap<_, _> =
             languages.into_iter().map(|language| (language, route.clone())).collect();
         if routes.is_empty() { Err(unknown()) } else { Ok(Resolved { name: name.to_owned(), routes }) }
+    }
+
+    /// Whether the configuration has a voice of this name.
+    pub fn is_configured(&self, name: &str) -> bool {
+        self.voices.contains_key(name)
     }
 
     /// The voice for each language that is used when none is named.
@@ -245,6 +297,7 @@ mod tests {
             ]),
             defaults: BTreeMap::from([("en".into(), "walter".into()), ("zh".into(), "walter".into())]),
             engines: vec!["piper".into(), "fastspeech2".into(), "f5".into()],
+            ..VoiceBook::empty()
         }
     }
 
@@ -322,7 +375,7 @@ mod tests {
             let name = format!("f5:{speaker}");
             let cast = cast(&name).unwrap();
             let route = Route { engine: "f5".into(), speaker: Some(speaker.into()) };
-            let part = Part { route, language: Some(language.into()), text: "Hallo".into() };
+            let part = Part::new(route, Some(language.into()), "Hallo".into());
             assert_eq!((cast.voice, cast.parts), (name, vec![part]));
         }
         for unknown in ["f5:anna+", "f5:anna+nobody", "f5:nobody+anna", "f5:+", "f5:anna+piper:joe"] {

@@ -67,6 +67,13 @@ async fn every_bad_body_gets_its_status_and_code() {
             Some("engine_options.colour"),
         ),
         (
+            "options that no line to a worker has room for",
+            field("engine_options", json!({ "tone": { "x": vec![1e15; 100_000] } })),
+            422,
+            "invalid_field",
+            Some("engine_options"),
+        ),
+        (
             "an option of a wrong type",
             field("engine_options", json!({ "rtf": "fast" })),
             422,

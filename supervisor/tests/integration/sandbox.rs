@@ -179,17 +179,20 @@ async fn an_engine_that_compiles_for_a_gpu_gets_a_compiler_and_nothing_else() {
         neighbours.diary()
     );
     let server = neighbours.worker("ready").config(&config).start().await.ready().await;
-    let text = "attempt compile-kernel start-shell start-own-copy read-private work";
+    let text = "attempt compile-kernel name-thread start-shell start-own-copy read-private name-machine work";
     assert_eq!(server.speak(json!({ "text": text, "voice_id": "f5" })).await.status, 200);
     let told = fs::read_to_string(notes.path().join("f5")).unwrap();
-    assert!(told.contains("compile-kernel: done\n") && told.contains("work: done\n"), "{told}");
+    for done in ["compile-kernel", "name-thread", "work"] {
+        assert!(told.contains(&format!("{done}: done\n")), "{told}");
+    }
     if protections(&server).await["files"]["state"] != "enforced" {
         return loudly("what an engine that compiles may start, since this kernel cannot hold it");
     }
-    for refused in ["start-shell", "start-own-copy", "read-private"] {
+    for refused in ["start-shell", "start-own-copy", "read-private", "name-machine"] {
         assert!(told.contains(&format!("{refused}: EACCES\n")), "{told}");
     }
-    assert_eq!(attempt(&server, &["compile-kernel"]).await, ["EACCES"], "the other engine compiles nothing");
+    let other = attempt(&server, &["compile-kernel", "name-thread"]).await;
+    assert_eq!(other, ["EACCES"; 2], "the other engine compiles nothing, and its threads need no names");
 }
 
 #[tokio::test]

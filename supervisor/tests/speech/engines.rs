@@ -104,7 +104,7 @@ impl Engines {
         (Sound::new(pcm(&out.concat()), rate), seams)
     }
 
-    async fn speak(&self, Part { route, language, text }: &Part) -> Vec<Bytes> {
+    async fn speak(&self, Part { route, language, text, .. }: &Part) -> Vec<Bytes> {
         let pool = self.pools.get(&route.engine).unwrap();
         let lease = eventually("nobody uses the engine", async || pool.lease(0)).await;
         let request = SynthesisRequest {
@@ -114,6 +114,7 @@ impl Engines {
             speed: 1.0,
             seed: 0,
             options: plain()[&route.engine].as_object().cloned().unwrap_or_default(),
+            phonemes: Vec::new(),
         };
         let mut synthesis = lease
             .synthesize(vec![Task { request, expected: Expectation::default(), on_end: Box::new(|_| ()) }])

@@ -75,6 +75,7 @@ mod tests {
             seed: 0,
             options: serde_json::Map::new(),
             more: false,
+            phonemes: Vec::new(),
         };
         assert!(matches!(encode(&huge, &mut out), Err(CodecError::LineTooLong)));
         assert_eq!(&out[..], b"before");

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{spec::VoiceSample, synthesis::SynthesisId};
+use crate::{
+    spec::VoiceSample,
+    synthesis::{Phonemes, SynthesisId},
+};
 
 /// Version of the wire; both sides must name the same one.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -47,6 +50,9 @@ pub enum ToWorker {
         options: Map<String, Value>,
         /// The next line joins the same launch (batches).
         more: bool,
+        /// Words of the text whose sounds are given; an engine that takes no phonemes reads the text as it is.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        phonemes: Vec<Phonemes>,
     },
     /// Stop this one at the next chunk.
     Cancel {

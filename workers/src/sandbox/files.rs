@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
@@ -40,8 +41,24 @@ pub(super) fn confine(policy: &Policy, scratch: Option<&Path>) -> Result<(), Rul
     rules = open(rules, policy.sockets.iter(), AccessFs::ResolveUnix.into())?;
     let scratch = scratch.map(Path::to_owned);
     rules = open(rules, policy.write.iter().chain(scratch.as_ref()), write)?;
+    if policy.names_threads
+        && let Ok(threads) = own_threads()
+    {
+        let naming = make_bitflags!(AccessFs::{WriteFile | Truncate});
+        rules = rules.add_rule(PathBeneath::new(&threads, naming))?;
+        // Open for as long as the worker lives: see there.
+        std::mem::forget(threads);
+    }
     rules.restrict_self()?;
     Ok(())
+}
+
+/// This process's threads, whose number stays the same when it becomes the worker. A rule holds for what the kernel
+/// keeps in memory, and it keeps this folder for as long as somebody has it open, so the worker inherits it: a handle
+/// that says where it is and gives no access.
+fn own_threads() -> rustix::io::Result<OwnedFd> {
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY;
+    rustix::fs::open(format!("/proc/{}/task", std::process::id()), flags, rustix::fs::Mode::empty())
 }
 
 fn open<'p>(

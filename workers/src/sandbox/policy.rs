@@ -24,6 +24,8 @@ pub struct Policy {
     /// It moves files from folder to folder, as triton does. The first version of Landlock forbids that wherever it
     /// holds at all, so there the files of such a worker are not confined.
     pub moves: bool,
+    /// It gives its threads names, through their files. NVIDIA's driver does, and fails with error 304 where it cannot.
+    pub names_threads: bool,
 }
 
 /// What is known of a worker before it starts.
@@ -179,6 +181,7 @@ impl Policy {
             policy.read.extend(paths(GPU_SYSTEM));
             policy.read.insert(WSL.into());
             policy.devices.extend(paths(GPU_DEVICES));
+            policy.names_threads = true;
             policy.sockets.extend(paths(GPU_SOCKETS));
         }
         if *compiles {
@@ -235,6 +238,7 @@ mod tests {
             let lists = [&policy.read, &policy.write, &policy.execute, &policy.devices];
             assert!(lists.iter().all(|list| !list.contains(Path::new(other))), "{other}");
         }
+        assert!(!policy.names_threads);
         let write: Vec<_> = policy.write.iter().collect();
         assert_eq!(write, [Path::new("/dev/shm"), Path::new("/state/kept/f5")]);
         let programs: Vec<_> = policy.execute.iter().filter(|path| !path.starts_with("/lib64")).collect();

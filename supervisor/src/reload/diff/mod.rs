@@ -86,6 +86,14 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
         }
     }
     note(applied, "defaults.voices", &last.default_voices, &new.default_voices);
+    note(applied, "pronunciation", &last.pronunciation, &new.pronunciation);
+    for (name, engine) in &new.engines {
+        if let Some(before) = last.engines.get(name).filter(|before| before.enabled && engine.enabled) {
+            note(applied, &format!("engines.{name}.normalise"), &before.normalise, &engine.normalise);
+        }
+    }
+    note(applied, "openai.models", &last.openai.models, &new.openai.models);
+    note(applied, "openai.voices", &last.openai.voices, &new.openai.voices);
     let restart = &mut outcome.needs_restart;
     note(restart, "cache", &started.cache, &new.cache);
     note(restart, "gpu", &started.gpu, &new.gpu);
@@ -241,6 +249,8 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
         cache: _,
         python: _,
         warm_restart: _,
+        // It is seen to before a text reaches a worker.
+        normalise: _,
         env,
         cpus,
         nice,

@@ -159,3 +159,11 @@ fn it_is_told_in_lines() {
     assert_eq!(outcome.to_string(), expected);
     assert_eq!(Outcome::default().to_string(), "nothing has changed");
 }
+
+#[test]
+fn how_words_and_numbers_are_said_needs_no_other_workers() {
+    let new = "[engines.tone]\nenabled = true\nnormalise = true\n[pronunciation.en]\n\"GIF\" = \"jiff\"\n";
+    let outcome = Home::new().change(TONE, new);
+    assert_eq!(lists(&outcome), (vec!["pronunciation", "engines.tone.normalise"], vec![]));
+    assert!(outcome.engines.is_empty(), "{:?}", outcome.engines);
+}

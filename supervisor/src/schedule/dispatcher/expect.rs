@@ -55,6 +55,7 @@ mod tests {
             speed: 1.0,
             seed: 1,
             options: serde_json::Map::new(),
+            phonemes: Vec::new(),
         };
         let audio = Micros::from_ms(spoken_ms);
         let estimate = Estimate { audio, most_audio: audio, first: audio, total: audio };

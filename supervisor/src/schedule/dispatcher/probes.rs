@@ -62,5 +62,6 @@ pub(super) fn words(language: Option<&str>) -> SynthesisRequest {
         speed: 1.0,
         seed: 1,
         options: Map::new(),
+        phonemes: Vec::new(),
     }
 }

@@ -47,6 +47,11 @@ impl Join {
         Self { rate, held: BytesMut::new(), seam: None, ramp_left: 0, last: None }
     }
 
+    /// The audio begins with a silence of exactly so many milliseconds, in place of the first segment's own.
+    pub fn begin_with(&mut self, silence_ms: u32) {
+        self.seam = Some(Seam { pause: Pause::exactly(silence_ms), before: BytesMut::new() });
+    }
+
     /// Takes in PCM16 of the present segment; what can be passed on is appended to `out`.
     pub fn push(&mut self, pcm: Bytes, out: &mut Vec<Bytes>) {
         let Some((first, last)) = sound(&pcm) else {
@@ -70,9 +75,9 @@ impl Join {
     pub fn end_segment(&mut self, pause: Pause) {
         let mut before = self.held.split();
         let mut due = pause;
-        // Of two segments without sound between them, the longer rest counts.
+        // Two segments without sound between them have one pause.
         if let Some(earlier) = self.seam.take() {
-            due = if earlier.pause.least_ms > pause.least_ms { earlier.pause } else { pause };
+            due = earlier.pause.with(pause);
             let silence = std::mem::replace(&mut before, earlier.before);
             before.unsplit(silence);
             before.truncate(self.bytes(LONGEST_HELD_MS));
@@ -82,8 +87,11 @@ impl Join {
 
     /// The utterance is complete: passes on the silence that it ends with.
     pub fn finish(&mut self, out: &mut Vec<Bytes>) {
-        if let Some(seam) = self.seam.take() {
-            self.emit(seam.before.freeze(), out);
+        if let Some(Seam { pause, mut before }) = self.seam.take() {
+            if pause.is_exact() {
+                before.resize(self.bytes(pause.least_ms), 0);
+            }
+            self.emit(before.freeze(), out);
         }
         self.release(out);
     }
@@ -127,7 +135,7 @@ impl Join {
     fn close(&mut self, seam: Seam, out: &mut Vec<Bytes>) {
         let Seam { pause, mut before } = seam;
         let mut behind = self.held.split();
-        let Some(last_sound) = self.last else {
+        let Some(last_sound) = self.last.or(pause.is_exact().then_some(0)) else {
             // Nothing has sounded yet: this is the beginning, and the segments before have none.
             behind.advance(behind.len().saturating_sub(self.bytes(LONGEST_HELD_MS)));
             self.emit(behind.freeze(), out);
@@ -150,7 +158,7 @@ impl Join {
             // The segment begins at once, so its sound is what rises.
             before.unsplit(behind.split());
         }
-        out.push(before.freeze());
+        out.extend(Some(before.freeze()).filter(|silence| !silence.is_empty()));
         self.ramp_left = self.samples(RAMP_MS);
         self.emit(behind.freeze(), out);
     }

@@ -25,6 +25,27 @@ impl Pause {
         Self { least_ms, most_ms }
     }
 
+    /// A silence that somebody asked for: so long, at any speed.
+    pub fn exactly(milliseconds: u32) -> Self {
+        Self { least_ms: milliseconds, most_ms: milliseconds }
+    }
+
+    /// Whether somebody asked for just this length.
+    pub fn is_exact(self) -> bool {
+        self.least_ms == self.most_ms
+    }
+
+    /// The one pause that stands for two with no sound between them: what was asked for counts, together; else the
+    /// longer one.
+    pub(super) fn with(self, later: Self) -> Self {
+        match (self.is_exact(), later.is_exact()) {
+            (true, true) => Self::exactly(self.least_ms.saturating_add(later.least_ms)),
+            (true, false) => self,
+            (false, false) if self.least_ms > later.least_ms => self,
+            (false, _) => later,
+        }
+    }
+
     /// The same for a voice that speaks `speed` times as fast.
     #[must_use]
     pub fn at_speed(self, speed: f64) -> Self {
@@ -34,7 +55,12 @@ impl Pause {
             reason = "a float cast saturates, which is what is wanted"
         )]
         let scaled = |milliseconds: u32| (f64::from(milliseconds) / speed).round() as u32;
-        Self { least_ms: scaled(self.least_ms), most_ms: scaled(self.most_ms) }
+        if self.is_exact() {
+            return self;
+        }
+        let least_ms = scaled(self.least_ms);
+        // However fast, it is no pause that somebody asked for.
+        Self { least_ms, most_ms: scaled(self.most_ms).max(least_ms + 1) }
     }
 }
 

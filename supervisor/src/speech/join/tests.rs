@@ -73,6 +73,47 @@ fn a_segment_without_sound_leaves_one_pause_and_the_longer_one() {
     }
 }
 
+#[test]
+fn a_silence_that_was_asked_for_is_exactly_as_long_wherever_it_stands() {
+    let (word, silence) = (sentence(20, 50, 30), vec![1; 1700]);
+    for (segments, rests, expected) in [
+        (vec![&word[..], &word], vec![Pause::exactly(2500), Pause::exactly(0)], vec![300, 2500, 0]),
+        (vec![&word, &word], vec![Pause::exactly(0), Pause::exactly(10)], vec![300, 0, 10]),
+        (
+            vec![&word, &silence, &word],
+            vec![Pause::exactly(400), Pause::exactly(500), Pause::exactly(5)],
+            vec![300, 900, 5],
+        ),
+        (
+            vec![&word, &silence, &word],
+            vec![Pause::after("."), Pause::exactly(100), Pause::exactly(5)],
+            vec![300, 100, 5],
+        ),
+        (vec![&silence, &word], vec![Pause::exactly(100), Pause::exactly(5)], vec![400, 5]),
+    ] {
+        let mut join = Join::new(RATE);
+        join.begin_with(300);
+        let mut out = Vec::new();
+        for (segment, rest) in segments.iter().zip(rests) {
+            for part in segment.chunks(7) {
+                join.push(pcm(part), &mut out);
+            }
+            join.end_segment(rest.at_speed(2.0));
+        }
+        join.finish(&mut out);
+        assert!(out.iter().all(|piece| !piece.is_empty()), "an empty piece");
+        let out = out.concat();
+        let samples: Vec<bool> = out
+            .chunks_exact(2)
+            .map(|pair| i16::from_le_bytes([pair[0], pair[1]]).unsigned_abs() > 2500)
+            .collect();
+        assert_eq!(samples.len(), 50 * (expected.len() - 1) + expected.iter().sum::<usize>(), "{expected:?}");
+        // The first sample of a word rises through the ramp.
+        let first = samples.iter().position(|loud| *loud).unwrap();
+        assert!((expected[0]..expected[0] + 4).contains(&first), "{first} for {expected:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn one_segment_passes_unchanged(samples in prop::collection::vec(any::<i16>(), 0..3000), chunk in 1_usize..500) {

@@ -1,4 +1,7 @@
-//! The places where a text may be cut, and how good each is.
+//! The places where a text may be cut, and how good each is. Finding them takes time in proportion to the text, whatever
+//! it is made of: everybody's audio waits meanwhile.
+
+use std::ops::Range;
 
 use icu_segmenter::{GraphemeClusterSegmenter, WordSegmenter, options::WordBreakInvariantOptions};
 use unicode_script::{Script, UnicodeScript};
@@ -35,6 +38,11 @@ const TITLES: [&str; 21] = [
 ];
 /// The same where a number follows; otherwise they are words like any other.
 const NUMBERED: [&str; 8] = ["no", "nos", "vol", "fig", "eq", "sec", "ch", "pp"];
+
+/// One more character than any of them has.
+const LONGEST_TITLE: usize = 8;
+/// So deep brackets and quotation marks are followed into one another.
+const DEEPEST: usize = 32;
 
 /// What a text ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,9 +83,10 @@ pub(super) fn find(text: &str, most_ms: u32) -> Vec<Break> {
     places.sort_by_key(|place| (place.at, std::cmp::Reverse(place.strength)));
     places.dedup_by_key(|place| place.at);
     for (from, to) in quotations(text) {
-        if text.get(from..to).is_some_and(|quotation| estimated_ms(quotation) <= most_ms) {
+        if text.get(from..to).is_some_and(|quotation| takes_at_most(quotation, most_ms)) {
             // A quotation's own end is a good place; only what lies within it is not.
-            let inside = places.iter_mut().filter(|place| place.at > from && place.at < to);
+            let first = places.partition_point(|place| place.at <= from);
+            let inside = places.iter_mut().skip(first).take_while(|place| place.at < to);
             inside.for_each(|place| place.strength = Strength::Quoted);
         }
     }
@@ -88,9 +97,7 @@ pub(super) fn find(text: &str, most_ms: u32) -> Vec<Break> {
 /// character is taken.
 pub(super) fn within_a_word(text: &str, start: usize, limit_ms: u32) -> usize {
     let rest = text.get(start..).unwrap_or_default();
-    // No character takes no time, so what lies beyond so many of them is too far in any case.
-    let most = usize::try_from(limit_ms).unwrap_or(usize::MAX) / 15 + 2;
-    let rest = rest.char_indices().nth(most).and_then(|(end, _)| rest.get(..end)).unwrap_or(rest);
+    let rest = head(rest, limit_ms);
     let borders = |end: &usize| estimated_ms(rest.get(..*end).unwrap_or_default()) <= limit_ms;
     let graphemes = GraphemeClusterSegmenter::new().segment_str(rest).skip(1).take_while(borders).last();
     let characters = || rest.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(borders).last();
@@ -98,11 +105,22 @@ pub(super) fn within_a_word(text: &str, start: usize, limit_ms: u32) -> usize {
     start + graphemes.or_else(characters).unwrap_or(least)
 }
 
+/// The beginning of a text, and more of it than can be spoken in `most_ms`: no character takes no time.
+fn head(text: &str, most_ms: u32) -> &str {
+    let most = usize::try_from(most_ms).unwrap_or(usize::MAX) / 15 + 2;
+    text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+fn takes_at_most(text: &str, most_ms: u32) -> bool {
+    estimated_ms(head(text, most_ms)) <= most_ms
+}
+
 /// Places behind punctuation and white space.
 fn marks(text: &str) -> Vec<Break> {
     let characters: Vec<(usize, char)> = text.char_indices().collect();
     let at = |index: usize| characters.get(index).map(|&(_, c)| c);
     let offset = |index: usize| characters.get(index).map_or(text.len(), |&(offset, _)| offset);
+    let links = links(text);
     let mut places = Vec::new();
     let mut index = 0;
     while let Some(c) = at(index) {
@@ -122,7 +140,7 @@ fn marks(text: &str) -> Vec<Break> {
         }
         let behind = at(index);
         let alone = mark(c).is_some() && index == first + 1;
-        if alone && !rests(text, offset(first), c, behind) {
+        if alone && !rests(&links, offset(first), c, behind) {
             continue;
         }
         // White space behind goes with what is before it.
@@ -159,7 +177,7 @@ pub(super) fn closes(c: char) -> bool {
 
 /// Whether a single mark ends anything: those of ASCII stand inside numbers, times, addresses and names too, and
 /// end something only where white space, the end, or Chinese follows.
-fn rests(text: &str, offset: usize, mark: char, behind: Option<char>) -> bool {
+fn rests(links: &[Range<usize>], offset: usize, mark: char, behind: Option<char>) -> bool {
     if !mark.is_ascii() {
         return true;
     }
@@ -168,17 +186,34 @@ fn rests(text: &str, offset: usize, mark: char, behind: Option<char>) -> bool {
         return true;
     }
     // "OK.好的" rests; "https://a.cn/新闻" does not.
-    let word = text.get(..offset).unwrap_or_default().rsplit(char::is_whitespace).next().unwrap_or_default();
-    has_no_spaces(behind) && !word.contains("://") && !word.starts_with("www.")
+    let is_link = || {
+        let next = links.partition_point(|link| link.start <= offset);
+        next.checked_sub(1).and_then(|last| links.get(last)).is_some_and(|link| link.contains(&offset))
+    };
+    has_no_spaces(behind) && !is_link()
+}
+
+/// Addresses, as byte ranges from behind what tells that they are some.
+fn links(text: &str) -> Vec<Range<usize>> {
+    let mut end = 0;
+    let link = |word: &str| {
+        let start = end;
+        end += word.len();
+        let scheme = || word.find("://").map(|at| at + 3);
+        let known = word.starts_with("www.").then_some(4).or_else(scheme)?;
+        Some(start + known..end)
+    };
+    text.split_inclusive(char::is_whitespace).filter_map(link).collect()
 }
 
 /// Whether what stands on both sides of a place is one thing: a title and a name, an initial and a name, a number and
 /// what it counts.
 fn belongs_together(text: &str, offset: usize, mark: char, behind: Option<char>) -> bool {
     let before = text.get(..offset).unwrap_or_default();
-    let word =
-        before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“')).next().unwrap_or_default();
     if mark == '.' {
+        let parts = |c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“');
+        let word = before.char_indices().rev().take(LONGEST_TITLE).take_while(|&(_, c)| !parts(c));
+        let word = word.last().and_then(|(at, _)| before.get(at..)).unwrap_or_default();
         let initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
         let word = word.to_lowercase();
         let numbered = NUMBERED.contains(&word.as_str()) && behind.is_some_and(|c| c.is_ascii_digit());
@@ -210,6 +245,10 @@ fn quotations(text: &str) -> Vec<(usize, usize)> {
             _ => None,
         };
         if let Some(closing) = closing {
+            if open.len() == DEEPEST {
+                // Whatever is open for so long is closed nowhere near.
+                open.remove(0);
+            }
             open.push((closing, at));
         } else if let Some(level) = is_open(c) {
             found.extend(open.get(level).map(|&(_, from)| (from, at + c.len_utf8())));

@@ -105,6 +105,28 @@ fn paragraphs_end_segments() {
     assert_eq!(pieces[0], "A heading without a mark\n");
 }
 
+#[test]
+fn a_long_text_takes_no_longer_for_what_it_is_made_of() {
+    // With work for each mark that grows with all that stands before it, these would take minutes.
+    let length = 100_000;
+    let all = |unit: &str| unit.repeat(length / unit.chars().count());
+    let nested = format!("{}{}", "“a".repeat(length / 4), "”a".repeat(length / 4));
+    let never_closed = format!("{}{}", "(".repeat(length / 2), "”".repeat(length / 2));
+    for text in [all("a.好"), all("a.a"), all("://"), all("\"a "), nested, never_closed] {
+        assert_eq!(pieces(&text).concat(), text);
+    }
+}
+
+#[test]
+fn an_address_is_one_word_however_long() {
+    let address = format!("https://a.cn/{}.好/b", "新闻".repeat(30));
+    let places: Vec<_> = super::breaks::find(&address, 0).into_iter().map(|place| place.at).collect();
+    assert!(!places.contains(&(address.find('好').unwrap())), "{places:?}");
+    let plain = format!("{}.好/b", "新闻".repeat(30));
+    let places: Vec<_> = super::breaks::find(&plain, 0).into_iter().map(|place| place.at).collect();
+    assert!(places.contains(&(plain.find('好').unwrap())), "{places:?}");
+}
+
 /// Text such as people write, and such as nobody would.
 fn texts() -> impl Strategy<Value = String> {
     let scraps = prop::sample::select(vec![

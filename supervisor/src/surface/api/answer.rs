@@ -13,12 +13,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{Buf, Bytes};
+use futures_util::StreamExt;
 use http_body_util::StreamBody;
 use hyper::body::{Frame, SizeHint};
 
 use crate::{
     speech::{Encoder, Format},
     stream::{SpeechError, Stream, milliseconds},
+    surface::encoded::Encoded,
 };
 
 const SAMPLE_RATE: HeaderName = HeaderName::from_static("x-sample-rate");
@@ -33,58 +35,32 @@ const SKIPPED: HeaderName = HeaderName::from_static("x-skipped-characters");
 
 /// The audio as it is made. If it fails on the way the connection ends without the final chunk, so that nobody
 /// takes a part for the whole.
-pub(super) fn live(stream: Stream, format: Format) -> Result<Response, SpeechError> {
+pub(in crate::surface) fn live(stream: Stream, format: Format) -> Result<Response, SpeechError> {
     let headers = headers(&stream, format);
-    let encoder = Encoder::new(format, stream.sample_rate())?;
-    let live = Live::Begins { header: encoder.header(None), stream, encoder };
-    let body = futures_util::stream::unfold(live, |live| async move {
-        let (piece, live) = live.next().await?;
+    let body = pieces(stream, format)?.then(|piece| async move {
         if piece.is_err() {
             // What was handed over before is sent now: a connection that fails at once takes it along.
             tokio::task::yield_now().await;
         }
-        Some((piece.map(Frame::data), live))
+        piece.map(Frame::data)
     });
     Ok((headers, Body::new(StreamBody::new(body))).into_response())
 }
 
-/// How far a live answer has come.
-enum Live {
-    Begins { header: Bytes, stream: Stream, encoder: Encoder },
-    Goes { stream: Stream, encoder: Encoder },
-    Over,
-}
-
-impl Live {
-    /// The next bytes that are not empty.
-    async fn next(self) -> Option<(Result<Bytes, SpeechError>, Self)> {
-        let (mut stream, mut encoder) = match self {
-            Self::Begins { header, stream, encoder } if !header.is_empty() => {
-                return Some((Ok(header), Self::Goes { stream, encoder }));
-            }
-            Self::Begins { stream, encoder, .. } | Self::Goes { stream, encoder } => (stream, encoder),
-            Self::Over => return None,
-        };
-        loop {
-            let bytes = match stream.next().await {
-                Some(Ok(pcm)) => encoder.push(pcm).await.map_err(SpeechError::from),
-                Some(Err(error)) => Err(error),
-                None => match encoder.finish().await {
-                    Ok(rest) if rest.is_empty() => return None,
-                    rest => return Some((rest.map_err(SpeechError::from), Self::Over)),
-                },
-            };
-            match bytes {
-                Ok(bytes) if bytes.is_empty() => {}
-                Ok(bytes) => return Some((Ok(bytes), Self::Goes { stream, encoder })),
-                Err(error) => return Some((Err(error), Self::Over)),
-            }
-        }
-    }
+/// The encoded audio as it is made, from its first byte to its last or to an error.
+pub(in crate::surface) fn pieces(
+    stream: Stream,
+    format: Format,
+) -> Result<impl futures_util::Stream<Item = Result<Bytes, SpeechError>>, SpeechError> {
+    let encoded = Encoded::new(stream, format)?;
+    Ok(futures_util::stream::unfold(encoded, |mut encoded| async move {
+        let piece = encoded.next().await?;
+        Some((piece, encoded))
+    }))
 }
 
 /// The whole audio, once it is complete.
-pub(super) async fn whole(stream: Stream, format: Format) -> Result<Response, SpeechError> {
+pub(in crate::surface) async fn whole(stream: Stream, format: Format) -> Result<Response, SpeechError> {
     let mut headers = headers(&stream, format);
     let mut encoder = Encoder::new(format, stream.sample_rate())?;
     let spoken = stream.whole(&mut encoder).await?;
@@ -98,7 +74,8 @@ pub(super) async fn whole(stream: Stream, format: Format) -> Result<Response, Sp
     Ok((headers, Body::new(body)).into_response())
 }
 
-fn headers(stream: &Stream, format: Format) -> HeaderMap {
+/// What every answer with audio tells of it.
+pub(in crate::surface) fn headers(stream: &Stream, format: Format) -> HeaderMap {
     let mut headers = HeaderMap::new();
     put(&mut headers, header::CONTENT_TYPE, &format.media_type(stream.sample_rate()));
     put(&mut headers, SAMPLE_RATE, &stream.sample_rate().to_string());

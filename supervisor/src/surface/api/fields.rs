@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 use crate::surface::ApiError;
 
 /// A body's fields.
-pub(super) struct Fields {
+pub(in crate::surface) struct Fields {
     fields: Map<String, Value>,
     known: Vec<&'static str>,
 }
 
 impl Fields {
     /// Reads a JSON object.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, ApiError> {
+    pub(in crate::surface) fn parse(body: &[u8]) -> Result<Self, ApiError> {
         let value: Value =
             serde_json::from_slice(body).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
         match value {
@@ -37,18 +37,31 @@ impl Fields {
         self.take(name).map(read).transpose().map_err(wrong)
     }
 
-    pub(super) fn string(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
+    pub(in crate::surface) fn string(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
         self.typed(name, "a string", |value| match value {
             Value::String(text) => Ok(text),
             other => Err(other),
         })
     }
 
-    pub(super) fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, ApiError> {
+    /// A string, or what `read` makes of another value.
+    pub(in crate::surface) fn string_or(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        read: impl FnOnce(&Value) -> Option<String>,
+    ) -> Result<Option<String>, ApiError> {
+        self.typed(name, expected, |value| match value {
+            Value::String(text) => Ok(text),
+            other => read(&other).ok_or(other),
+        })
+    }
+
+    pub(in crate::surface) fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, ApiError> {
         self.typed(name, "true or false", |value| value.as_bool().ok_or(value))
     }
 
-    pub(super) fn object(&mut self, name: &'static str) -> Result<Map<String, Value>, ApiError> {
+    pub(in crate::surface) fn object(&mut self, name: &'static str) -> Result<Map<String, Value>, ApiError> {
         let read = |value| match value {
             Value::Object(map) => Ok(map),
             other => Err(other),
@@ -56,7 +69,7 @@ impl Fields {
         Ok(self.typed(name, "an object", read)?.unwrap_or_default())
     }
 
-    pub(super) fn number(
+    pub(in crate::surface) fn number(
         &mut self,
         name: &'static str,
         least: f64,
@@ -68,7 +81,7 @@ impl Fields {
         })
     }
 
-    pub(super) fn integer(
+    pub(in crate::surface) fn integer(
         &mut self,
         name: &'static str,
         least: u64,
@@ -76,12 +89,17 @@ impl Fields {
     ) -> Result<Option<u64>, ApiError> {
         let expected = format!("a whole number from {least} to {most}");
         self.typed(name, &expected, |value| {
-            value.as_u64().filter(|number| (least..=most).contains(number)).ok_or(value)
+            let number = value.as_u64().or_else(|| whole(&value));
+            number.filter(|number| (least..=most).contains(number)).ok_or(value)
         })
     }
 
     /// One of a set of names.
-    pub(super) fn choice<T>(&mut self, name: &'static str, names: &[(&str, T)]) -> Result<Option<T>, ApiError>
+    pub(in crate::surface) fn choice<T>(
+        &mut self,
+        name: &'static str,
+        names: &[(&str, T)],
+    ) -> Result<Option<T>, ApiError>
     where
         T: Copy,
     {
@@ -94,7 +112,7 @@ impl Fields {
     }
 
     /// Nothing else was sent.
-    pub(super) fn finish(self) -> Result<(), ApiError> {
+    pub(in crate::surface) fn finish(self) -> Result<(), ApiError> {
         match self.fields.keys().next() {
             None => Ok(()),
             Some(name) => {
@@ -106,8 +124,16 @@ impl Fields {
     }
 }
 
+/// A whole number that was written as `7.0`; beyond 2^53 nobody knows which one was meant.
+fn whole(value: &Value) -> Option<u64> {
+    let number = value
+        .as_f64()
+        .filter(|number| number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(number))?;
+    format!("{number:.0}").parse().ok()
+}
+
 /// A field is wrong.
-pub(super) fn invalid(param: &str, message: impl Into<String>) -> ApiError {
+pub(in crate::surface) fn invalid(param: &str, message: impl Into<String>) -> ApiError {
     ApiError::InvalidField { param: param.to_owned(), message: message.into() }
 }
 

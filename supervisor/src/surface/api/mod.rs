@@ -1,11 +1,11 @@
 //! Our own surface, under `/api`.
 
-mod answer;
-mod fields;
-mod status;
-mod synthesize;
-mod types;
-mod voices;
+pub(super) mod answer;
+pub(super) mod fields;
+pub(super) mod status;
+pub(super) mod synthesize;
+pub(super) mod types;
+pub(super) mod voices;
 
 pub(super) use status::{restart, status};
 pub(super) use synthesize::synthesize;

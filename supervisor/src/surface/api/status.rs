@@ -13,10 +13,19 @@ use crate::{
     gpu::Reading,
     schedule::{Probed, Refusal},
     stream::milliseconds,
-    surface::{ApiError, AppState},
+    surface::{
+        ApiError, AppState,
+        openapi::{answers, schemas},
+    },
 };
 
-/// Pools and workers, the queue, and what runs.
+/// Tells of pools and workers, the queue, and what runs.
+#[utoipa::path(
+    get,
+    path = "/api/status",
+    tag = "server",
+    responses((status = 200, description = "How the server is.", body = schemas::Status), answers::Refused),
+)]
 pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Value> {
     let pools = state.studio.scheduler().pools();
     let engines: Map<_, _> = pools
@@ -106,6 +115,16 @@ fn worker((name, status): (String, WorkerStatus)) -> Value {
 }
 
 /// Replaces an engine's workers one by one; each finishes first what it is speaking.
+#[utoipa::path(
+    post,
+    path = "/api/engines/{name}/restart",
+    tag = "server",
+    params(("name" = String, Path, description = "The engine.", example = "piper")),
+    responses(
+        (status = 202, description = "It has begun.", body = schemas::Restarting),
+        answers::Missing,
+    ),
+)]
 pub(in crate::surface) async fn restart(
     State(state): State<AppState>,
     name: Result<Path<String>, PathRejection>,

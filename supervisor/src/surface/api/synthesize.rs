@@ -15,10 +15,42 @@ use crate::{
     schedule::Delivery,
     speech::{ClientId, Utterance},
     stream::Account,
-    surface::{ApiError, AppState, Live, body, request::RequestId},
+    surface::{
+        ApiError, AppState, Live, body,
+        openapi::answers::{Audio, Unspoken},
+        request::RequestId,
+    },
+    voices::Manner,
 };
 
 /// Speaks a text: as one file, or as it is made.
+#[utoipa::path(
+    post,
+    path = "/api/tts",
+    tag = "speech",
+    params(("Cache-Control" = Option<String>, Header, description = "`no-cache` has the audio made anew.",
+        example = "no-cache")),
+    request_body(content = TtsRequest, description = "What to speak, and how."),
+    responses(
+        (status = 200, description = "The audio.",
+            content(
+                (Audio = "audio/wav"), (Audio = "audio/pcm"), (Audio = "audio/mpeg"), (Audio = "audio/ogg"),
+                (Audio = "audio/flac"), (Audio = "audio/aac"),
+            ),
+            headers(
+                ("X-Sample-Rate" = u32, description = "Samples per second."),
+                ("X-Engine" = String, description = "Engines that speak, with commas."),
+                ("X-Voice" = String, description = "The voice."),
+                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
+                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
+                ("X-Elapsed-Ms" = f64, description = "Not with `stream`: from arrival to the last sample."),
+                ("X-RTF" = f64, description = "Not with `stream`: time of synthesis / duration."),
+                ("X-Audio-Ms" = f64, description = "Not with `stream`: duration of the audio."),
+                ("X-Skipped-Characters" = u64, description = "Not with `stream`: characters that were left out."),
+            )),
+        Unspoken,
+    ),
+)]
 pub(in crate::surface) async fn synthesize(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
@@ -69,7 +101,9 @@ async fn check(
     let body = body::json(headers, body, limits.max_body_bytes, limits.body_timeout).await?;
     let request = TtsRequest::parse(&body, limits)?;
     let pools = state.studio.scheduler().pools();
-    let cast = live.voices.cast(request.voice.as_deref(), &request.text, &|engine| pools.ready(engine))?;
+    let (voice, facts) = (request.voice.as_deref(), |engine: &str| pools.ready(engine));
+    let manner = Manner { markup: request.markup, normalise: request.normalise };
+    let cast = live.voices.cast_as(voice, &request.text, manner, &facts)?;
     let seed = request
         .seed
         .unwrap_or_else(|| Utterance::seed_of(&cast.voice, &request.text, request.speed, &request.options));
@@ -91,7 +125,7 @@ async fn check(
 }
 
 /// Whether `Cache-Control` asks for audio that is made anew.
-fn wants_it_fresh(headers: &HeaderMap) -> bool {
+pub(in crate::surface) fn wants_it_fresh(headers: &HeaderMap) -> bool {
     let words = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let mut words = words.flat_map(|value| value.split(',')).map(str::trim);
     words.any(|word| word.eq_ignore_ascii_case("no-cache") || word.eq_ignore_ascii_case("no-store"))

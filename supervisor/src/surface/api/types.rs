@@ -3,27 +3,64 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::fields::{Fields, invalid};
 use crate::{
     config::Limits,
-    speech::{Format, Priority},
-    surface::ApiError,
+    speech::{Format, Markup, Priority},
+    surface::{
+        ApiError,
+        openapi::names::{FormatName, PriorityName},
+    },
 };
 
-/// What a client may send.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct TtsRequest {
+/// Longest `engine_options`, as JSON: an engine has a handful of numbers and words to be told. They go to a worker with
+/// every segment, on a line that has a longest length.
+const LONGEST_OPTIONS: usize = 16 << 10;
+/// Longest name of a voice; mixtures of an engine's voices are the longest.
+const LONGEST_VOICE: usize = 256;
+
+/// What a client may send; no other field is taken.
+#[derive(Clone, Debug, PartialEq, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::surface) struct TtsRequest {
+    /// What to speak; at most `[limits] max_text_chars` characters.
+    #[schema(min_length = 1, example = "Hello from iShowTTS.")]
     pub(super) text: String,
+    /// A voice, `engine`, or `engine:voice`; `auto` is the default voice of each part's language.
+    #[schema(rename = "voice_id", default = "auto", example = "auto")]
     pub(super) voice: Option<String>,
+    /// Format of the audio.
+    #[schema(value_type = Option<FormatName>, default = "wav", example = "wav")]
     pub(super) format: Format,
+    /// Samples per second of the answer; the engine's own if it is not told.
+    #[schema(minimum = 8_000, maximum = 48_000, example = 24_000)]
     pub(super) sample_rate: Option<u32>,
+    /// Send the audio as it is made.
+    #[schema(value_type = Option<bool>, default = false, example = false)]
     pub(super) stream: bool,
+    /// Speaking rate; 2 takes half the time.
+    #[schema(value_type = Option<f64>, minimum = 0.25, maximum = 4.0, default = 1.0, example = 1.0)]
     pub(super) speed: f64,
+    /// Seed of engines that draw at random; made of the request if it is not told.
+    #[schema(minimum = 0, example = 7)]
     pub(super) seed: Option<u64>,
+    /// Who comes first when workers are scarce.
+    #[schema(value_type = Option<PriorityName>, default = "interactive", example = "interactive")]
     pub(super) priority: Priority,
+    /// Milliseconds after which the work is no longer wanted, from the arrival of the request.
+    #[schema(rename = "deadline_ms", value_type = Option<u64>, minimum = 1, maximum = 3_600_000, example = 30_000)]
     pub(super) deadline: Option<Duration>,
+    /// Options of the engines; docs/api.md lists them.
+    #[schema(rename = "engine_options", value_type = Option<BTreeMap<String, Value>>, example = json!({}))]
     pub(super) options: Map<String, Value>,
+    /// Whether the text is SSML; it is if it begins with `<speak`, unless this says that it is not.
+    #[schema(rename = "ssml", value_type = Option<bool>, example = false)]
+    pub(super) markup: Markup,
+    /// Whether numbers, dates and units reach the engine as words; as its configuration says if it is not told.
+    #[schema(example = true)]
+    pub(super) normalise: Option<bool>,
 }
 
 impl TtsRequest {
@@ -45,10 +82,26 @@ impl TtsRequest {
             // An hour: nobody means longer, and it fits every clock.
             deadline: fields.integer("deadline_ms", 1, 3_600_000)?.map(Duration::from_millis),
             options: fields.object("engine_options")?,
+            markup: match fields.boolean("ssml")? {
+                None => Markup::Told,
+                Some(true) => Markup::Ssml,
+                Some(false) => Markup::None,
+            },
+            normalise: fields.boolean("normalise")?,
         };
         fields.finish()?;
         if request.text.is_empty() {
             return Err(invalid("text", "text is missing or empty"));
+        }
+        if request.voice.as_ref().is_some_and(|voice| voice.len() > LONGEST_VOICE) {
+            return Err(invalid("voice_id", format!("voice_id must have at most {LONGEST_VOICE} bytes")));
+        }
+        // Measured as it is written to a worker: `1e15` is longer there.
+        if serde_json::to_string(&request.options).map_or(usize::MAX, |options| options.len())
+            > LONGEST_OPTIONS
+        {
+            let message = format!("engine_options must have at most {LONGEST_OPTIONS} bytes as JSON");
+            return Err(invalid("engine_options", message));
         }
         let length = request.text.chars().count();
         if length > limits.max_text_chars {
@@ -60,6 +113,8 @@ impl TtsRequest {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema;
+
     use super::*;
 
     fn limits() -> Limits {
@@ -71,6 +126,21 @@ mod tests {
             ApiError::InvalidField { param, .. } => ("invalid_field".into(), Some(param)),
             other => (other.code(), None),
         }
+    }
+
+    #[test]
+    fn the_description_has_the_fields_that_are_read() {
+        let described = serde_json::to_value(TtsRequest::schema()).unwrap();
+        let properties: Vec<&str> =
+            described["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let told = TtsRequest::parse(br#"{"text":"a","nonsense":1}"#, &limits()).unwrap_err().to_string();
+        let (_, fields) = told.rsplit_once("the fields are ").unwrap();
+        let mut fields: Vec<&str> = fields.split(", ").collect();
+        fields.sort_unstable();
+        let mut properties = properties;
+        properties.sort_unstable();
+        assert_eq!(properties, fields);
+        assert_eq!(described["required"], serde_json::json!(["text"]));
     }
 
     #[test]
@@ -96,10 +166,18 @@ mod tests {
             (r#"{"text":"a","priority":"high"}"#, "priority"),
             (r#"{"text":"a","deadline_ms":0}"#, "deadline_ms"),
             (r#"{"text":"a","engine_options":[]}"#, "engine_options"),
+            (r#"{"text":"a","ssml":"yes"}"#, "ssml"),
+            (r#"{"text":"a","normalise":1}"#, "normalise"),
             (r#"{"text":"a","voice":"walter"}"#, "voice"),
         ] {
             assert_eq!(refused(body), ("invalid_field".into(), Some(param.into())), "{body}");
         }
+        let numbers = vec!["1e15"; 2000].join(",");
+        let long = format!(r#"{{"text":"a","engine_options":{{"tone":{{"x":[{numbers}]}}}}}}"#);
+        assert_eq!(refused(&long), ("invalid_field".into(), Some("engine_options".into())));
+        let mixture = ["tone"; 100].join("+");
+        let long = format!(r#"{{"text":"a","voice_id":"tone:{mixture}"}}"#);
+        assert_eq!(refused(&long), ("invalid_field".into(), Some("voice_id".into())));
         assert_eq!(refused("{\"text\":").0, "invalid_json");
         assert_eq!(refused("[]").0, "invalid_json");
         assert_eq!(refused(r#"{"text":"12345678901"}"#).0, "text_too_long");

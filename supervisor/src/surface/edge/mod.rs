@@ -18,6 +18,7 @@ mod panic;
 use axum::{
     Router,
     extract::{Request, State},
+    http::header,
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -41,6 +42,16 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(router: Router<S>, live: 
         .layer(middleware::from_fn(request::identify))
 }
 
+/// Whether its key may come in the first message of a WebSocket, since many clients can set no headers there. Whoever
+/// takes the connection over asks for it before anything else.
+fn brings_its_key_later(request: &Request) -> bool {
+    let path = request.uri().path();
+    let upgrade = request.headers().get(header::UPGRADE).map(axum::http::HeaderValue::as_bytes);
+    upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+        && path.starts_with("/v1/text-to-speech/")
+        && path.ends_with("/stream-input")
+}
+
 /// Lets a request in under its client's name, or answers it.
 async fn admit(State(live): State<InForce>, mut request: Request, next: Next) -> Response {
     {
@@ -49,6 +60,9 @@ async fn admit(State(live): State<InForce>, mut request: Request, next: Next) ->
         let access = match admission::decide(&live, &request) {
             Ok(access) => access,
             Err(_) if is_free => Access::Nobody,
+            Err(ApiError::Unauthorised { has_key: false }) if brings_its_key_later(&request) => {
+                Access::Nobody
+            }
             Err(error) => {
                 told(&error);
                 return error.into_response();

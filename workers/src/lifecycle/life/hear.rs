@@ -150,7 +150,12 @@ impl Life {
         Ok(())
     }
 
-    fn ended(&mut self, actor: &mut Actor, id: SynthesisId, event: SynthesisEvent) -> Result<(), Fault> {
+    pub(super) fn ended(
+        &mut self,
+        actor: &mut Actor,
+        id: SynthesisId,
+        event: SynthesisEvent,
+    ) -> Result<(), Fault> {
         let running = self.running.remove(&id).ok_or_else(|| unknown("the end", id))?;
         if self.running.is_empty() {
             actor.idle();

@@ -326,7 +326,7 @@ impl Life {
             self.heard = Instant::now();
         }
         self.running.insert(id, running);
-        self.say(&ToWorker::Synthesize {
+        let order = ToWorker::Synthesize {
             id,
             text: request.text,
             voice: request.voice,
@@ -335,7 +335,16 @@ impl Life {
             seed: request.seed,
             options: request.options,
             more,
-        })
+            phonemes: request.phonemes,
+        };
+        match self.connection.as_mut().ok_or(Fault::Closed)?.send(&order) {
+            Ok(()) => Ok(()),
+            // The fault of who asks, and not the worker's: it has heard nothing of it.
+            Err(error) => {
+                let (code, message) = ("bad_option".into(), format!("could not tell the worker: {error}"));
+                self.ended(actor, id, SynthesisEvent::Failed(Failure::Engine { code, message, param: None }))
+            }
+        }
     }
 
     fn cancel(&mut self, id: SynthesisId) -> Result<(), Fault> {

@@ -109,8 +109,8 @@ class PiperEngine(Engine[PiperPlan]):
             known = ", ".join(self._speakers)
             raise UnknownVoice(f"unknown voice {voice!r}; this engine has {known}", param="voice")
         settings = override(self._settings, request.options, _OPTIONS)
-        text, skipped = read(request.text, self.info.languages[0])
-        sentences = [sentence for sentence in self._voice.phonemize(text) if sentence] if text else []
+        text, skipped = read(request.text, self.info.languages[0], request.phonemes)
+        sentences = [sentence for sentence in self._voice.phonemize(text) if sentence] if text.strip() else []
         if not sentences:
             raise NothingToSpeak(f"there is nothing to speak in {request.text!r:.80}", param="text")
         ids = []

@@ -6,18 +6,44 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ... import scripts
+from ...protocol import Phonemes
 from ...text import cut
 
 # Piper takes what stands between double brackets for phonemes.
 _RAW_PHONEMES = re.compile(r"\[(?=\[)|\](?=\])")
+_BRACKETS = re.compile(r"[\[\]]")
+_MARKS = re.compile(r"[,.;:!?]+")
 _CLAUSE_MARKS = frozenset(",;:")
 # 200 phonemes are about 9 s of speech: no single run of the model takes longer than a second or so.
 LONGEST_RUN = 200
 
 
-def read(text: str, language: str) -> tuple[str, int]:
-    """What `scripts.read` makes of a text, without phonemes written out."""
+def read(text: str, language: str, phonemes: Sequence[Phonemes] = ()) -> tuple[str, int]:
+    """What `scripts.read` makes of a text, with these sounds in it.
+
+    Phonemes that are written out in a text are text.
+    """
+    pieces = []
+    skipped = start = 0
+    for given in phonemes:
+        # Of sounds that overlap, or reach beyond the text, nobody could say what was meant.
+        if not start <= given.start < given.end <= len(text):
+            continue
+        before, left_out = _plain(text[start : given.start], language)
+        start = given.end
+        # espeak-ng sees what is behind by itself, and is silent about a mark that begins it.
+        marks = _MARKS.match(text, start)
+        start = marks.end() if marks else start
+        pieces += [before, f"[[{_BRACKETS.sub('', given.ipa)}{marks[0] if marks else ''}]]"]
+        skipped += left_out
+    rest, left_out = _plain(text[start:], language)
+    return "".join([*pieces, rest]), skipped + left_out
+
+
+def _plain(text: str, language: str) -> tuple[str, int]:
     readable, skipped = scripts.read(text, language)
+    # White space alone still parts two words.
+    readable = readable or (" " if text and text.isspace() else "")
     return _RAW_PHONEMES.sub(lambda mark: mark[0] + " ", readable), skipped
 
 

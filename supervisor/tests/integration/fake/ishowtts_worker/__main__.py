@@ -5,7 +5,7 @@ holds for all that follow: ready, slow, silent, exit, denied, garbage, wrong_ver
 What a synthesis does is told by the first word of its text: see `speak`. A number behind it tells how often that
 happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
 one line each. FAKE_BATCH: how many syntheses it says it takes in one launch. FAKE_DIFFERS: its samples are others in
-each life, and it says so. FAKE_MUTE: in so many lives a probe hears nothing.
+each life, and it says so. FAKE_RATE: its samples per second, 24000. FAKE_MUTE: in so many lives a probe hears nothing.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import time
 
 from . import attempts
 
-RATE = 24_000
+RATE = int(os.environ.get("FAKE_RATE", "24000"))
 CHUNK = 4_800  # bytes: 100 ms
 
 

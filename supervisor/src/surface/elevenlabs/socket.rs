@@ -1,0 +1,307 @@
+//! WebSocket `/v1/text-to-speech/{voice}/stream-input`: text in as it is written, audio out as it is spoken.
+//!
+//! ```text
+//! client: {"text": " ", "voice_settings": {…}, "xi_api_key": …}   {"text": "Hello "}   {"text": "there. "} …   {"text": ""}
+//! server:      {"audio": "…", "isFinal": null, "alignment": null, …} …   {"audio": null, "isFinal": true, …}   close 1000
+//! ```
+//!
+//! One connection is one text. Where there are API keys, one may come with the handshake or in the first message; until
+//! then nothing else is said. Whoever closes the connection takes everything back, and the worker is free with its next
+//! chunk.
+
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{
+        Extension, Path, Query as RawQuery, State,
+        ws::{
+            CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection,
+        },
+    },
+    response::Response,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use futures_util::{
+    SinkExt, Stream, StreamExt, TryStreamExt,
+    stream::{SplitSink, SplitStream, once},
+};
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{error, message::Message, query::Query};
+use crate::{
+    metrics::Surface,
+    speech::{ClientId, Priority, is_speakable},
+    stream::{Account, Casting, Manner, Opening, SpeechError, TextIn},
+    surface::{
+        ApiError, AppState, Live,
+        api::{answer, fields::invalid},
+        edge::Access,
+        request::RequestId,
+    },
+};
+
+/// How long a client may take to close its side once we have closed ours.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// All is said.
+const NORMAL: u16 = 1000;
+
+/// Takes the connection over.
+pub(in crate::surface) async fn stream_input(
+    State(state): State<AppState>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    Extension(client): Extension<ClientId>,
+    Extension(access): Extension<Access>,
+    Path(voice): Path<String>,
+    RawQuery(fields): RawQuery<HashMap<String, String>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(why) => {
+            let message = format!("this route is a WebSocket, and the request cannot become one: {why}");
+            return error::answer(invalid("upgrade", message)).await;
+        }
+    };
+    let live = state.live.kept();
+    let most = live.limits.max_body_bytes;
+    let visitor = Visitor { state, live, id, client, access, voice, query: Query::of(fields) };
+    upgrade.max_message_size(most).max_frame_size(most).on_upgrade(|socket| visitor.stay(socket))
+}
+
+/// Whoever is at the other end, and what for.
+struct Visitor {
+    state: AppState,
+    live: Arc<Live>,
+    id: String,
+    client: ClientId,
+    access: Access,
+    voice: String,
+    query: Query,
+}
+
+/// Why a conversation ended early.
+enum Left {
+    /// The client went away.
+    Gone,
+    /// It is told why.
+    Told(ApiError),
+}
+
+impl<E: Into<ApiError>> From<E> for Left {
+    fn from(error: E) -> Self {
+        Self::Told(error.into())
+    }
+}
+
+type Audio = Pin<Box<dyn Stream<Item = Result<Bytes, SpeechError>> + Send>>;
+
+impl Visitor {
+    async fn stay(self, socket: WebSocket) {
+        let (mut mouth, hear) = socket.split();
+        let mut ear = Ear(hear);
+        let (last, code) = match self.talk(&mut mouth, &mut ear).await {
+            Err(Left::Gone) => return,
+            Err(Left::Told(error)) => {
+                tracing::debug!("A WebSocket is closed: {error}");
+                error::farewell(error)
+            }
+            Ok(()) => (told(None, Some(true)), NORMAL),
+        };
+        let close = Frame::Close(Some(CloseFrame { code, reason: reason(&last).into() }));
+        if say(&mut mouth, &last).await.is_ok() && mouth.send(close).await.is_ok() {
+            // What is still on its way here would break the connection before our last words were heard.
+            drop(timeout(GOODBYE, async { while ear.next().await.is_ok() {} }).await);
+        }
+    }
+
+    async fn talk(self, mouth: &mut Mouth, ear: &mut Ear) -> Result<(), Left> {
+        let patience = self.query.patience();
+        let first = match self.access {
+            // Somebody who shows no key has no time to lose.
+            Access::Nobody => self.live.limits.body_timeout,
+            Access::Key(_) | Access::Open => *patience.as_ref().unwrap_or(&self.live.limits.body_timeout),
+        };
+        let first = Message::parse(&ear.next_within(first).await?);
+        let client = self.admit(first.as_ref().ok().and_then(|message| message.key.as_deref()))?;
+        let account =
+            Account::open(Arc::clone(&self.state.metrics), Surface::ElevenLabs, self.id.clone(), &client);
+        let prepared = first.and_then(|first| Ok((self.manner(&first, client)?, first, patience?)));
+        let (manner, first, patience) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                account.invalid(&error.code(), &error.to_string());
+                return Err(error.into());
+            }
+        };
+        let format = manner.format;
+        let (text, opening) = self.state.studio.arrive(manner, self.casting(), account)?;
+        converse(mouth, ear, Conversation { text, audio: audio(opening, format), patience }, first).await
+    }
+
+    /// Asks for a key where the handshake showed none, and tells whose text this is.
+    fn admit(&self, in_message: Option<&str>) -> Result<ClientId, ApiError> {
+        let keys = match (&self.access, &self.live.keys) {
+            (Access::Nobody, Some(keys)) => keys,
+            // Where keys were taken away meanwhile, those who came before are none the wiser.
+            (Access::Nobody, None) => return Err(ApiError::Unauthorised { has_key: false }),
+            (Access::Key(_) | Access::Open, _) => return Ok(self.client.clone()),
+        };
+        let shown = self.query.key().or(in_message).ok_or(ApiError::Unauthorised { has_key: false })?;
+        let name = keys.find(shown.as_bytes()).ok_or(ApiError::Unauthorised { has_key: true })?;
+        Ok(ClientId::key(name.as_str()))
+    }
+
+    fn manner(&self, first: &Message, client: ClientId) -> Result<Manner, ApiError> {
+        let output = self.query.output_format()?;
+        let limits = &self.live.limits;
+        Ok(Manner {
+            speed: first.speed.unwrap_or(1.0),
+            seed: self.query.seed()?,
+            options: Map::new(),
+            format: output.format,
+            sample_rate: Some(output.rate),
+            priority: Priority::Interactive,
+            client,
+            most_chars: limits.max_text_chars,
+            patience: limits.patience,
+        })
+    }
+
+    fn casting(&self) -> Casting {
+        let (live, studio, voice) =
+            (Arc::clone(&self.live), Arc::clone(&self.state.studio), self.voice.clone());
+        Box::new(move |text| {
+            let pools = studio.scheduler().pools();
+            live.voices.cast(Some(&voice), text, &|engine| pools.ready(engine))
+        })
+    }
+}
+
+/// The encoded audio of a text, from the moment that there is any.
+fn audio(opening: Opening, format: crate::speech::Format) -> Audio {
+    let begun = once(async move { answer::pieces(opening.stream().await?, format) });
+    Box::pin(begun.try_flatten())
+}
+
+/// A text on its way in, and its audio on its way out.
+struct Conversation {
+    text: TextIn,
+    audio: Audio,
+    /// How long the client may say nothing while its text is not complete.
+    patience: Duration,
+}
+
+async fn converse(
+    mouth: &mut Mouth,
+    ear: &mut Ear,
+    mut conversation: Conversation,
+    first: Message,
+) -> Result<(), Left> {
+    let Conversation { text, audio, patience } = &mut conversation;
+    let mut has_words = is_speakable(&first.text);
+    let mut ended = take(text, &first)?;
+    let mut silent_until = Instant::now().checked_add(*patience);
+    loop {
+        tokio::select! {
+            piece = audio.next() => match piece {
+                Some(Ok(piece)) => {
+                    say(mouth, &told(Some(&piece), None)).await?;
+                }
+                // It was said with what sound: none.
+                Some(Err(_)) if ended && !has_words => return Ok(()),
+                Some(Err(error)) => return Err(error.into()),
+                None => return Ok(()),
+            },
+            said = ear.next_until(silent_until.filter(|_| !ended)) => {
+                let said = said?.ok_or_else(|| silent(*patience))?;
+                // All of the text is there: only that the client leaves is still of interest.
+                if !ended {
+                    let message = Message::parse(&said)?;
+                    has_words |= is_speakable(&message.text);
+                    ended = take(text, &message)?;
+                    silent_until = Instant::now().checked_add(*patience);
+                }
+            }
+        }
+    }
+}
+
+/// Takes a message's text in; tells whether that was all.
+fn take(text: &TextIn, message: &Message) -> Result<bool, ApiError> {
+    if message.text.is_empty() {
+        text.end();
+        return Ok(true);
+    }
+    text.push(&message.text)
+        .map_err(|too_long| ApiError::TextTooLong { length: too_long.length, most: too_long.most })?;
+    if message.flush {
+        text.flush();
+    }
+    Ok(false)
+}
+
+fn silent(patience: Duration) -> ApiError {
+    invalid(
+        "inactivity_timeout",
+        format!(
+            "no text came for {} s; send a space to keep the connection, or ask for a longer inactivity_timeout",
+            patience.as_secs()
+        ),
+    )
+}
+
+type Mouth = SplitSink<WebSocket, Frame>;
+
+async fn say(mouth: &mut Mouth, what: &Value) -> Result<(), Left> {
+    mouth.send(Frame::Text(what.to_string().into())).await.map_err(|_| Left::Gone)
+}
+
+/// Engines do not tell when which word sounds, so there is no alignment.
+fn told(audio: Option<&Bytes>, is_final: Option<bool>) -> Value {
+    json!({
+        "audio": audio.map(|audio| BASE64_STANDARD.encode(audio)),
+        "isFinal": is_final,
+        "normalizedAlignment": null,
+        "alignment": null,
+    })
+}
+
+/// The reason in a close frame has room for 123 bytes.
+fn reason(last: &Value) -> String {
+    last["error"].as_str().unwrap_or_default().chars().filter(char::is_ascii).take(100).collect()
+}
+
+/// What the client says, without what is about the connection alone.
+struct Ear(SplitStream<WebSocket>);
+
+impl Ear {
+    /// The next message.
+    async fn next(&mut self) -> Result<Bytes, Left> {
+        loop {
+            match self.0.next().await {
+                Some(Ok(Frame::Text(text))) => return Ok(text.into()),
+                Some(Ok(Frame::Binary(bytes))) => return Ok(bytes),
+                Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
+                Some(Ok(Frame::Close(_))) | None => return Err(Left::Gone),
+                // Too long, or none at all; if the connection broke, nobody will hear this.
+                Some(Err(error)) => {
+                    return Err(Left::Told(invalid("message", format!("could not read a message: {error}"))));
+                }
+            }
+        }
+    }
+
+    /// The next message, or `None` if none came until then.
+    async fn next_until(&mut self, until: Option<Instant>) -> Result<Option<Bytes>, Left> {
+        match until {
+            Some(until) => timeout_at(until, self.next()).await.ok().transpose(),
+            None => self.next().await.map(Some),
+        }
+    }
+
+    async fn next_within(&mut self, patience: Duration) -> Result<Bytes, Left> {
+        timeout(patience, self.next()).await.map_err(|_late| silent(patience))?
+    }
+}

@@ -1,0 +1,125 @@
+//! `POST /v1/audio/speech`: text in, speech out as it is made.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Extension, State},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use serde_json::Map;
+
+use super::{
+    error::OpenAiError,
+    names,
+    sse::{self, ServerSentEvent},
+    types::SpeechRequest,
+};
+use crate::{
+    metrics::Surface,
+    schedule::Delivery,
+    speech::{ClientId, Format, Priority, Utterance},
+    stream::Account,
+    surface::{
+        ApiError, AppState, Live,
+        api::{answer, synthesize::wants_it_fresh},
+        body,
+        openapi::{
+            answers::{Audio, Unspoken},
+            names::StreamFormat,
+        },
+        request::RequestId,
+    },
+};
+
+/// Samples per second of `pcm`, which `OpenAI`'s clients take for granted.
+const PCM_RATE: u32 = 24_000;
+
+/// Speaks a text as it is made, for clients of `OpenAI`.
+#[utoipa::path(
+    post,
+    path = "/v1/audio/speech",
+    tag = "openai",
+    request_body(content = SpeechRequest, description = "What to speak, and how."),
+    responses(
+        (status = 200, description = "The audio, or with `stream_format` `sse` events that carry it.",
+            content(
+                (Audio = "audio/mpeg"), (Audio = "audio/ogg"), (Audio = "audio/aac"), (Audio = "audio/flac"),
+                (Audio = "audio/wav"), (Audio = "audio/pcm"), (ServerSentEvent = "text/event-stream"),
+            ),
+            headers(
+                ("X-Sample-Rate" = u32, description = "Samples per second."),
+                ("X-Engine" = String, description = "Engines that speak, with commas."),
+                ("X-Voice" = String, description = "The voice, as we call it."),
+                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
+                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
+            )),
+        Unspoken,
+    ),
+)]
+pub(in crate::surface) async fn speech(
+    State(state): State<AppState>,
+    Extension(id): Extension<RequestId>,
+    Extension(client): Extension<ClientId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let account = Account::open(Arc::clone(&state.metrics), Surface::OpenAi, id.0, &client);
+    speak(&state, account, client, &headers, body).await.unwrap_or_else(OpenAiError::into_response)
+}
+
+async fn speak(
+    state: &AppState,
+    account: Account,
+    client: ClientId,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, OpenAiError> {
+    let live = state.live.kept();
+    let (request, utterance) = match check(state, &live, client, headers, body).await {
+        Ok(checked) => checked,
+        Err(error) => {
+            account.invalid(&error.code(), &error.to_string());
+            return Err(error.into());
+        }
+    };
+    let format = request.response_format;
+    let stream = state.studio.open(utterance, Delivery::Live, live.limits.patience, account).await?;
+    Ok(match request.stream_format {
+        StreamFormat::Audio => answer::live(stream, format)?,
+        StreamFormat::Sse => sse::events(stream, format, request.input.chars().count())?,
+    })
+}
+
+/// Body → utterance.
+async fn check(
+    state: &AppState,
+    live: &Live,
+    client: ClientId,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(SpeechRequest, Utterance), ApiError> {
+    let limits = &live.limits;
+    let body = body::json(headers, body, limits.max_body_bytes, limits.body_timeout).await?;
+    let request = SpeechRequest::parse(&body, limits)?;
+    let pools = state.studio.scheduler().pools();
+    let (model, voice) = (request.model.as_deref(), request.voice.as_deref());
+    let voice = names::voice(&live.openai, &live.voices, pools.engines(), model, voice)?;
+    let cast = live.voices.cast(Some(&voice), &request.input, &|engine| pools.ready(engine))?;
+    let utterance = Utterance {
+        seed: Utterance::seed_of(&cast.voice, &request.input, request.speed, &Map::new()),
+        voice: cast.voice,
+        parts: cast.parts,
+        speed: request.speed,
+        options: Map::new(),
+        format: request.response_format,
+        sample_rate: (request.response_format == Format::Pcm).then_some(PCM_RATE),
+        priority: Priority::Interactive,
+        deadline: None,
+        skipped: cast.skipped,
+        client,
+        is_fresh: wants_it_fresh(headers),
+    };
+    Ok((request, utterance))
+}

@@ -1,0 +1,143 @@
+//! What routes answer instead of what was asked for.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use utoipa::{
+    IntoResponses, PartialSchema, ToSchema,
+    openapi::{
+        ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
+        schema::{ObjectBuilder, Type},
+    },
+};
+
+/// Every error, whatever the status.
+#[derive(ToSchema)]
+#[schema(as = Error)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "errors are written by their table; this is their description")]
+pub(in crate::surface) struct ErrorBody {
+    /// What went wrong.
+    error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "errors are written by their table; this is their description")]
+pub(in crate::surface) struct ErrorDetail {
+    /// `invalid_request_error` (change the request), `authentication_error` (show a key), `capacity_error` (ask later,
+    /// or for less) or `server_error` (look at the server).
+    #[schema(example = "invalid_request_error")]
+    r#type: String,
+    /// Stable, for programs.
+    #[schema(example = "unknown_voice")]
+    code: String,
+    /// For people.
+    #[schema(example = "there is no voice \"nobody\"; GET /api/voices lists them")]
+    message: String,
+    /// The field at fault, where it is one.
+    #[schema(required, example = "voice_id")]
+    param: Option<String>,
+}
+
+/// What any route may answer.
+const ANY: &[(&str, &str)] = &[
+    ("401", "There are API keys, and the request shows none or an unknown one."),
+    (
+        "403",
+        "Without API keys: the name that the server was asked under is not its own, or a page of another origin asks.",
+    ),
+    ("431", "The request's line and headers are too long."),
+    ("500", "A fault of the server's own."),
+    ("503", "The server is starting or ending, its connections are used up, or the engine cannot speak now."),
+];
+
+/// What a route may answer besides that asks for something that may not be there.
+const NAMED: &[(&str, &str)] = &[("404", "There is nothing of this name.")];
+
+/// What a route may answer besides that reads a body and speaks.
+const SPEAKING: &[(&str, &str)] = &[
+    ("400", "The body is not JSON, or could not be read."),
+    ("404", "There is no such voice or model."),
+    ("408", "The body did not arrive in time."),
+    ("413", "The body is too long."),
+    ("415", "The body has another media type than JSON."),
+    ("422", "A field is wrong, or the text cannot be spoken; `param` names the field."),
+    ("429", "Somebody would have to wait for audio; `Retry-After` says when not."),
+    ("502", "The engine failed at this text."),
+    ("504", "It was not spoken in time."),
+];
+
+/// Any route's.
+pub(in crate::surface) struct Refused;
+
+/// Those of a route that names something.
+pub(in crate::surface) struct Missing;
+
+/// Those of a route that speaks.
+pub(in crate::surface) struct Unspoken;
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+impl IntoResponses for Refused {
+    fn responses() -> Responses {
+        described(ANY)
+    }
+}
+
+impl IntoResponses for Missing {
+    fn responses() -> Responses {
+        described(&[ANY, NAMED].concat())
+    }
+}
+
+impl IntoResponses for Unspoken {
+    fn responses() -> Responses {
+        described(&[ANY, SPEAKING].concat())
+    }
+}
+
+fn described(answers: &[(&str, &str)]) -> Responses {
+    let response = |&(status, description): &(&str, &str)| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).example(Some(
+            json!({ "error": {
+                "type": "invalid_request_error",
+                "code": "invalid_field",
+                "message": "speed must be a number from 0.25 to 4, not 9",
+                "param": "speed",
+            } }),
+        ));
+        let response =
+            ResponseBuilder::new().description(description).content("application/json", content.build());
+        let response = match status {
+            "429" | "503" => response
+                .header(
+                    "Retry-After",
+                    seconds("Whole seconds until it is worth another try, where that is known."),
+                )
+                .header("retry-after-ms", seconds("The same in milliseconds.")),
+            _ => response,
+        };
+        (status.to_owned(), RefOr::T(response.build()))
+    };
+    answers.iter().map(response).collect()
+}
+
+fn seconds(description: &str) -> utoipa::openapi::Header {
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).examples([json!(2)]);
+    HeaderBuilder::new().schema(Some(number.build())).description(Some(description)).build()
+}
+
+/// Audio in the format that was asked for.
+pub(in crate::surface) struct Audio;
+
+impl PartialSchema for Audio {
+    fn schema() -> RefOr<utoipa::openapi::Schema> {
+        let text =
+            ObjectBuilder::new().schema_type(Type::String).content_media_type("application/octet-stream");
+        text.description(Some("The file, or the samples.")).into()
+    }
+}
+
+impl ToSchema for Audio {}

@@ -1,0 +1,90 @@
+//! What `ElevenLabs`' clients call, over HTTP.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Server, pcm, soon, supervisor, tone};
+
+async fn post(server: &Server, path: &str, body: &Value) -> Answer {
+    soon("the answer", async {
+        let request = reqwest::Client::new().post(format!("{}/v1/text-to-speech/{path}", server.url));
+        let response = request.json(body).send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Answer { status, headers, body: response.bytes().await.map_err(|error| error.to_string()) }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_text_is_spoken_as_a_file_and_as_a_stream() {
+    let server = supervisor().start().await.ready().await;
+    let body = json!({ "text": "Hello there.", "model_id": "eleven_flash_v2_5",
+        "voice_settings": { "stability": 0.5 }, "seed": 7 });
+    let file = post(&server, "walter?output_format=pcm_24000", &body).await;
+    assert_eq!((file.status, file.header("x-sample-rate")), (200, "24000"));
+    assert_eq!(pcm(file.bytes()), tone::of("Hello there."));
+    let streamed = post(&server, "walter/stream?output_format=pcm_24000", &body).await;
+    assert_eq!(streamed.header("transfer-encoding"), "chunked");
+    assert_eq!(streamed.bytes(), file.bytes());
+    for (format, media_type) in [
+        ("mp3_44100_128", "audio/mpeg"),
+        ("mp3_22050_32", "audio/mpeg"),
+        ("opus_48000_64", "audio/ogg; codecs=opus"),
+        ("pcm_16000", "audio/pcm;rate=16000;encoding=signed-int;bits=16"),
+        ("wav_44100", "audio/wav"),
+    ] {
+        let answer = post(&server, &format!("walter?output_format={format}"), &body).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, media_type), "{format}");
+        let rate = format.split('_').nth(1).unwrap();
+        assert_eq!(answer.header("x-sample-rate"), rate, "{format}");
+    }
+    assert_eq!(post(&server, "walter", &body).await.header("content-type"), "audio/mpeg", "as usual there");
+    let fast = json!({ "text": "Hello there.", "voice_settings": { "speed": 2 } });
+    let fast = post(&server, "walter?output_format=pcm_24000", &fast).await;
+    assert!(fast.bytes().len() < file.bytes().len() * 2 / 3, "speed counts");
+    let counted = "ishowtts_requests_total{engine=\"tone\",outcome=\"ok\",surface=\"elevenlabs\"}";
+    assert_eq!(server.metric(counted).await, 9.0);
+}
+
+#[tokio::test]
+async fn errors_are_told_in_both_shapes() {
+    let server = supervisor().start().await.ready().await;
+    for (path, body, expected) in [
+        ("nobody", json!({ "text": "hi" }), (404, "unknown_voice", Some("voice_id"))),
+        ("walter", json!({ "text": "" }), (422, "invalid_field", Some("text"))),
+        ("walter", json!({ "text": "…" }), (422, "nothing_to_speak", Some("text"))),
+        (
+            "walter?output_format=ulaw_8000",
+            json!({ "text": "hi" }),
+            (422, "invalid_field", Some("output_format")),
+        ),
+        (
+            "walter/stream",
+            json!({ "text": "hi", "voice_settings": { "speed": 9 } }),
+            (422, "invalid_field", Some("voice_settings.speed")),
+        ),
+        ("walter", json!([]), (400, "invalid_json", None)),
+    ] {
+        let answer = post(&server, path, &body).await;
+        let (status, code, param) = answer.error();
+        assert_eq!((status, &*code, param.as_deref()), expected, "{path} {body}");
+        let told: Value = serde_json::from_slice(answer.bytes()).unwrap();
+        assert_eq!(told["detail"]["status"], code);
+        assert_eq!(told["detail"]["message"], told["error"]["message"]);
+    }
+    let (status, told) = server.status_of("/v1/text-to-speech/walter/stream-input").await;
+    assert_eq!((status, &told["error"]["param"]), (422, &json!("upgrade")));
+}
+
+#[tokio::test]
+async fn voices_are_listed_as_these_clients_read_them() {
+    let server = supervisor().start().await.ready().await;
+    let all = server.get("/v1/voices").await;
+    let walter =
+        all["voices"].as_array().unwrap().iter().find(|voice| voice["voice_id"] == "walter").unwrap();
+    assert_eq!((&walter["name"], &walter["category"]), (&json!("walter"), &json!("premade")));
+    assert_eq!(&server.get("/v1/voices/walter").await, walter);
+    assert_eq!(server.status_of("/v1/voices/nobody").await.0, 404);
+    let page = server.get("/v2/voices?search=WALT&page_size=5").await;
+    assert_eq!((&page["total_count"], &page["has_more"]), (&json!(1), &json!(false)));
+    assert_eq!(&page["voices"][0], walter);
+}

@@ -1,0 +1,300 @@
+//! Text in as it is written, over a WebSocket.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Error, Message, client::IntoClientRequest},
+};
+
+use crate::harness::{Server, eventually, pcm, soon, supervisor, tone};
+
+const KEY: &str = "ishow-0123456789";
+
+struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Client {
+    async fn try_open(server: &Server, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+        let path = format!("ws://{}/v1/text-to-speech/{query}", server.address);
+        let mut request = path.into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        soon("the handshake", connect_async(request)).await.map(|(socket, _)| Self(socket))
+    }
+
+    async fn open(server: &Server, query: &str) -> Self {
+        Self::try_open(server, query, &[]).await.unwrap()
+    }
+
+    /// One that wants bare samples at the engine's rate.
+    async fn pcm(server: &Server) -> Self {
+        Self::open(server, "walter/stream-input?output_format=pcm_24000").await
+    }
+
+    async fn say(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    async fn text(&mut self, text: &str) {
+        self.say(json!({ "text": text })).await;
+    }
+
+    /// The next message, or the code that the connection was closed with.
+    async fn next(&mut self) -> Result<Value, u16> {
+        loop {
+            match soon("a message", self.0.next()).await {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(frame))) => return Err(frame.map_or(0, |frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(0),
+            }
+        }
+    }
+
+    /// The next piece of audio.
+    async fn audio(&mut self) -> Vec<u8> {
+        let message = self.next().await.unwrap();
+        assert!(message["isFinal"].is_null() && message["alignment"].is_null(), "{message}");
+        audio(&message)
+    }
+
+    /// At least so many samples of audio.
+    async fn samples(&mut self, least: usize) -> Vec<i16> {
+        let mut bytes = Vec::new();
+        while bytes.len() < least * 2 {
+            bytes.extend(self.audio().await);
+        }
+        pcm(&bytes)
+    }
+
+    /// All audio to the end, which is a good one.
+    async fn rest(&mut self) -> Vec<i16> {
+        let mut bytes = Vec::new();
+        loop {
+            let message = self.next().await.unwrap();
+            if message["isFinal"] == true {
+                break;
+            }
+            bytes.extend(audio(&message));
+        }
+        assert_eq!(self.next().await.unwrap_err(), 1000);
+        pcm(&bytes)
+    }
+
+    /// The error and the code that the connection ends with.
+    async fn refused(&mut self) -> (String, u16) {
+        loop {
+            let message = self.next().await.unwrap();
+            if let Some(error) = message["error"].as_str() {
+                assert!(message["message"].as_str().is_some_and(|told| !told.is_empty()), "{message}");
+                let code = self.next().await.unwrap_err();
+                assert_eq!(message["code"], code);
+                return (error.to_owned(), code);
+            }
+        }
+    }
+}
+
+fn audio(message: &Value) -> Vec<u8> {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    BASE64_STANDARD.decode(message["audio"].as_str().unwrap_or_else(|| panic!("{message}"))).unwrap()
+}
+
+/// Whether the samples of a text's tone are heard in there.
+fn has(heard: &[i16], text: &str) -> bool {
+    let tone = tone::of(text);
+    // The rest of it may fade at a seam.
+    let middle = &tone[480..tone.len() - 480];
+    heard.windows(middle.len()).any(|window| window == middle)
+}
+
+#[tokio::test]
+async fn a_clause_is_spoken_before_the_next_one_is_written() {
+    let server = supervisor().start().await.ready().await;
+    let mut client = Client::pcm(&server).await;
+    client.text(" ").await;
+    for word in ["Hello ", "there ", "everybody, "] {
+        client.text(word).await;
+    }
+    let mut heard = client.samples(tone::of("Hello there everybody,").len()).await;
+    assert!(has(&heard, "Hello there everybody,"));
+    // It has run dry, and goes on as if nothing had been.
+    client.text("this is").await;
+    client.text(" 3.5 times better. ").await;
+    client.text("").await;
+    heard.extend(client.rest().await);
+    assert!(has(&heard, "this is 3.5 times better."), "nothing is cut inside a number");
+    let line = server.logged("Request finished").await;
+    assert_eq!((&line["surface"], &line["outcome"]), (&json!("elevenlabs"), &json!("ok")));
+    let silent = "ishowtts_stream_underrun_ms_sum{engine=\"tone\"}";
+    assert!(server.metric(silent).await < 100.0, "waiting for text is no underrun");
+    server.quiet().await;
+}
+
+#[tokio::test]
+async fn what_is_not_complete_waits_for_a_flush_or_the_end() {
+    let server = supervisor().start().await.ready().await;
+    let mut client = Client::pcm(&server).await;
+    client.text(" ").await;
+    client.text("no mark here").await;
+    client.say(json!({ "text": " at all", "flush": true })).await;
+    let mut heard = client.samples(tone::of("no mark here at all").len()).await;
+    client.text(" and the tail").await;
+    client.text("").await;
+    heard.extend(client.rest().await);
+    assert!(has(&heard, "no mark here at all"));
+    assert!(has(&heard, "and the tail"));
+}
+
+#[tokio::test]
+async fn a_text_written_at_once_sounds_like_one_that_was_sent_whole() {
+    let server = supervisor().start().await.ready().await;
+    let text = "One clause only";
+    let mut client = Client::pcm(&server).await;
+    client.text(text).await;
+    client.text("").await;
+    assert_eq!(client.rest().await, tone::of(text));
+}
+
+#[tokio::test]
+async fn a_text_without_a_sound_ends_without_audio() {
+    let server = supervisor().start().await.ready().await;
+    for said in [" ", "… "] {
+        let mut client = Client::pcm(&server).await;
+        client.text(said).await;
+        client.text("").await;
+        assert!(client.rest().await.is_empty(), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_frees_the_worker() {
+    let server = supervisor().script("ready").start().await.ready().await;
+    for politely in [true, false] {
+        let before = server.notes().len();
+        let mut client = Client::pcm(&server).await;
+        client.text("endless talk, ").await;
+        client.text("and more").await;
+        client.audio().await;
+        if politely {
+            client.0.close(None).await.unwrap();
+        }
+        drop(client);
+        eventually("the worker was told, and stopped", async || {
+            server.notes()[before..].iter().any(|note| note == "cancelled").then_some(())
+        })
+        .await;
+        server.quiet().await;
+        server.worker_is("ready").await;
+    }
+    assert!(!server.notes().iter().any(|note| note == "speak and"), "{:?}", server.notes());
+    let gone = "ishowtts_requests_total{engine=\"tone\",outcome=\"gone\",surface=\"elevenlabs\"}";
+    assert_eq!(server.metric(gone).await, 2.0);
+    assert_eq!(server.worker(0).await["restarts"], 0, "nobody had to be killed for it");
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_on_the_way_is_not_heard() {
+    let server = supervisor().script("ready").start().await.ready().await;
+    let mut client = Client::pcm(&server).await;
+    client.text("crash-later 1 indeed, ").await;
+    client.text("normal again. ").await;
+    client.text("").await;
+    // Three chunks of the clause, each once, and the one of the next.
+    let heard = client.rest().await;
+    let of = |number: i16| heard.iter().filter(|sample| **sample == 0x1000 + number).count();
+    assert_eq!((of(2), of(3)), (2400, 2400));
+}
+
+#[tokio::test]
+async fn a_key_may_come_in_the_first_message_and_nothing_is_said_before() {
+    let server = supervisor().key("agent", KEY).start().await;
+    let path = "walter/stream-input?output_format=pcm_24000";
+    for (first, expected) in [
+        (json!({ "text": " " }), "unauthorised"),
+        (json!({ "text": " ", "xi_api_key": "wrong" }), "unauthorised"),
+        (json!(5), "unauthorised"),
+    ] {
+        let mut client = Client::open(&server, path).await;
+        client.say(first.clone()).await;
+        assert_eq!(client.refused().await, (expected.into(), 1008), "{first}");
+    }
+    let refused = Client::try_open(&server, path, &[("xi-api-key", "wrong")]).await;
+    assert!(matches!(refused.err(), Some(Error::Http(response)) if response.status() == 401));
+    let refused = Client::try_open(&server, "walter/other", &[]).await;
+    assert!(matches!(refused.err(), Some(Error::Http(response)) if response.status() == 401));
+    let hello = json!({ "text": "Hello " });
+    let mut ways: Vec<(Client, Value)> = vec![
+        (Client::open(&server, path).await, json!({ "text": "Hello ", "xi_api_key": KEY })),
+        (
+            Client::open(&server, path).await,
+            json!({ "text": "Hello ", "authorization": format!("Bearer {KEY}") }),
+        ),
+        (Client::open(&server, &format!("{path}&authorization={KEY}")).await, hello.clone()),
+        (Client::try_open(&server, path, &[("xi-api-key", KEY)]).await.ok().unwrap(), hello),
+    ];
+    for (client, first) in &mut ways {
+        client.say(first.clone()).await;
+        client.text("").await;
+        assert_eq!(client.rest().await, tone::of("Hello"));
+    }
+    assert!(server.log_text().contains("key:agent"));
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_cannot_open_one() {
+    let server = supervisor().start().await;
+    let path = "walter/stream-input";
+    for headers in [[("origin", "https://evil.example")], [("host", "evil.example")]] {
+        let refused = Client::try_open(&server, path, &headers).await;
+        assert!(
+            matches!(refused.err(), Some(Error::Http(response)) if response.status() == 403),
+            "{headers:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_before_the_connection_is_closed() {
+    let server = supervisor()
+        .config("[limits]\nmax_text_chars = 30\nmax_body_bytes = 2000\n")
+        .start()
+        .await
+        .ready()
+        .await;
+    for (query, said, expected) in [
+        ("nobody/stream-input", vec![json!({ "text": "hi" })], "unknown_voice"),
+        ("walter/stream-input?output_format=ulaw_8000", vec![json!({ "text": "hi" })], "invalid_field"),
+        ("walter/stream-input?inactivity_timeout=1000", vec![json!({ "text": "hi" })], "invalid_field"),
+        ("walter/stream-input", vec![json!({ "text": 5 })], "invalid_field"),
+        ("walter/stream-input", vec![json!({ "text": "hi " }), json!([])], "invalid_json"),
+        (
+            "walter/stream-input",
+            vec![json!({ "text": "hi " }), json!({ "text": "x".repeat(40) })],
+            "text_too_long",
+        ),
+        ("walter/stream-input", vec![json!({ "text": "x".repeat(3000) })], "invalid_field"),
+        ("walter/stream-input?inactivity_timeout=1", vec![json!({ "text": "hi " })], "invalid_field"),
+    ] {
+        let mut client = Client::open(&server, query).await;
+        for said in said.clone() {
+            client.say(said).await;
+        }
+        assert_eq!(client.refused().await, (expected.into(), 1008), "{query} {said:?}");
+    }
+    server.quiet().await;
+}
+
+#[tokio::test]
+async fn a_conversation_lasts_longer_than_a_request_may_take_to_arrive() {
+    let server =
+        supervisor().config("[limits]\nheader_timeout_s = 1\nkeep_alive_s = 1\n").start().await.ready().await;
+    let mut client = Client::pcm(&server).await;
+    client.text("Hello ").await;
+    let began = tokio::time::Instant::now();
+    eventually("that much time has passed", async || (began.elapsed().as_secs() >= 3).then_some(())).await;
+    client.text("").await;
+    assert_eq!(client.rest().await, tone::of("Hello"));
+}
