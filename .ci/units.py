@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 PORT = 27121
+WYOMING_PORT = 10200
 UNIT = "ishowtts.service"
+SOCKETS = ("ishowtts.socket", "ishowtts-wyoming.socket")
 DEBS = Path("/opt/test")
 CONFIG = Path("/etc/ishowtts/ishowtts.toml")
 DROP_IN = Path("/etc/systemd/system/ishowtts.service.d/test.conf")
@@ -84,6 +87,17 @@ def speak(connection: http.client.HTTPConnection) -> None:
     assert len(audio) == 2 * SAMPLES, f"{len(audio)} bytes"
 
 
+def describe() -> None:
+    """What Home Assistant asks first."""
+    with socket.create_connection(("127.0.0.1", WYOMING_PORT), timeout=60) as connection:
+        connection.sendall(b'{"type": "describe"}\n')
+        with connection.makefile("rb") as stream:
+            header = json.loads(stream.readline())
+            info = json.loads(stream.read(header["data_length"]))
+    assert header["type"] == "info", header
+    assert "walter" in [voice["name"] for voice in info["tts"][0]["voices"]], info
+
+
 class Load:
     """Clients that ask one request after the other.
 
@@ -129,11 +143,12 @@ def installed() -> None:
     """Install: both units are switched on, and the service says how it stands."""
     run("dpkg", "--force-confold", "--install", str(DEBS / "1.deb"))
     eventually("the service is up", is_up)
-    assert run("systemctl", "is-enabled", UNIT, "ishowtts.socket").split() == ["enabled", "enabled"]
+    assert run("systemctl", "is-enabled", UNIT, *SOCKETS).split() == ["enabled"] * 3
     assert shows("Result") == "success"
     print("   ", shows("StatusText"))
     speak(http.client.HTTPConnection("127.0.0.1", PORT, timeout=30))
-    assert shows("ActiveState", "ishowtts.socket") == "active"
+    describe()
+    assert [shows("ActiveState", unit) for unit in SOCKETS] == ["active"] * 2
     assert "as the service manager has it" not in run("journalctl", "-u", UNIT, "-o", "cat")
 
 
@@ -284,7 +299,9 @@ def stopped() -> None:
     run("systemctl", "stop", UNIT)
     assert processes() == []
     speak(http.client.HTTPConnection("127.0.0.1", PORT, timeout=30))
-    run("systemctl", "stop", "ishowtts.socket", UNIT)
+    run("systemctl", "stop", UNIT)
+    describe()
+    run("systemctl", "stop", *SOCKETS, UNIT)
     assert processes() == []
     assert not Path("/run/ishowtts").exists()
     try:
@@ -296,6 +313,7 @@ def stopped() -> None:
     # Without the socket unit it listens by itself.
     run("systemctl", "start", UNIT)
     speak(http.client.HTTPConnection("127.0.0.1", PORT, timeout=30))
+    describe()
 
 
 def removed() -> None:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the lock of every engine and of the development tools again; needs uv. With --upgrade to newest versions.
+# Writes the lock of every engine, of the clients in tests, and of the development tools again; needs uv. With --upgrade to newest versions.
 # A lock holds for Linux on x86-64 and aarch64 and CPython 3.10 to 3.13 (tools/check_locks.sh proves it), and it names
 # no index: it installs from wherever the machine gets its packages.
 set -eu
@@ -27,3 +27,4 @@ lock tests_engines f5-reference "$@"
 lock tests_clients openai "$@"
 lock tests_clients schemathesis "$@"
 lock tests_clients elevenlabs "$@"
+lock tests_clients wyoming "$@"

@@ -9,6 +9,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,12 +34,12 @@ use crate::{
     package,
     pools::{Places, Pools},
     probe,
-    reload::Reloader,
+    reload::{Reachable, Reloader},
     sandbox::Sandbox,
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
     stream::Studio,
-    surface::{self, AppState, Http, InForce, Live, Shared},
+    surface::{self, AppState, Http, InForce, Live, Shared, Wyoming},
     systemd, telemetry,
 };
 
@@ -178,7 +179,7 @@ impl Running {
     }
 }
 
-/// Serves HTTP until a signal ends it. `overrides` and `level` are what the command line said, and say again whenever the
+/// Serves until a signal ends it. `overrides` and `level` are what the command line said, and say again whenever the
 /// configuration is read anew.
 pub async fn serve(
     config: Config,
@@ -186,26 +187,23 @@ pub async fn serve(
     level: Option<String>,
 ) -> Result<(), Box<dyn Error>> {
     // First of all: a port that is taken shows before anything is built or loaded.
-    let doors = listeners::open(config.server.listen)?;
+    let (doors, wyoming, reachable) = doors(&config)?;
     let is_inherited = doors.is_inherited();
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
-    // A port may be bound otherwise than it was written.
-    let reachable = doors.most_public()?;
-    config.server.may_listen(reachable, config.auth.keys.is_some())?;
     if config.auth.keys.as_ref().is_some_and(Keyring::is_empty) {
         tracing::warn!("There is no API key in the file of keys: nobody can use the server");
     }
-    surface::make_room(config.limits.max_connections);
+    surface::make_room(config.limits.max_connections + config.wyoming.max_connections);
     let worker_level = level.as_deref().or(config.log_level.as_deref()).unwrap_or(telemetry::USUAL);
     let live = InForce::new(Live::of(&config));
-    let address = doors.addresses()?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    tracing::info!(version = crate::VERSION, address, "Starting");
+    let address = told(&doors);
+    tracing::info!(version = crate::VERSION, address, wyoming = wyoming.as_ref().map(told), "Starting");
 
     let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
     let running = tokio::select! {
-        running = set_up(&config, worker_level, &doors, &live) => running?,
+        running = set_up(&config, worker_level, (&doors, wyoming.as_ref()), &live) => running?,
         signal = signals.next() => {
             tracing::info!(signal, "Ended before everything was set up");
             return Ok(());
@@ -226,6 +224,10 @@ pub async fn serve(
         started: Instant::now(),
     });
     let entrance = doors.entrance();
+    let wyoming = wyoming.map(|doors| {
+        tracing::info!(address = told(&doors), "Listening for Wyoming");
+        Wyoming::serve(doors, state.clone())
+    });
     let mut http = Http::serve(without_delay(doors), entrance.watch_over(surface::router(state)), &live);
     let control = Control::listen(running.runtime.path())?;
     let scheduler = running.studio.scheduler();
@@ -259,6 +261,9 @@ pub async fn serve(
     let grace = reloader.grace().await;
     systemd::stopping(scheduler.in_flight(), grace + LEAVING);
     running.metrics.up.set(0.0);
+    if let Some(wyoming) = &wyoming {
+        wyoming.drain();
+    }
     tokio::select! {
         () = drain(scheduler, is_inherited.then_some(&entrance)) => {
             tracing::info!("Drained: every request was answered");
@@ -272,7 +277,11 @@ pub async fn serve(
     // Whoever is still waiting or being spoken for is told, before the connections close.
     scheduler.turn_away();
     running.stop().await;
-    http.close().await;
+    tokio::join!(http.close(), async {
+        if let Some(wyoming) = wyoming {
+            wyoming.close().await;
+        }
+    });
     // What is not on the disk by then is made again some day.
     drop(timeout(GOODBYE, running.studio.cache().written()).await);
     tracing::info!("Stopped");
@@ -284,19 +293,31 @@ pub async fn serve(
 async fn set_up(
     config: &Config,
     level: &str,
-    doors: &Doors,
+    (doors, wyoming): (&Doors, Option<&Doors>),
     live: &InForce,
 ) -> Result<Running, Box<dyn Error>> {
-    let patience = if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
-    let running = Running::start(config, level, &Told);
-    tokio::pin!(running);
-    tokio::select! {
-        running = &mut running => return running,
-        () = sleep(patience) => {}
+    let patience = |doors: &Doors| if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
+    let (mut http, mut other) = (None, None);
+    let mut http_waits = pin!(sleep(patience(doors)));
+    let mut wyoming_waits = pin!(sleep(wyoming.map(patience).unwrap_or_default()));
+    let mut running = pin!(Running::start(config, level, &Told));
+    let running = loop {
+        tokio::select! {
+            running = &mut running => break running,
+            () = &mut http_waits, if http.is_none() => {
+                http = Some(Http::serve(without_delay(doors.again()?), surface::starting(live), live));
+            }
+            () = &mut wyoming_waits, if wyoming.is_some() && other.is_none() => {
+                other = wyoming.map(Doors::again).transpose()?.map(Wyoming::turn_away);
+            }
+        }
+    };
+    if let Some(other) = other {
+        other.close().await;
     }
-    let meanwhile = Http::serve(without_delay(doors.again()?), surface::starting(live), live);
-    let running = running.await;
-    meanwhile.close().await;
+    if let Some(http) = http {
+        http.close().await;
+    }
     running
 }
 
@@ -314,6 +335,23 @@ async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
     }
     scheduler.drain();
     scheduler.drained().await;
+}
+
+/// The doors for HTTP and Wyoming, if they may be where they are: a port may be bound otherwise than it was written.
+fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn Error>> {
+    let (http, wyoming) = listeners::open(config.server.listen, config.wyoming.listen)?;
+    let reachable = Reachable {
+        http: http.most_public()?,
+        wyoming: wyoming.as_ref().map(Doors::most_public).transpose()?,
+    };
+    reachable.check(config)?;
+    Ok((http, wyoming, reachable))
+}
+
+/// Where doors lead in from, for the log.
+fn told(doors: &Doors) -> String {
+    let addresses = doors.addresses().unwrap_or_default();
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Headers and audio leave as they come, in as few packets as hyper can make of them.

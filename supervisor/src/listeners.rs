@@ -34,6 +34,8 @@ use tokio::{
 
 /// Name of the listeners for HTTP.
 const HTTP: &str = "http";
+/// Name of the listeners for Wyoming.
+const WYOMING: &str = "wyoming";
 
 /// How many may be waiting to be accepted, as far as the system lets us: whoever finds no place there tries again after a
 /// second, while we were busy for a tenth of one.
@@ -45,21 +47,28 @@ const IDLE: Duration = Duration::from_millis(200);
 /// How long to wait before accepting again when it failed, as it does without free descriptors.
 const BREATH: Duration = Duration::from_millis(200);
 
-/// The doors for HTTP: those that were handed over, which win, else one of our own. To be called first of all: it makes
-/// what was handed over ours alone, so that no worker inherits it.
-pub fn open(listen: SocketAddr) -> Result<Doors, Box<dyn Error>> {
+/// The doors for HTTP and, where it has an address, for Wyoming: those that were handed over, which win, else some of our
+/// own. To be called first of all: it makes what was handed over ours alone, so that no worker inherits it.
+pub fn open(http: SocketAddr, wyoming: Option<SocketAddr>) -> Result<(Doors, Option<Doors>), Box<dyn Error>> {
     let mut inherited = Inherited::take_in();
-    let doors = match inherited.take(HTTP)? {
-        Some(doors) => {
-            if let Some(differs) = compare(listen, &doors.addresses()?)? {
-                tracing::warn!("{differs}");
-            }
-            doors
-        }
-        None => Doors::open(listen)?,
+    let http = match inherited.taken(HTTP, "server", http)? {
+        Some(doors) => doors,
+        None => Doors::open(http)?,
+    };
+    let wyoming = match wyoming {
+        None => None,
+        Some(address) => Some(match inherited.taken(WYOMING, WYOMING, address)? {
+            Some(doors) => doors,
+            None => Doors::open(address).map_err(|error| {
+                format!(
+                    "{error}; this is `listen` under [wyoming]: choose another there or with --wyoming-listen, or \
+                     switch Wyoming off with \"\""
+                )
+            })?,
+        }),
     };
     inherited.tell_unused();
-    Ok(doors)
+    Ok((http, wyoming))
 }
 
 /// Listeners that were handed over, until somebody takes them.
@@ -101,6 +110,20 @@ impl Inherited {
         if ours.is_empty() { Ok(None) } else { Doors::new(ours, true).map(Some) }
     }
 
+    /// The same, held against what the table of the configuration says.
+    fn taken(
+        &mut self,
+        name: &str,
+        table: &str,
+        listen: SocketAddr,
+    ) -> Result<Option<Doors>, Box<dyn Error>> {
+        let Some(doors) = self.take(name)? else { return Ok(None) };
+        if let Some(differs) = compare(table, listen, &doors.addresses()?)? {
+            tracing::warn!("{differs}");
+        }
+        Ok(Some(doors))
+    }
+
     /// Says which listeners nobody took.
     fn tell_unused(&self) {
         for (name, listener) in &self.0 {
@@ -117,19 +140,19 @@ impl Inherited {
 
 /// Holds where the service manager listens for us against the configuration, which it wins over: tells a warning, or
 /// refuses what nobody has checked for other machines to reach.
-fn compare(listen: SocketAddr, given: &[SocketAddr]) -> Result<Option<String>, String> {
+fn compare(table: &str, listen: SocketAddr, given: &[SocketAddr]) -> Result<Option<String>, String> {
     let public = given.iter().find(|address| !address.ip().is_loopback());
     if let (Some(public), true) = (public, listen.ip().is_loopback()) {
         return Err(format!(
             "the service manager listens on {public} for us, which other machines can reach; write \
-             `listen = \"{public}\"` under [server], so that what such an address needs is checked"
+             `listen = \"{public}\"` under [{table}], so that what such an address needs is checked"
         ));
     }
     let told: Vec<_> = given.iter().map(ToString::to_string).collect();
     let differs = || {
         format!(
             "Listening on {} as the service manager has it, not on {listen} as configured: make `listen` under \
-             [server] and the socket unit the same, or switch that off",
+             [{table}] and the socket unit the same, or switch that off",
             told.join(", ")
         )
     };
@@ -313,10 +336,14 @@ mod tests {
     fn the_configuration_is_held_against_what_was_handed_over() {
         let at = |address: &str| address.parse().unwrap();
         let (local, public) = (at("127.0.0.1:27121"), at("192.0.2.1:27121"));
-        assert_eq!(compare(local, &[local, at("[::1]:27121")]), Ok(None));
-        assert!(compare(local, &[at("127.0.0.1:80")]).unwrap().unwrap().contains("127.0.0.1:80"));
-        assert!(compare(local, &[local, public]).unwrap_err().contains("192.0.2.1:27121"));
-        assert_eq!(compare(public, &[public]), Ok(None), "what it needs was checked with the configuration");
+        assert_eq!(compare("server", local, &[local, at("[::1]:27121")]), Ok(None));
+        assert!(compare("server", local, &[at("127.0.0.1:80")]).unwrap().unwrap().contains("127.0.0.1:80"));
+        assert!(compare("server", local, &[local, public]).unwrap_err().contains("192.0.2.1:27121"));
+        assert_eq!(
+            compare("server", public, &[public]),
+            Ok(None),
+            "what it needs was checked with the configuration"
+        );
     }
 
     #[tokio::test]

@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Address to serve HTTP on
     #[arg(long, global = true, value_name = "IP:PORT")]
     listen: Option<String>,
+    /// Address to serve Wyoming on, for Home Assistant; "" for none
+    #[arg(long, global = true, value_name = "IP:PORT")]
+    wyoming_listen: Option<String>,
     /// Where environments and voices live
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -44,6 +47,7 @@ impl Args {
         Overrides {
             config: self.config.clone(),
             listen: self.listen.clone(),
+            wyoming_listen: self.wyoming_listen.clone(),
             state_dir: self.state_dir.clone(),
         }
     }

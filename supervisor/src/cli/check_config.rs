@@ -11,6 +11,8 @@ pub(super) fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     let file = config.file.as_ref().map_or("built in".into(), |path| path.display().to_string());
     say_line(&format!("configuration: {file} (valid)"));
     say_line(&format!("listen:        {}", config.server.listen));
+    let wyoming = config.wyoming.listen.map_or("off".into(), |address| address.to_string());
+    say_line(&format!("wyoming:       {wyoming}"));
     say_line(&format!("access:        {}", access(config)));
     say_line(&format!("state:         {}", config.server.state_dir.display()));
     let uses_gpus = config.enabled_engines().any(|(_, engine)| engine.device.starts_with("cuda:"));

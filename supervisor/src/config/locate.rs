@@ -14,6 +14,8 @@ pub struct Overrides {
     pub config: Option<PathBuf>,
     /// Address for HTTP.
     pub listen: Option<String>,
+    /// Address for Wyoming; empty is none.
+    pub wyoming_listen: Option<String>,
     /// Where environments and voices live.
     pub state_dir: Option<PathBuf>,
 }

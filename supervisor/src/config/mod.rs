@@ -17,6 +17,7 @@ mod server;
 mod tls;
 mod validate;
 mod voice;
+mod wyoming;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
@@ -33,6 +34,7 @@ pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
 pub use tls::Tls;
 pub use voice::{Clone, Route, Voice};
+pub use wyoming::Wyoming;
 
 /// The configuration file that the binary carries, in force when no other is found.
 pub const DEFAULT: &str = include_str!("../../../config/ishowtts.toml");
@@ -48,6 +50,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Who may ask.
     pub auth: Auth,
+    /// How Wyoming is served.
+    pub wyoming: Wyoming,
     /// Pages of other origins that may use the server.
     pub cors: Cors,
     /// How much is told, unless the command line says it.

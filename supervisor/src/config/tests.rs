@@ -309,6 +309,25 @@ fn gpus_are_watched_below_the_root_every_five_seconds_unless_said_otherwise() {
 }
 
 #[test]
+fn wyoming_is_on_for_this_machine_and_for_others_only_in_so_many_words() {
+    const TONE: &str = "[engines.tone]\nenabled = true\n";
+    let listen = |wyoming: &str| read(&format!("{TONE}{wyoming}")).unwrap().wyoming.listen;
+    assert_eq!(listen(""), Some(([127, 0, 0, 1], 10_200).into()));
+    assert_eq!(listen("[wyoming]\nlisten = \"\"\n"), None);
+    let public = "[wyoming]\nlisten = \"0.0.0.0:10200\"\n";
+    assert_eq!(listen(&format!("{public}allow_without_keys = true\n")), Some(([0, 0, 0, 0], 10_200).into()));
+    // The word for HTTP is none for Wyoming.
+    let told = problems(&format!("{TONE}{public}[server]\nallow_without_keys = true\n"));
+    assert!(
+        told.len() == 1 && told[0].starts_with("line 4: wyoming.listen: 0.0.0.0:10200 can be"),
+        "{told:?}"
+    );
+    let told = problems(&format!("{TONE}[wyoming]\nlisten = \"10200\"\nport = 1\nmax_connections = 0\n"));
+    let keys: Vec<_> = told.iter().map(|line| line.split(": ").nth(1).unwrap()).collect();
+    assert_eq!(keys, ["wyoming.listen", "wyoming.port", "wyoming.max_connections"]);
+}
+
+#[test]
 fn pronunciations_are_spellings_or_sounds_and_a_voice_must_be_able_to_say_them() {
     let source = r#"[engines.piper]
 enabled = true

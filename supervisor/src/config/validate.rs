@@ -23,6 +23,7 @@ use super::{
     server::{limits, server},
     tls::tls,
     voice::voice,
+    wyoming::wyoming,
 };
 use crate::package;
 
@@ -53,6 +54,7 @@ fn read(
     let server_table = root.table("server");
     let tls = tls(&server_table, notes, base);
     let server = server(&server_table, notes, overrides, base, auth.file.is_some());
+    let wyoming = wyoming(&root.table("wyoming"), notes, overrides);
     let cors = access::cors(&root.table("cors"), notes);
     let log_level = log::level(&root.table("log"), notes);
     let limits = limits(&root.table("limits"));
@@ -111,6 +113,7 @@ fn read(
         server,
         tls,
         auth,
+        wyoming,
         cors,
         log_level,
         limits,

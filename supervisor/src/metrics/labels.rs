@@ -11,6 +11,8 @@ pub enum Surface {
     Cli,
     /// `/v1/audio`.
     OpenAi,
+    /// Wyoming.
+    Wyoming,
 }
 
 impl Surface {
@@ -21,6 +23,7 @@ impl Surface {
             Self::ElevenLabs => "elevenlabs",
             Self::Cli => "cli",
             Self::OpenAi => "openai",
+            Self::Wyoming => "wyoming",
         }
     }
 }

@@ -62,6 +62,23 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// Where the server is reached from furthest away.
+#[derive(Clone, Copy, Debug)]
+pub struct Reachable {
+    /// HTTP.
+    pub http: SocketAddr,
+    /// Wyoming, if it is served.
+    pub wyoming: Option<SocketAddr>,
+}
+
+impl Reachable {
+    /// Whether a configuration allows for it.
+    pub fn check(&self, config: &Config) -> Result<(), String> {
+        config.server.may_listen(self.http, config.auth.keys.is_some())?;
+        self.wyoming.map_or(Ok(()), |address| config.wyoming.may_listen(address))
+    }
+}
+
 /// What holds and what is waited for.
 #[derive(Debug)]
 struct Known {
@@ -78,7 +95,7 @@ pub struct Reloader {
     /// The command line's level, which wins.
     level: Option<String>,
     /// Where the server listens, whatever the file says by now.
-    address: SocketAddr,
+    reachable: Reachable,
     live: InForce,
     scheduler: Arc<Scheduler>,
     known: Mutex<Known>,
@@ -90,13 +107,13 @@ impl Reloader {
         config: Config,
         overrides: Overrides,
         level: Option<String>,
-        address: SocketAddr,
+        reachable: Reachable,
         live: InForce,
         scheduler: Arc<Scheduler>,
     ) -> Self {
         let last = (config.clone(), Recordings::of(&config));
         let known = Known { started: config, last };
-        Self { overrides, level, address, live, scheduler, known: Mutex::new(known) }
+        Self { overrides, level, reachable, live, scheduler, known: Mutex::new(known) }
     }
 
     /// Reads the file again. If it is right, what can be applied is in force when this returns, other workers of engines
@@ -111,7 +128,7 @@ impl Reloader {
             Ok::<_, config::Problems>((config, recordings))
         });
         let (config, recordings) = read.await??;
-        config.server.may_listen(self.address, config.auth.keys.is_some())?;
+        self.reachable.check(&config)?;
         let mut outcome = diff(&known.started, (&known.last.0, &known.last.1), (&config, &recordings));
         if outcome.engines.iter().any(EngineChange::is_applied) {
             // A voice that imitates a recording is there when the workers are that know it.
@@ -144,7 +161,7 @@ impl Reloader {
             live.tls.clone_from(&self.live.now().tls);
         }
         live.limits.stream_buffer = started.limits.stream_buffer;
-        make_room(live.limits.max_connections);
+        make_room(live.limits.max_connections + live.wyoming.max_connections);
         self.scheduler.limit(&live.limits);
         self.live.replace(live);
         Ok(())

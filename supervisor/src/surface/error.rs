@@ -163,6 +163,11 @@ impl ApiError {
         }
     }
 
+    /// When it is worth another try, if that is known.
+    pub(super) fn retry(&self) -> Option<Duration> {
+        self.row().retry
+    }
+
     /// The stable code.
     pub fn code(&self) -> String {
         self.row().code
@@ -217,7 +222,7 @@ fn speech(error: &SpeechError) -> Row {
 }
 
 /// What a client sent may stand in a message; not all of it, if it is long.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     const LONGEST: usize = 500;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

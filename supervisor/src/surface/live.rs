@@ -9,7 +9,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     auth::Keyring,
-    config::{Config, Cors, Limits, OpenAi},
+    config::{Config, Cors, Limits, OpenAi, Wyoming},
     voices::VoiceBook,
 };
 
@@ -20,6 +20,8 @@ pub struct Live {
     pub voices: VoiceBook,
     /// What a request may ask for, and how long it may take.
     pub limits: Limits,
+    /// What Wyoming allows for.
+    pub wyoming: Wyoming,
     /// The keys that are let in; without, everybody may ask.
     pub keys: Option<Keyring>,
     /// Names under which browsers may reach us without a key, in lower case.
@@ -40,6 +42,7 @@ impl Live {
         Self {
             voices: VoiceBook::new(config),
             limits: config.limits.clone(),
+            wyoming: config.wyoming.clone(),
             keys: config.auth.keys.clone(),
             hosts: config.server.hosts.clone(),
             cors: config.cors.clone(),
@@ -57,6 +60,7 @@ impl Live {
         Self {
             voices: VoiceBook::empty(),
             limits: Limits::default(),
+            wyoming: Wyoming::default(),
             keys: None,
             hosts: Vec::new(),
             cors: Cors::default(),

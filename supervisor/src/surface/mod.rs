@@ -14,6 +14,7 @@ mod openapi;
 mod request;
 mod serve;
 mod state;
+mod wyoming;
 
 use axum::{
     Router,
@@ -25,6 +26,7 @@ pub use error::ApiError;
 pub use live::{InForce, Live};
 pub use serve::{Http, make_room};
 pub use state::{AppState, Shared};
+pub use wyoming::Wyoming;
 
 /// What is answered while environments are still being made: the process is there, and asks for patience.
 pub fn starting(live: &InForce) -> Router {

@@ -39,7 +39,8 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
     response
 }
 
-fn fresh() -> String {
+/// An id that nobody has had.
+pub(super) fn fresh() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     // Told apart from those of other processes by a number drawn at the first request, from each other by the count.
     static PROCESS: LazyLock<u32> = LazyLock::new(rand::random);

@@ -232,6 +232,11 @@ impl VoiceBook {
         self.voices.contains_key(name)
     }
 
+    /// The voice for each language that is used when none is named.
+    pub fn defaults(&self) -> &BTreeMap<String, String> {
+        &self.defaults
+    }
+
     /// Every voice: those of the configuration, then the engines' own, as far as they are known.
     pub fn list(&self, facts: Facts<'_>) -> Vec<Listing> {
         let configured = self.voices.iter().map(|(id, voice)| Listing {

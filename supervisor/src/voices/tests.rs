@@ -21,7 +21,12 @@ fn book(more: &str) -> VoiceBook {
          [defaults]\nvoices = {{ en = \"walter\", zh = \"walter\" }}\n{more}"
     );
     fs::write(&file, source).unwrap();
-    let overrides = Overrides { config: Some(file), listen: None, state_dir: Some("/state".into()) };
+    let overrides = Overrides {
+        config: Some(file),
+        listen: None,
+        wyoming_listen: None,
+        state_dir: Some("/state".into()),
+    };
     VoiceBook::new(&load(&overrides).unwrap())
 }
 

@@ -86,3 +86,16 @@ async fn schemathesis_finds_no_violation_of_the_description() {
         "nothing of it hurt the worker"
     );
 }
+
+#[tokio::test]
+async fn the_official_wyoming_client_speaks_as_home_assistant_does() {
+    let python = environment("wyoming").await;
+    // The protocol knows no keys, and asks for none where HTTP does.
+    let server = server().await;
+    let mut pytest = program(&python, &server);
+    pytest.env("ISHOWTTS_WYOMING", format!("tcp://{}", server.wyoming().await));
+    // It is not ours to mend what it uses of Python that will not be there for ever.
+    pytest.args(["-m", "pytest", "-q", "-W", "default::DeprecationWarning", "-p", "no:cacheprovider", "-c"]);
+    pytest.arg(folder().join("pytest.ini")).arg(folder().join("test_wyoming.py"));
+    succeeded(&soon("the end of the client", pytest.output()).await.unwrap());
+}

@@ -45,3 +45,4 @@ mod synthesis;
 mod text;
 mod tls;
 mod wrong_audio;
+mod wyoming;

@@ -10,9 +10,12 @@ use std::{
 
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::Command,
+};
 
-use crate::harness::{Server, eventually, ishowtts, pcm, tone};
+use crate::harness::{Server, eventually, ishowtts, pcm, soon, tone};
 
 /// A manager that notes what it is told.
 struct Manager {
@@ -202,15 +205,47 @@ async fn on_an_inherited_listener_a_connection_that_is_kept_alive_is_served_once
 }
 
 #[tokio::test]
+async fn an_inherited_listener_for_wyoming_is_served_and_outlives_a_restart() {
+    let (listener, address) = socket();
+    let start = async || {
+        let dir = TempDir::new().unwrap();
+        let mut command = managed(&dir, TONE);
+        hand_over(&mut command, &listener);
+        command.env("LISTEN_FDNAMES", "wyoming");
+        Server::launch(dir, command, "Listening").await.ready().await
+    };
+    let ask = async || {
+        let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+        socket.write_all(b"{\"type\":\"ping\"}\n").await.unwrap();
+        socket
+    };
+    let hear = async |mut socket: tokio::net::TcpStream| {
+        let mut heard = [0; 14];
+        soon("an answer", socket.read_exact(&mut heard)).await.unwrap();
+        assert_eq!(&heard, b"{\"type\":\"pong\"");
+    };
+    let mut first = start().await;
+    assert_eq!(first.wyoming().await, address.to_string());
+    first.logged("make `listen` under [wyoming] and the socket unit the same").await;
+    hear(ask().await).await;
+    first.signal("SIGTERM");
+    assert_eq!(first.ended().await.code(), Some(0));
+    // Who comes now is neither refused nor answered, but waits for the next server.
+    let waiting = ask().await;
+    let _second = start().await;
+    hear(waiting).await;
+}
+
+#[tokio::test]
 async fn a_listener_that_nothing_answers_on_is_named_in_the_log() {
     let (listener, address) = socket();
     let dir = TempDir::new().unwrap();
     let mut command = managed(&dir, TONE);
     hand_over(&mut command, &listener);
-    command.env("LISTEN_FDNAMES", "wyoming");
+    command.env("LISTEN_FDNAMES", "telnet");
     let server = Server::launch(dir, command, "Listening").await;
     let told = server.logged("nothing of ours answers").await;
-    assert_eq!((&told["name"], &told["address"]), (&json!("wyoming"), &json!(address.to_string())));
+    assert_eq!((&told["name"], &told["address"]), (&json!("telnet"), &json!(address.to_string())));
     assert_ne!(server.address, address.to_string(), "HTTP has a listener of its own");
 }
 

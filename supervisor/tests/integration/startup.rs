@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 
-use crate::harness::{children, eventually, interpreter, supervisor};
+use crate::harness::{children, eventually, interpreter, soon, supervisor};
 
 #[tokio::test]
 async fn requests_wait_for_a_worker_that_is_still_loading() {
@@ -87,6 +88,12 @@ async fn while_environments_are_built_the_server_answers_and_a_failed_one_stops_
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("starting")));
     assert_eq!(server.get("/healthz").await, "ok\n");
     assert_eq!(server.speak(json!({ "text": "hi" })).await.error(), (503, "starting".into(), None));
+
+    let wyoming = server.logged("Starting").await["wyoming"].as_str().unwrap().to_owned();
+    let mut socket = tokio::net::TcpStream::connect(wyoming).await.unwrap();
+    let mut told = String::new();
+    soon("the end of the connection", socket.read_to_string(&mut told)).await.unwrap();
+    assert!(told.starts_with("{\"type\":\"error\"") && told.contains("\"code\":\"starting\""), "{told}");
 
     std::fs::write(go, "").unwrap();
     server.logged("Listening").await;

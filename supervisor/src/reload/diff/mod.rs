@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Recordings};
-use crate::config::{Config, Engine, Limits, Server, Voice};
+use crate::config::{Config, Engine, Limits, Server, Voice, Wyoming};
 
 /// An engine that a reload changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +73,7 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
     let last = last.0;
     server(started, last, new, &mut outcome);
     limits(&started.limits, &last.limits, &new.limits, &mut outcome);
+    wyoming(&started.wyoming, &last.wyoming, &new.wyoming, &mut outcome);
     let applied = &mut outcome.applied;
     note(applied, "auth.keys_file", &last.auth, &new.auth);
     note(applied, "cors.origins", &last.cors, &new.cors);
@@ -126,6 +127,15 @@ fn server(started: &Config, last: &Config, new: &Config, outcome: &mut Outcome) 
     } else {
         restart.push("server.tls_cert".into());
     }
+}
+
+fn wyoming(started: &Wyoming, last: &Wyoming, new: &Wyoming, outcome: &mut Outcome) {
+    let Wyoming { listen, allow_without_keys: _, max_connections, max_connections_per_client } = new;
+    note(&mut outcome.needs_restart, "wyoming.listen", &started.listen, listen);
+    let applied = &mut outcome.applied;
+    note(applied, "wyoming.max_connections", &last.max_connections, max_connections);
+    let per_client = (&last.max_connections_per_client, max_connections_per_client);
+    note(applied, "wyoming.max_connections_per_client", per_client.0, per_client.1);
 }
 
 fn limits(started: &Limits, last: &Limits, new: &Limits, outcome: &mut Outcome) {

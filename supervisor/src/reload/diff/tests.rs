@@ -23,7 +23,8 @@ impl Home {
     fn read(&self, source: &str) -> (Config, Recordings) {
         let file = self.0.path().join("ishowtts.toml");
         fs::write(&file, source).unwrap();
-        let overrides = Overrides { config: Some(file), listen: None, state_dir: Some("/state".into()) };
+        let overrides =
+            Overrides { config: Some(file), state_dir: Some("/state".into()), ..Overrides::default() };
         let config = load(&overrides).unwrap();
         let recordings = Recordings::of(&config);
         (config, recordings)

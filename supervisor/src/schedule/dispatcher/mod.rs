@@ -182,15 +182,16 @@ impl Scheduler {
     pub async fn known(&self, engines: &[&str]) -> Result<(), Refusal> {
         let mut news = self.news.subscribe();
         loop {
-            if self.is_draining() {
-                return Err(Refusal::Draining);
-            }
             engines.iter().try_for_each(|engine| self.usable(engine))?;
             {
                 let desk = self.desk();
                 if engines.iter().all(|engine| desk.facts(engine).is_some()) {
                     return Ok(());
                 }
+            }
+            // A text that is still arriving ends in peace, whoever speaks its next clause; nobody waits for an engine.
+            if self.is_draining() {
+                return Err(Refusal::Draining);
             }
             // The sender lives as long as we do.
             drop(news.changed().await);

@@ -15,7 +15,7 @@ const A_WHILE: Duration = Duration::from_millis(200);
 async fn scheduler(dir: &std::path::Path) -> Arc<Scheduler> {
     let file = dir.join("ishowtts.toml");
     std::fs::write(&file, "[engines.tone]\nenabled = true\n").unwrap();
-    let given = Overrides { config: Some(file), listen: None, state_dir: Some(dir.to_owned()) };
+    let given = Overrides { config: Some(file), state_dir: Some(dir.to_owned()), ..Overrides::default() };
     let config = crate::config::load(&given).unwrap();
     let places = Places {
         code: dir.to_owned(),

@@ -11,7 +11,7 @@ use crate::{speech::ClientId, surface::live::Live};
 
 /// Everybody who is there; clones are one crowd.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Crowd(Arc<Mutex<Counts>>);
+pub(in crate::surface) struct Crowd(Arc<Mutex<Counts>>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -21,7 +21,7 @@ struct Counts {
 
 /// Why there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
+pub(in crate::surface) enum Full {
     /// For anybody.
     All,
     /// For this client.
@@ -39,7 +39,7 @@ impl fmt::Display for Full {
 
 /// The right to one connection, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::surface) struct Place {
     crowd: Crowd,
     client: ClientId,
 }
@@ -48,15 +48,26 @@ impl Crowd {
     /// A connection from this address, if there is room. A proxy that is believed brings many clients, and is told
     /// apart from none of them here: for it only the number of all counts.
     pub(super) fn enter(&self, peer: IpAddr, live: &Live) -> Result<Place, Full> {
-        let (limits, peer) = (&live.limits, peer.to_canonical());
+        let room = (live.limits.max_connections, live.limits.max_connections_per_client);
+        self.enter_within(peer, room, live)
+    }
+
+    /// The same where there is room for so many in all, and for so many from each household.
+    pub(in crate::surface) fn enter_within(
+        &self,
+        peer: IpAddr,
+        (all, per_client): (usize, usize),
+        live: &Live,
+    ) -> Result<Place, Full> {
+        let peer = peer.to_canonical();
         let is_proxy = live.trusted_proxies.iter().any(|network| network.contains(&peer));
         let client = ClientId::address(peer);
         let mut counts = self.counts();
-        if counts.all >= limits.max_connections {
+        if counts.all >= all {
             return Err(Full::All);
         }
         let own = counts.by_client.get(&client).copied().unwrap_or(0);
-        if own >= limits.max_connections_per_client && !is_proxy {
+        if own >= per_client && !is_proxy {
             return Err(Full::Client);
         }
         counts.all += 1;

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::crowd::{Crowd, Full};
+pub(super) use self::crowd::{Crowd, Full, Place};
 use super::live::InForce;
 use crate::seldom::Seldom;
 

@@ -205,7 +205,8 @@ pub(crate) struct Server {
 impl Server {
     /// Runs the command as a server, and waits until its log says so.
     pub(crate) async fn launch(dir: TempDir, mut command: Command, message: &str) -> Self {
-        command.args(["--listen", "127.0.0.1:0", "--log-json"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(["--listen", "127.0.0.1:0", "--wyoming-listen", "127.0.0.1:0", "--log-json"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let logs = Arc::new(Mutex::new(Vec::new()));
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -248,6 +249,11 @@ impl Server {
             logs.iter().find(|line| line["message"].as_str().is_some_and(|m| m.contains(message))).cloned()
         })
         .await
+    }
+
+    /// Where it serves Wyoming.
+    pub(crate) async fn wyoming(&self) -> String {
+        self.logged("Listening for Wyoming").await["address"].as_str().unwrap().to_owned()
     }
 
     /// Everything that was logged so far.
