@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 target=$(mktemp -d)
 trap 'rm -rf "$target"' EXIT
 
-if grep -nE 'https?://|--(extra-)?index|--find-links| file:' src/ishowtts_worker/engines/*/requirements.txt requirements-dev.txt; then
+if grep -nE 'https?://|--(extra-)?index|--find-links| file:' src/ishowtts_worker/engines/*/requirements.txt requirements-dev.txt tests_clients/*.txt; then
     echo "a lock must name no index and no path" >&2
     exit 1
 fi
