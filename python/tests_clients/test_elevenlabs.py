@@ -89,8 +89,8 @@ def address(process: subprocess.Popen[str], log: Path) -> str:
 
 
 def context(authority: Path) -> ssl.SSLContext:
-    """Without TLS 1.3: its tickets arrive while the library's two threads read and write, and then Python's `ssl`
-    now and then never sends what was written."""
+    """Without TLS 1.3: its tickets arrive while the library's two threads read and write, and then Python's
+    `ssl` now and then never sends what was written."""
     trust = ssl.create_default_context(cafile=str(authority))
     trust.maximum_version = ssl.TLSVersion.TLSv1_2
     return trust

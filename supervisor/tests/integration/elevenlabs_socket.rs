@@ -298,3 +298,24 @@ async fn a_conversation_lasts_longer_than_a_request_may_take_to_arrive() {
     client.text("").await;
     assert_eq!(client.rest().await, tone::of("Hello"));
 }
+
+#[tokio::test]
+async fn a_text_that_is_still_arriving_keeps_its_share_until_it_ends() {
+    // Two like this are more than its one worker can do.
+    let server = supervisor().engine("rtf", 0.7).start().await.ready().await;
+    let talk = async |client: &mut Client| client.text("Hello there everybody, and").await;
+    let mut first = Client::pcm(&server).await;
+    talk(&mut first).await;
+    first.samples(tone::of("Hello there everybody,").len()).await;
+    // It has nothing to do now, and whoever comes would be in its way as soon as its text goes on.
+    let mut second = Client::pcm(&server).await;
+    talk(&mut second).await;
+    let error = second.next().await.unwrap();
+    assert_eq!((&error["error"], &error["code"]), (&json!("no_capacity"), &json!(1013)), "{error}");
+    first.text("").await;
+    first.rest().await;
+    server.quiet().await;
+    let mut third = Client::pcm(&server).await;
+    talk(&mut third).await;
+    third.samples(tone::of("Hello there everybody,").len()).await;
+}
