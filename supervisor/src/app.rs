@@ -187,7 +187,7 @@ pub async fn serve(
     level: Option<String>,
 ) -> Result<(), Box<dyn Error>> {
     // First of all: a port that is taken shows before anything is built or loaded.
-    let (doors, wyoming, reachable) = doors(&config).await?;
+    let (doors, wyoming, reachable) = doors(&config)?;
     let is_inherited = doors.is_inherited();
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
@@ -338,8 +338,8 @@ async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
 }
 
 /// The doors for HTTP and Wyoming, if they may be where they are: a port may be bound otherwise than it was written.
-async fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn Error>> {
-    let (http, wyoming) = listeners::open(config.server.listen, config.wyoming.listen).await?;
+fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn Error>> {
+    let (http, wyoming) = listeners::open(config.server.listen, config.wyoming.listen)?;
     let reachable = Reachable {
         http: http.most_public()?,
         wyoming: wyoming.as_ref().map(Doors::most_public).transpose()?,

@@ -27,7 +27,7 @@ use axum::{
 use futures_util::future::select_all;
 use listenfd::ListenFd;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     time::sleep,
 };
@@ -37,6 +37,10 @@ const HTTP: &str = "http";
 /// Name of the listeners for Wyoming.
 const WYOMING: &str = "wyoming";
 
+/// How many may be waiting to be accepted, as far as the system lets us: whoever finds no place there tries again after a
+/// second, while we were busy for a tenth of one.
+const BACKLOG: u32 = 1024;
+
 /// How long no request may have come before connections that are kept alive count as idle.
 const IDLE: Duration = Duration::from_millis(200);
 
@@ -45,20 +49,17 @@ const BREATH: Duration = Duration::from_millis(200);
 
 /// The doors for HTTP and, where it has an address, for Wyoming: those that were handed over, which win, else some of our
 /// own. To be called first of all: it makes what was handed over ours alone, so that no worker inherits it.
-pub async fn open(
-    http: SocketAddr,
-    wyoming: Option<SocketAddr>,
-) -> Result<(Doors, Option<Doors>), Box<dyn Error>> {
+pub fn open(http: SocketAddr, wyoming: Option<SocketAddr>) -> Result<(Doors, Option<Doors>), Box<dyn Error>> {
     let mut inherited = Inherited::take_in();
     let http = match inherited.taken(HTTP, "server", http)? {
         Some(doors) => doors,
-        None => Doors::open(http).await?,
+        None => Doors::open(http)?,
     };
     let wyoming = match wyoming {
         None => None,
         Some(address) => Some(match inherited.taken(WYOMING, WYOMING, address)? {
             Some(doors) => doors,
-            None => Doors::open(address).await.map_err(|error| {
+            None => Doors::open(address).map_err(|error| {
                 format!(
                     "{error}; this is `listen` under [wyoming]: choose another there or with --wyoming-listen, or \
                      switch Wyoming off with \"\""
@@ -188,8 +189,14 @@ impl Doors {
     }
 
     /// A listener of our own.
-    async fn open(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
+    fn open(address: SocketAddr) -> io::Result<Self> {
+        let listen = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        };
+        let listener = listen().map_err(|error| {
             io::Error::new(error.kind(), format!("could not listen on {address}: {error}"))
         })?;
         Self::new(vec![listener.into_std()?], false)

@@ -4,7 +4,7 @@
 //! (bcrypt, Argon2) make up for passwords that people choose, of which a thief of the file could try a likely few.
 //! Here there are none to try, and a slow hash would let anybody who sends wrong keys keep the server busy.
 //!
-//! [`Key`] draws and hashes, [`Keyring`] decides, [`file`] reads and writes.
+//! [`Key`] draws and hashes, [`Keyring`] decides, [`mod@file`] reads and writes.
 
 pub mod file;
 mod key;

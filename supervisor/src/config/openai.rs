@@ -1,4 +1,4 @@
-//! `[openai]`: what the names of OpenAI's models and voices mean here.
+//! `[openai]`: what the names of `OpenAI`'s models and voices mean here.
 
 use std::collections::BTreeMap;
 

@@ -370,9 +370,7 @@ engines = { en = "piper", ja = "kokoro" }
 #[test]
 fn numbers_become_words_for_engines_that_bring_no_way_of_their_own() {
     let names = ["piper", "fastspeech2", "kokoro", "f5", "indextts", "tone"];
-    let tables: Vec<String> =
-        names.iter().map(|name| format!("[engines.{name}]\nenabled = true\n")).collect();
-    let tables = tables.concat();
+    let tables = names.map(|name| format!("[engines.{name}]\nenabled = true\n")).concat();
     let config = read(&tables).unwrap();
     let on: Vec<&str> = names.into_iter().filter(|name| config.engines[*name].normalise).collect();
     assert_eq!(on, ["piper", "fastspeech2", "kokoro"]);

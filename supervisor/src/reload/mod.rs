@@ -1,6 +1,6 @@
 //! A changed configuration, brought into force without dropping a request. A file that is wrong changes nothing.
 //!
-//! [`diff`] decides, without touching anything, what has changed and what becomes of it; [`Reloader`] reads the file
+//! [`mod@diff`] decides, without touching anything, what has changed and what becomes of it; [`Reloader`] reads the file
 //! and does it.
 
 mod diff;

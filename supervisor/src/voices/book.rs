@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{Config, Route, Voice},
-    speech::{Part, Script, SsmlError, Writing, is_speakable, runs},
+    speech::{Part, Script, SsmlError, Writing, in_words, is_speakable, runs},
 };
 
 /// All voices of the configuration, and the engines' own.
@@ -110,6 +110,12 @@ impl VoiceBook {
 impl VoiceBook {
     /// The voices of a configuration.
     pub fn new(config: &Config) -> Self {
+        if config.enabled_engines().any(|(_, engine)| engine.normalise) {
+            // The rules are made when they are asked for first: now, while nobody waits.
+            for language in ["en", "zh"] {
+                let _words = in_words("1.", language);
+            }
+        }
         Self {
             voices: config.voices.clone(),
             defaults: config.default_voices.clone(),

@@ -3,6 +3,8 @@
 mod book;
 mod dictionary;
 mod parts;
+#[cfg(test)]
+mod tests;
 
 pub use book::{Cast, CastError, Listing, VoiceBook};
 pub use parts::Manner;

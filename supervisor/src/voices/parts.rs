@@ -103,9 +103,13 @@ impl Wording<'_> {
             if let Some(last) = joined.last_mut() {
                 let of = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
                 if last.route != stretch.route && self.normalises(&last.route.engine) {
-                    let unit = unit_behind(of(&last.range), of(&stretch.range), &last.language);
-                    last.range.end += unit;
-                    stretch.range.start += unit;
+                    let next = of(&stretch.range);
+                    let unit = unit_behind(of(&last.range), next, &last.language);
+                    // The marks behind it too: they end what it belongs to.
+                    let behind = next.get(unit..).filter(|_| unit > 0).unwrap_or_default();
+                    let marks = behind.find(char::is_alphanumeric).unwrap_or(behind.len());
+                    last.range.end += unit + marks;
+                    stretch.range.start += unit + marks;
                 }
                 if last.route == stretch.route || stretch.range.is_empty() {
                     last.range.end = last.range.end.max(stretch.range.end);

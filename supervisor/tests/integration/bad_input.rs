@@ -68,7 +68,12 @@ async fn every_bad_body_gets_its_status_and_code() {
         ),
         (
             "options that no line to a worker has room for",
-            field("engine_options", json!({ "tone": { "x": vec![1e15; 100_000] } })),
+            // Three times as long when it is written out.
+            format!(
+                r#"{{"text":"hi","engine_options":{{"tone":{{"x":[{}]}}}}}}"#,
+                vec!["1e15"; 150_000].join(",")
+            )
+            .into_bytes(),
             422,
             "invalid_field",
             Some("engine_options"),

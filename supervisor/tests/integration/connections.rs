@@ -150,6 +150,22 @@ async fn one_address_has_so_many_connections_and_hears_why() {
 }
 
 #[tokio::test]
+async fn a_crowd_that_comes_while_the_server_is_busy_waits_at_the_door() {
+    let server = supervisor().start().await.ready().await;
+    // Busier than it ever is by itself.
+    server.signal("SIGSTOP");
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        crowd.push(soon("a place to wait", connect(&server)).await);
+    }
+    server.signal("SIGCONT");
+    for mut visitor in crowd {
+        visitor.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        assert!(answer(&mut visitor).await.ends_with("ok\n"));
+    }
+}
+
+#[tokio::test]
 async fn headers_have_a_longest_size() {
     let server = supervisor().config("[limits]\nmax_header_bytes = 2000\n").start().await.ready().await;
     let with = async |length: usize| {

@@ -30,6 +30,7 @@ mod hosts;
 mod limits;
 mod metrics;
 mod openai;
+mod openapi;
 mod probe;
 mod recovery;
 mod reload;

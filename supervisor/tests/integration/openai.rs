@@ -1,4 +1,4 @@
-//! What clients of OpenAI's speech API ask for; the official client's own tests are in `clients`.
+//! What clients of `OpenAI`'s speech API ask for; the official client's own tests are in `clients`.
 
 use futures_util::StreamExt;
 use reqwest::Response;

@@ -44,6 +44,7 @@ async fn pytest(python: &Path, search: Option<&Path>, tests: &str) {
     let mut command = Command::new(python);
     command.current_dir(root()).args(["-m", "pytest", "-p", "no:cacheprovider", tests]);
     command
+        .env("ISHOWTTS", env!("CARGO_BIN_EXE_ishowtts"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("HYPOTHESIS_STORAGE_DIRECTORY", env!("CARGO_TARGET_TMPDIR"));
     if let Some(search) = search {
@@ -58,6 +59,14 @@ async fn pytest(python: &Path, search: Option<&Path>, tests: &str) {
 async fn the_packages_own_tests_pass() {
     let environments = environments().await;
     pytest(&tools(&environments).await, None, "tests").await;
+}
+
+#[tokio::test]
+async fn the_clients_of_others_work_with_the_server() {
+    let environments = environments().await;
+    let lock = std::fs::read_to_string(root().join("tests_clients/elevenlabs.txt")).unwrap();
+    let python = environments.ensure_lock("elevenlabs-client", &lock, &Quiet).await.unwrap();
+    pytest(&python, None, "tests_clients/test_elevenlabs.py").await;
 }
 
 #[tokio::test]

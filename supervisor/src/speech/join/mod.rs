@@ -88,10 +88,11 @@ impl Join {
     /// The utterance is complete: passes on the silence that it ends with.
     pub fn finish(&mut self, out: &mut Vec<Bytes>) {
         if let Some(Seam { pause, mut before }) = self.seam.take() {
-            if pause.is_exact() {
-                before.resize(self.bytes(pause.least_ms), 0);
-            }
+            let length = if pause.is_exact() { self.bytes(pause.least_ms) } else { before.len() };
+            before.truncate(length);
+            let missing = length - before.len();
             self.emit(before.freeze(), out);
+            silence(missing, out);
         }
         self.release(out);
     }
@@ -153,7 +154,14 @@ impl Join {
         let from = last_sample(&before).unwrap_or(last_sound);
         let fall = (1..=dying).rev().flat_map(|left| share(from, left - 1, dying).to_le_bytes());
         before.extend(fall);
-        before.resize(length - behind.len(), 0);
+        let missing = length - behind.len() - before.len();
+        if missing > self.bytes(LONGEST_HELD_MS) {
+            out.push(before.freeze());
+            silence(missing, out);
+            before = BytesMut::new();
+        } else {
+            before.resize(length - behind.len(), 0);
+        }
         if behind.len() < self.bytes(RAMP_MS) {
             // The segment begins at once, so its sound is what rises.
             before.unsplit(behind.split());
@@ -169,6 +177,16 @@ impl Join {
 
     fn bytes(&self, milliseconds: u32) -> usize {
         self.samples(milliseconds) * 2
+    }
+}
+
+/// Passes on so many bytes of silence. However long, it takes no memory: all of it is the same.
+fn silence(mut bytes: usize, out: &mut Vec<Bytes>) {
+    static SILENCE: [u8; 1 << 16] = [0; 1 << 16];
+    while bytes > 0 {
+        let piece = Bytes::from_static(SILENCE.get(..bytes).unwrap_or(&SILENCE));
+        bytes -= piece.len();
+        out.push(piece);
     }
 }
 

@@ -77,6 +77,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         Rule::new(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:(\s?)([AaPp])\.?[Mm]\b\.?)?", time),
         Rule::new(r"(\d{1,2})\s?([AaPp])\.?[Mm]\b\.?", hour),
         Rule::new(r"\+\d[\d ()/.-]{4,}\d|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4}", telephone),
+        Rule::new(&format!(r"([$€£¥₹])({NUMBER})\s?[-–]\s?([$€£¥₹])?({NUMBER})"), money_range),
         Rule::new(
             &format!(r"([-−]?)([$€£¥₹])\s?({NUMBER})(\s(?:thousand|million|billion|trillion)\b)?"),
             money,
@@ -244,6 +245,13 @@ fn money(found: &Captures<'_>, around: &Around) -> Option<String> {
         format!("{}{scale} {several}", english_decimal(amount))
     };
     Some(format!("{}{told}", sign(minus)))
+}
+
+fn money_range(found: &Captures<'_>, around: &Around) -> Option<String> {
+    let (symbol, again) = (part(found, 1), part(found, 3));
+    let fits = around.ends() && ends_as_word(around) && (again.is_empty() || again == symbol);
+    let most = amount_of(symbol, part(found, 4)).filter(|_| fits)?;
+    Some(format!("{} to {most}", english_decimal(part(found, 2))))
 }
 
 fn money_behind(found: &Captures<'_>, around: &Around) -> Option<String> {

@@ -1,5 +1,7 @@
 //! Numbers in words.
 
+use std::sync::LazyLock;
+
 use chinese_number::{ChineseCase, ChineseCountMethod, ChineseVariant, NumberToChinese};
 use num2words::{Lang, Num2Words};
 
@@ -23,13 +25,30 @@ fn number(value: u64) -> Num2Words {
     Num2Words::new(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
+/// What is said most: the library takes its time for each.
+static SMALL: LazyLock<[Vec<String>; 2]> =
+    LazyLock::new(|| [(0..100).map(english_cardinal).collect(), (0..100).map(english_place).collect()]);
+
+fn small(value: u64, ordinal: bool) -> Option<String> {
+    let [cardinals, ordinals] = &*SMALL;
+    if ordinal { ordinals } else { cardinals }.get(usize::try_from(value).ok()?).cloned()
+}
+
 /// 42 → forty-two.
 pub(super) fn english(value: u64) -> String {
+    small(value, false).unwrap_or_else(|| english_cardinal(value))
+}
+
+fn english_cardinal(value: u64) -> String {
     number(value).cardinal().to_words().unwrap_or_else(|_| value.to_string())
 }
 
 /// 42 → forty-second.
 pub(super) fn english_ordinal(value: u64) -> String {
+    small(value, true).unwrap_or_else(|| english_place(value))
+}
+
+fn english_place(value: u64) -> String {
     number(value).ordinal().to_words().unwrap_or_else(|_| value.to_string())
 }
 

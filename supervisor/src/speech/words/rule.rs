@@ -22,14 +22,14 @@ impl Around {
     /// It is no part of a longer number, a name or an address.
     pub(super) fn stands_alone(&self) -> bool {
         let sticks = |c: char| is_latin_word(c) || matches!(c, '#' | '@' | '\\');
-        let before = |c: char| sticks(c) || matches!(c, '.' | ',' | '/' | ':' | '-' | '=' | '&' | '?');
+        let before = |c: char| sticks(c) || matches!(c, '.' | ',' | '/' | ':' | '-' | '=' | '&' | '?' | '\'');
         !self.before.is_some_and(before) && self.ends()
     }
 
     /// Nothing behind it goes on with it.
     pub(super) fn ends(&self) -> bool {
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
-        let goes_on = matches!(self.behind, Some('.' | ',' | ':' | '/' | '-')) && digit(self.next);
+        let goes_on = matches!(self.behind, Some('.' | ',' | ':' | '/' | '-' | '\'')) && digit(self.next);
         let sticks = |c: char| is_latin_word(c) || matches!(c, '%' | '‰' | '@' | '\\' | '/');
         !goes_on && !self.behind.is_some_and(sticks)
     }

@@ -16,6 +16,7 @@ fn english_is_said_as_a_reader_would_say_it() {
             ("It costs $3.50.", "It costs three dollars and fifty cents."),
             ("$1 or £0.01 or €20", "one dollar or one penny or twenty euros"),
             ("$3.5 million, -$5", "three point five million dollars, minus five dollars"),
+            ("$5-$10, €5–10 and he's 5'10", "five to ten dollars, five to ten euros and he's 5'10"),
             ("At 3:45 pm, not 9:05.", "At three forty-five PM, not nine oh five."),
             ("5 p.m. and 12:00 and 15:00", "five PM and twelve o'clock and fifteen hundred"),
             ("on 2026-11-25.", "on November twenty-fifth, twenty twenty-six."),

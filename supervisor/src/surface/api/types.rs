@@ -152,6 +152,22 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        let seed = |number: &str| {
+            let body = format!(r#"{{"text":"a","seed":{number}}}"#);
+            TtsRequest::parse(body.as_bytes(), &limits())
+                .map(|request| request.seed)
+                .map_err(|error| error.code())
+        };
+        for (written, read) in [("7.0", 7), ("7e3", 7_000), ("0.0", 0), ("18446744073709551615", u64::MAX)] {
+            assert_eq!(seed(written), Ok(Some(read)), "{written}");
+        }
+        for wrong in ["7.5", "-1.0", "1e17", "18446744073709551616"] {
+            assert_eq!(seed(wrong), Err("invalid_field".into()), "{wrong}");
+        }
+    }
+
+    #[test]
     fn every_wrong_field_is_named() {
         for (body, param) in [
             (r#"{"text":5}"#, "text"),
@@ -175,7 +191,7 @@ mod tests {
         let numbers = vec!["1e15"; 2000].join(",");
         let long = format!(r#"{{"text":"a","engine_options":{{"tone":{{"x":[{numbers}]}}}}}}"#);
         assert_eq!(refused(&long), ("invalid_field".into(), Some("engine_options".into())));
-        let mixture = ["tone"; 100].join("+");
+        let mixture = vec!["tone"; 100].join("+");
         let long = format!(r#"{{"text":"a","voice_id":"tone:{mixture}"}}"#);
         assert_eq!(refused(&long), ("invalid_field".into(), Some("voice_id".into())));
         assert_eq!(refused("{\"text\":").0, "invalid_json");

@@ -1,6 +1,6 @@
 //! What clients of `OpenAI`'s speech API ask for, under `/v1`.
 //!
-//! [`names`] decides who speaks under `OpenAI`'s names, [`types`] reads a body, [`speech`] speaks it, and [`sse`] tells
+//! [`names`] decides who speaks under `OpenAI`'s names, [`types`] reads a body, [`mod@speech`] speaks it, and [`sse`] tells
 //! audio as events. Errors are ours, in the envelope that both have in common; [`error`] gives their fields the names
 //! that they have here.
 

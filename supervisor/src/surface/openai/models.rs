@@ -44,7 +44,7 @@ pub(in crate::surface) struct Models {
     data: Vec<Model>,
 }
 
-/// A model as Open WebUI reads it.
+/// A model as `Open WebUI` reads it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::surface) struct AudioModel {
@@ -56,7 +56,7 @@ pub(in crate::surface) struct AudioModel {
     name: String,
 }
 
-/// All models as Open WebUI reads them.
+/// All models as `Open WebUI` reads them.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::surface) struct AudioModels {
@@ -108,7 +108,7 @@ pub(in crate::surface) async fn model(
     Ok(Json(Model::named(name)))
 }
 
-/// Lists the models once more, as Open WebUI asks for them.
+/// Lists the models once more, as `Open WebUI` asks for them.
 #[utoipa::path(
     get,
     path = "/v1/audio/models",

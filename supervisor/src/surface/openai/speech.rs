@@ -36,7 +36,7 @@ use crate::{
 /// Samples per second of `pcm`, which `OpenAI`'s clients take for granted.
 const PCM_RATE: u32 = 24_000;
 
-/// Speaks a text as it is made, for clients of `OpenAI`.
+/// Speaks a text as it is made.
 #[utoipa::path(
     post,
     path = "/v1/audio/speech",

@@ -27,6 +27,7 @@ const TOKEN: Duration = Duration::from_millis(50);
 
 /// What a request took, told with its last event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "they are the names of the contract")]
 pub(in crate::surface) struct Usage {
     /// Characters (Unicode scalar values) of `input`.
     #[schema(example = 20)]
@@ -82,14 +83,11 @@ pub(super) fn events(stream: Stream, format: Format, characters: usize) -> Resul
     let mut headers = answer::headers(&stream, format);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let begins = Telling::Goes(Encoded::new(stream, format)?);
+    let begins = Telling::Goes(Box::new(Encoded::new(stream, format)?));
     let body = futures_util::stream::unfold(begins, move |telling| async move {
         match telling {
             Telling::Goes(mut encoded) => Some(match encoded.next().await {
-                Some(Ok(audio)) => {
-                    let delta = json!({ "type": "speech.audio.delta", "audio": STANDARD.encode(audio) });
-                    (Ok(event(&delta)), Telling::Goes(encoded))
-                }
+                Some(Ok(audio)) => (Ok(delta(&audio)), Telling::Goes(encoded)),
                 Some(Err(error)) => {
                     let told = OpenAiError::from(ApiError::from(error.clone())).told();
                     (Ok(event(&told)), Telling::Fails(error))
@@ -113,9 +111,20 @@ pub(super) fn events(stream: Stream, format: Format, characters: usize) -> Resul
 
 /// How far the telling has come.
 enum Telling {
-    Goes(Encoded),
+    Goes(Box<Encoded>),
     Fails(SpeechError),
     Over,
+}
+
+/// Audio goes through many hands in many pieces: it is written once, into its event.
+fn delta(audio: &[u8]) -> Frame<Bytes> {
+    const BEFORE: &str = r#"data: {"type":"speech.audio.delta","audio":""#;
+    const BEHIND: &str = "\"}\n\n";
+    let mut event = String::with_capacity(BEFORE.len() + audio.len().div_ceil(3) * 4 + BEHIND.len());
+    event.push_str(BEFORE);
+    STANDARD.encode_string(audio, &mut event);
+    event.push_str(BEHIND);
+    Frame::data(Bytes::from(event))
 }
 
 fn event(data: &Value) -> Frame<Bytes> {

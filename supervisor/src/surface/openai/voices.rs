@@ -1,4 +1,4 @@
-//! `GET /v1/audio/voices`, in the shape that Open WebUI reads.
+//! `GET /v1/audio/voices`, in the shape that `Open WebUI` reads.
 
 use std::collections::BTreeSet;
 

@@ -80,7 +80,7 @@ impl Modify for Keys {
     }
 }
 
-/// Describes every route, as OpenAPI 3.1.
+/// Describes every route, as `OpenAPI` 3.1.
 #[utoipa::path(
     get,
     path = "/openapi.json",

@@ -347,7 +347,10 @@ impl<'s> Play<'s> {
         let Some((run, piece, before, _)) = self.head(lane) else { return };
         let buffer = run.stream.buffer(self.buffer);
         let room = run.base + before + piece.audio - buffer;
-        let is_full = before > run.read && before + piece.audio > run.read + buffer;
+        // However fast somebody reads, text comes no faster than it is spoken.
+        let is_tail = self.lanes.get(index(lane)).is_some_and(|held| held.lane == TAIL);
+        let read = if is_tail { run.stream.read_to() } else { run.read };
+        let is_full = before > read && before + piece.audio > read + buffer;
         if is_full && room > time && run.base < Micros::NEVER {
             self.was_full = true;
             self.later.push(Reverse((room, lane)));

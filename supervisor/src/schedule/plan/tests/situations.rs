@@ -1,7 +1,10 @@
 //! What happens in one situation each.
 
 use super::{
-    super::{ClientIndex, Delivery, Ended, Layout, Micros, Offer, Piece, Rejection, Rules, Seat},
+    super::{
+        ClientIndex, Delivery, Ended, Layout, Micros, Offer, Piece, Rejection, Rules, Seat,
+        forward::{Guest, Miss, Play},
+    },
     assert_continuous, board, layout, piece, staffed, text,
 };
 use crate::{
@@ -292,6 +295,20 @@ fn text_that_is_still_arriving_keeps_its_place() {
     assert!(board.next_launch(Micros::s(10)).is_some());
     board.close(admitted.id);
     assert!(board.admit(&Offer { client: ClientIndex(2), ..talker }, Micros::s(11)).is_ok());
+}
+
+#[test]
+fn text_that_has_yet_to_come_is_counted_with_in_real_time() {
+    let mut board = board(1);
+    // As good as nothing for three seconds of speech: in a minute a worker could speak for years.
+    let tail = Piece { total: Micros(1), first: Micros(1), ..piece(0, 3000, 0.01) };
+    let talker = Offer { open: Some(tail), ..offer(vec![tail]) };
+    let (stream, _) = board.stream_of(&talker, true, Micros::ZERO).unwrap();
+    for mut play in [Play::idle(&board, Micros::ZERO), Play::of(&board, Micros::ZERO).eager()] {
+        play = play.watch(Guest { stream: &stream, arrives: Micros::ZERO, shift: Micros::ZERO });
+        play.run().unwrap_or_else(|Miss| panic!("nobody else is there"));
+        assert!((5..30).contains(&play.met.len()), "{}", play.met.len());
+    }
 }
 
 #[test]
