@@ -21,12 +21,8 @@ fn book(more: &str) -> VoiceBook {
          [defaults]\nvoices = {{ en = \"walter\", zh = \"walter\" }}\n{more}"
     );
     fs::write(&file, source).unwrap();
-    let overrides = Overrides {
-        config: Some(file),
-        listen: None,
-        wyoming_listen: None,
-        state_dir: Some("/state".into()),
-    };
+    let overrides =
+        Overrides { config: Some(file), state_dir: Some("/state".into()), ..Overrides::default() };
     VoiceBook::new(&load(&overrides).unwrap())
 }
 
