@@ -38,14 +38,17 @@ use crate::{
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
     stream::Studio,
-    surface::{self, AppState, Http, InForce, Live, Shared},
+    surface::{self, AppState, Http, InForce, Live, Previews, Shared, Uploads},
     systemd, telemetry,
+    voices::Shelf,
 };
 
 /// What a service manager is asked for each time that a step of setting up is told: one large package over a slow line.
 const SETUP_STEP: Duration = Duration::from_mins(30);
 /// What it is asked for at the end on top of the grace time: workers are ended, connections closed, the cache written.
 const LEAVING: Duration = Duration::from_secs(20);
+/// How long a voice that was sent waits for others that come with it.
+const GATHERED: Duration = Duration::from_millis(300);
 /// How long recordings may take to reach the disk once everything was answered.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -56,6 +59,8 @@ pub struct Running {
     pub studio: Arc<Studio>,
     /// All families.
     pub metrics: Arc<Metrics>,
+    /// Voices that were sent to us.
+    pub shelf: Arc<Shelf>,
     pools: Arc<Pools>,
     /// Sockets and scratch files; gone with it.
     runtime: TempDir,
@@ -68,7 +73,11 @@ impl Running {
         config: &Config,
         level: &str,
         progress: &dyn Progress,
+        shelf: Arc<Shelf>,
     ) -> Result<Self, Box<dyn Error>> {
+        let mut with_voices = config.clone();
+        shelf.hear_in(&mut with_voices, None, false);
+        let config = &with_voices;
         let environments =
             Environments::new(&config.server.state_dir, config.server.python.as_deref()).await?;
         let mut interpreters = BTreeMap::new();
@@ -108,8 +117,8 @@ impl Running {
         let cache = Cache::open(&config.cache, &config.server.state_dir, Arc::clone(&metrics)).await;
         let scheduler = Scheduler::start(Arc::clone(&pools), config);
         probe::start(&scheduler, config.limits.probe);
-        let studio = Studio::new(scheduler, cache, config);
-        Ok(Self { studio, metrics, pools, runtime })
+        let studio = Studio::new(scheduler, cache, Arc::clone(&shelf), config);
+        Ok(Self { studio, metrics, shelf, pools, runtime })
     }
 
     /// Reads the configuration again whenever somebody asks for that.
@@ -135,6 +144,16 @@ impl Running {
             if let Some(caller) = caller {
                 caller.answer(&answer).await;
             }
+        }
+    }
+
+    /// Has workers know the voices that were sent to us, whenever one comes or goes.
+    async fn voices(&self, reloader: &Reloader) {
+        loop {
+            self.shelf.changed().await;
+            // Several that come in a row are one change.
+            sleep(GATHERED).await;
+            reloader.settle_voices().await;
         }
     }
 
@@ -198,14 +217,15 @@ pub async fn serve(
     }
     surface::make_room(config.limits.max_connections);
     let worker_level = level.as_deref().or(config.log_level.as_deref()).unwrap_or(telemetry::USUAL);
-    let live = InForce::new(Live::of(&config));
+    let shelf = Shelf::open(&config.server.state_dir);
+    let live = InForce::new(Live::of(&config, &shelf));
     let address = doors.addresses()?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     tracing::info!(version = crate::VERSION, address, "Starting");
 
     let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
     let running = tokio::select! {
-        running = set_up(&config, worker_level, &doors, &live) => running?,
+        running = set_up(&config, worker_level, &doors, &live, &shelf) => running?,
         signal = signals.next() => {
             tracing::info!(signal, "Ended before everything was set up");
             return Ok(());
@@ -222,6 +242,9 @@ pub async fn serve(
         live: live.clone(),
         metrics: Arc::clone(&running.metrics),
         gpus: gpus.gpus().clone(),
+        shelf: Arc::clone(&running.shelf),
+        uploads: Uploads::default(),
+        previews: Previews::default(),
         required: required.clone(),
         started: Instant::now(),
     });
@@ -229,7 +252,7 @@ pub async fn serve(
     let mut http = Http::serve(without_delay(doors), entrance.watch_over(surface::router(state)), &live);
     let control = Control::listen(running.runtime.path())?;
     let scheduler = running.studio.scheduler();
-    let reloader = Reloader::new(config, overrides, level, reachable, live, Arc::clone(scheduler));
+    let reloader = Reloader::new(config, overrides, level, reachable, live, Arc::clone(scheduler), shelf);
     tracing::info!(address, "Listening");
 
     let is_up = Cell::new(false);
@@ -249,6 +272,7 @@ pub async fn serve(
         signal = signals.next() => signal,
         _ = report => return Ok(()),
         () = reload => return Ok(()),
+        () = running.voices(&reloader) => return Ok(()),
         ended = &mut http.task => {
             ended??;
             return Err("the listener ended by itself".into());
@@ -286,9 +310,10 @@ async fn set_up(
     level: &str,
     doors: &Doors,
     live: &InForce,
+    shelf: &Arc<Shelf>,
 ) -> Result<Running, Box<dyn Error>> {
     let patience = if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
-    let running = Running::start(config, level, &Told);
+    let running = Running::start(config, level, &Told, Arc::clone(shelf));
     tokio::pin!(running);
     tokio::select! {
         running = &mut running => return running,

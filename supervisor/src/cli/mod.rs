@@ -77,8 +77,8 @@ fn run(args: &Args, task: Task) -> ExitCode {
             Task::Setup { engine } => {
                 setup::run(&config, engine.as_deref()).await.map(|()| ExitCode::SUCCESS)
             }
-            Task::Voices { remote } => {
-                voices::run(&config, remote.server()).await.map(|()| ExitCode::SUCCESS)
+            Task::Voices { remote, task } => {
+                voices::run(&config, remote, task).await.map(|()| ExitCode::SUCCESS)
             }
             Task::Doctor => doctor::run(&config).await,
             Task::CheckConfig => check_config::run(&config).map(|()| ExitCode::SUCCESS),

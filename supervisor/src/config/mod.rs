@@ -4,6 +4,7 @@
 mod access;
 mod auth;
 mod cache;
+mod cloning;
 mod device;
 mod engine;
 mod gpu;
@@ -21,6 +22,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 pub use access::Cors;
 pub use auth::Auth;
 pub use cache::Cache;
+pub use cloning::Cloning;
 pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
@@ -28,7 +30,7 @@ pub use locate::{Overrides, keys_file, load};
 pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
 pub use tls::Tls;
-pub use voice::{Clone, Route, Voice};
+pub use voice::{Clone, Route, Voice, is_name as is_voice_name};
 
 /// The configuration file that the binary carries, in force when no other is found.
 pub const DEFAULT: &str = include_str!("../../../config/ishowtts.toml");

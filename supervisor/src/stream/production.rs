@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,7 @@ use super::SpeechError;
 use crate::{
     schedule::{Heard, Refusal, Tickets},
     speech::{Join, Pause, Resampler},
+    voices::Use,
 };
 
 /// A segment as it will come.
@@ -27,6 +29,8 @@ pub(super) struct Line {
     pub(super) pause: Pause,
     /// Characters of it that are not white space.
     pub(super) characters: u64,
+    /// Its voice, where that was sent to us: it stays for as long as this is spoken.
+    pub(super) _voice: Option<Arc<Use>>,
 }
 
 /// How much has come of a segment that may have to be made again.

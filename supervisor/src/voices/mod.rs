@@ -1,5 +1,9 @@
 //! Voices: the names that clients use, and who speaks which stretch of a text under them.
 
 mod book;
+mod recording;
+mod shelf;
 
 pub use book::{Cast, CastError, Listing, VoiceBook};
+pub use recording::{LONGEST_S, Recording, Unfit};
+pub use shelf::{Engines, Heard, Meta, Shelf, ShelfError, Standing, Use, WrongField};

@@ -38,4 +38,5 @@ mod startup;
 mod streaming;
 mod synthesis;
 mod tls;
+mod voices;
 mod wrong_audio;

@@ -91,7 +91,7 @@ async fn check(
 }
 
 /// Whether `Cache-Control` asks for audio that is made anew.
-fn wants_it_fresh(headers: &HeaderMap) -> bool {
+pub(super) fn wants_it_fresh(headers: &HeaderMap) -> bool {
     let words = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let mut words = words.flat_map(|value| value.split(',')).map(str::trim);
     words.any(|word| word.eq_ignore_ascii_case("no-cache") || word.eq_ignore_ascii_case("no-store"))
