@@ -72,7 +72,7 @@ pub(super) enum Task {
         #[command(flatten)]
         remote: Remote,
         #[command(subcommand)]
-        task: Option<VoicesTask>,
+        task: Option<Box<VoicesTask>>,
     },
     /// Look for what is missing, and tell the command that mends it
     Doctor,

@@ -22,9 +22,9 @@ const USUAL: &str = "http://127.0.0.1:27121";
 pub(super) async fn run(
     config: &Config,
     remote: Remote,
-    task: Option<VoicesTask>,
+    task: Option<Box<VoicesTask>>,
 ) -> Result<(), Box<dyn Error>> {
-    match task.unwrap_or(VoicesTask::List { remote }) {
+    match task.map_or(VoicesTask::List { remote }, |task| *task) {
         VoicesTask::List { remote } => list(config, remote.server()).await,
         VoicesTask::Add { id, engine, language, audio, transcript, name, tag, remote } => {
             let file = fs::read(&audio)

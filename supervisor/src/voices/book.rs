@@ -95,8 +95,8 @@ impl VoiceBook {
 
     /// With the voices that were sent to us, as they come and go. One of the configuration wins over one of the same name.
     #[must_use]
-    pub fn with(mut self, shelf: &Arc<Shelf>) -> Self {
-        self.shelf = Some(Arc::clone(shelf));
+    pub fn with(mut self, sent: &Arc<Shelf>) -> Self {
+        self.shelf = Some(Arc::clone(sent));
         self
     }
 

@@ -33,7 +33,7 @@ pub(super) fn speech<'s>(sound: &'s Sound, engine: &Cloning) -> Result<&'s [f32]
         )));
     };
     let spoken = &levels[first..=last];
-    let seconds = spoken.len() as f64 / f64::from(BLOCKS_A_SECOND);
+    let seconds = count(spoken.len()) / f64::from(BLOCKS_A_SECOND);
     let Cloning { engine: name, shortest_s, longest_s, .. } = engine;
     if seconds < *shortest_s {
         return Err(Unfit(format!(
@@ -48,7 +48,7 @@ pub(super) fn speech<'s>(sound: &'s Sound, engine: &Cloning) -> Result<&'s [f32]
         )));
     }
     let loud: Vec<f64> = spoken.iter().copied().filter(|level| *level > SILENCE_DB).collect();
-    let power = loud.iter().map(|level| 10_f64.powf(level / 10.0)).sum::<f64>() / loud.len() as f64;
+    let power = loud.iter().map(|level| 10_f64.powf(level / 10.0)).sum::<f64>() / count(loud.len());
     let level = 10.0 * power.log10();
     if level < QUIETEST_DB {
         return Err(Unfit(format!(
@@ -57,7 +57,7 @@ pub(super) fn speech<'s>(sound: &'s Sound, engine: &Cloning) -> Result<&'s [f32]
             shown(level)
         )));
     }
-    let clipped = clipped(&sound.samples) as f64 * 100.0 / sound.samples.len() as f64;
+    let clipped = count(clipped(&sound.samples)) * 100.0 / count(sound.samples.len());
     if clipped > MOST_CLIPPED {
         return Err(Unfit(format!(
             "the recording is clipped: {clipped:.1} % of its samples are cut off at full scale, at most \
@@ -70,7 +70,7 @@ pub(super) fn speech<'s>(sound: &'s Sound, engine: &Cloning) -> Result<&'s [f32]
 }
 
 fn level_db(block: &[f32]) -> f64 {
-    let power = block.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / block.len() as f64;
+    let power = block.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / count(block.len());
     10.0 * power.log10()
 }
 
@@ -80,6 +80,11 @@ fn clipped(samples: &[f32]) -> usize {
     runs.filter(|run| run.len() >= RUN && run.first().is_some_and(|one| one.abs() >= FULL))
         .map(<[f32]>::len)
         .sum()
+}
+
+/// There are never more than a few million.
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 fn shown(level: f64) -> String {

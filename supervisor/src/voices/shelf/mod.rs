@@ -204,8 +204,8 @@ impl Shelf {
                     Some(entry) if !entry.is_struck => match &entry.standing {
                         Standing::InForce => {
                             entry.uses += 1;
-                            let (shelf, serial) = (Arc::clone(self), entry.serial);
-                            return Ok(Some(Use { shelf, id: id.to_owned(), serial }));
+                            let (owner, serial) = (Arc::clone(self), entry.serial);
+                            return Ok(Some(Use { shelf: owner, id: id.to_owned(), serial }));
                         }
                         Standing::Refused(reason) => return Err(reason.clone()),
                         Standing::Waiting => {}

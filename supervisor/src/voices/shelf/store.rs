@@ -92,7 +92,7 @@ pub(super) fn read(root: &Path) -> Vec<Found> {
             match read_one(&folder) {
                 Ok(voice) if self::folder(root, &voice.meta) == folder => found.push(voice),
                 Ok(_) => {
-                    tracing::warn!(folder = %folder.display(), "A voice is in a folder that is not its own")
+                    tracing::warn!(folder = %folder.display(), "A voice is in a folder that is not its own");
                 }
                 // Struck out.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
