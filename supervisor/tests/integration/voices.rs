@@ -13,6 +13,7 @@ async fn server() -> Server {
 }
 
 /// So many seconds of a tone, as a WAV file.
+#[expect(clippy::cast_sign_loss, reason = "it is a positive number")]
 fn wav(seconds: f64, peak: f64) -> Vec<u8> {
     let samples = (0..(seconds * 24_000.0) as usize).map(|at| (peak * (at as f64 * 0.06).sin()) as i16);
     let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
