@@ -39,14 +39,17 @@ use crate::{
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
     stream::Studio,
-    surface::{self, AppState, Http, InForce, Live, Shared, Wyoming},
+    surface::{self, AppState, Http, InForce, Live, Previews, Shared, Uploads, Wyoming},
     systemd, telemetry,
+    voices::Shelf,
 };
 
 /// What a service manager is asked for each time that a step of setting up is told: one large package over a slow line.
 const SETUP_STEP: Duration = Duration::from_mins(30);
 /// What it is asked for at the end on top of the grace time: workers are ended, connections closed, the cache written.
 const LEAVING: Duration = Duration::from_secs(20);
+/// How long a voice that was sent waits for others that come with it.
+const GATHERED: Duration = Duration::from_millis(300);
 /// How long recordings may take to reach the disk once everything was answered.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -57,6 +60,8 @@ pub struct Running {
     pub studio: Arc<Studio>,
     /// All families.
     pub metrics: Arc<Metrics>,
+    /// Voices that were sent to us.
+    pub shelf: Arc<Shelf>,
     pools: Arc<Pools>,
     /// Sockets and scratch files; gone with it.
     runtime: TempDir,
@@ -69,7 +74,11 @@ impl Running {
         config: &Config,
         level: &str,
         progress: &dyn Progress,
+        shelf: Arc<Shelf>,
     ) -> Result<Self, Box<dyn Error>> {
+        let mut with_voices = config.clone();
+        shelf.hear_in(&mut with_voices, None, false);
+        let config = &with_voices;
         let environments =
             Environments::new(&config.server.state_dir, config.server.python.as_deref()).await?;
         let mut interpreters = BTreeMap::new();
@@ -109,8 +118,8 @@ impl Running {
         let cache = Cache::open(&config.cache, &config.server.state_dir, Arc::clone(&metrics)).await;
         let scheduler = Scheduler::start(Arc::clone(&pools), config);
         probe::start(&scheduler, config.limits.probe);
-        let studio = Studio::new(scheduler, cache, config);
-        Ok(Self { studio, metrics, pools, runtime })
+        let studio = Studio::new(scheduler, cache, Arc::clone(&shelf), config);
+        Ok(Self { studio, metrics, shelf, pools, runtime })
     }
 
     /// Reads the configuration again whenever somebody asks for that.
@@ -136,6 +145,16 @@ impl Running {
             if let Some(caller) = caller {
                 caller.answer(&answer).await;
             }
+        }
+    }
+
+    /// Has workers know the voices that were sent to us, whenever one comes or goes.
+    async fn voices(&self, reloader: &Reloader) {
+        loop {
+            self.shelf.changed().await;
+            // Several that come in a row are one change.
+            sleep(GATHERED).await;
+            reloader.settle_voices().await;
         }
     }
 
@@ -196,30 +215,30 @@ pub async fn serve(
     }
     surface::make_room(config.limits.max_connections + config.wyoming.max_connections);
     let worker_level = level.as_deref().or(config.log_level.as_deref()).unwrap_or(telemetry::USUAL);
-    let live = InForce::new(Live::of(&config));
+    let shelf = Shelf::open(&config.server.state_dir);
+    let live = InForce::new(Live::of(&config, &shelf));
     let address = told(&doors);
     tracing::info!(version = crate::VERSION, address, wyoming = wyoming.as_ref().map(told), "Starting");
 
     let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
     let running = tokio::select! {
-        running = set_up(&config, worker_level, (&doors, wyoming.as_ref()), &live) => running?,
+        running = set_up(&config, worker_level, (&doors, wyoming.as_ref()), &live, &shelf) => running?,
         signal = signals.next() => {
             tracing::info!(signal, "Ended before everything was set up");
             return Ok(());
         }
     };
     running.pools.sandbox().tell();
-    let required: Vec<String> = config
-        .enabled_engines()
-        .filter(|(_, engine)| engine.required)
-        .map(|(name, _)| name.clone())
-        .collect();
+    let required = required(&config);
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
         live: live.clone(),
         metrics: Arc::clone(&running.metrics),
         gpus: gpus.gpus().clone(),
+        shelf: Arc::clone(&running.shelf),
+        uploads: Uploads::default(),
+        previews: Previews::default(),
         required: required.clone(),
         started: Instant::now(),
     });
@@ -231,7 +250,7 @@ pub async fn serve(
     let mut http = Http::serve(without_delay(doors), entrance.watch_over(surface::router(state)), &live);
     let control = Control::listen(running.runtime.path())?;
     let scheduler = running.studio.scheduler();
-    let reloader = Reloader::new(config, overrides, level, reachable, live, Arc::clone(scheduler));
+    let reloader = Reloader::new(config, overrides, level, reachable, live, Arc::clone(scheduler), shelf);
     tracing::info!(address, "Listening");
 
     let is_up = Cell::new(false);
@@ -251,6 +270,7 @@ pub async fn serve(
         signal = signals.next() => signal,
         _ = report => return Ok(()),
         () = reload => return Ok(()),
+        () = running.voices(&reloader) => return Ok(()),
         ended = &mut http.task => {
             ended??;
             return Err("the listener ended by itself".into());
@@ -295,12 +315,13 @@ async fn set_up(
     level: &str,
     (doors, wyoming): (&Doors, Option<&Doors>),
     live: &InForce,
+    shelf: &Arc<Shelf>,
 ) -> Result<Running, Box<dyn Error>> {
     let patience = |doors: &Doors| if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
     let (mut http, mut other) = (None, None);
     let mut http_waits = pin!(sleep(patience(doors)));
     let mut wyoming_waits = pin!(sleep(wyoming.map(patience).unwrap_or_default()));
-    let mut running = pin!(Running::start(config, level, &Told));
+    let mut running = pin!(Running::start(config, level, &Told, Arc::clone(shelf)));
     let running = loop {
         tokio::select! {
             running = &mut running => break running,
@@ -346,6 +367,12 @@ fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn E
     };
     reachable.check(config)?;
     Ok((http, wyoming, reachable))
+}
+
+/// The engines that are waited for.
+fn required(config: &Config) -> Vec<String> {
+    let engines = config.enabled_engines().filter(|(_, engine)| engine.required);
+    engines.map(|(name, _)| name.clone()).collect()
 }
 
 /// Where doors lead in from, for the log.

@@ -72,6 +72,20 @@ impl Answer {
 impl Server {
     /// GET, or POST with a JSON body.
     pub async fn ask(&self, route: &str, body: Option<&Value>) -> Result<Answer, String> {
+        match body {
+            Some(body) => self.send("POST", route, "application/json", body.to_string().into()).await,
+            None => self.send("GET", route, "", Bytes::new()).await,
+        }
+    }
+
+    /// Any request; without a media type it has no body.
+    pub async fn send(
+        &self,
+        method: &str,
+        route: &str,
+        media_type: &str,
+        body: Bytes,
+    ) -> Result<Answer, String> {
         let failed = |error: String| format!("could not ask {}: {error}", self.url);
         let host = self.url.host_str().ok_or_else(|| failed("it names no host".into()))?;
         let port = self.url.port_or_known_default().unwrap_or(80);
@@ -81,7 +95,7 @@ impl Server {
         let stream = connecting
             .map_err(|late| failed(late.to_string()))?
             .map_err(|error| failed(error.to_string()))?;
-        let request = self.request(route, body).map_err(failed)?;
+        let request = self.request(method, route, media_type, body).map_err(failed)?;
         if self.url.scheme() == "https" {
             let name = ServerName::try_from(bare.to_owned()).map_err(|error| failed(error.to_string()))?;
             let connector = TlsConnector::from(self.trust().map_err(failed)?);
@@ -94,7 +108,13 @@ impl Server {
         exchange(stream, request).await.map_err(|error| failed(error.to_string()))
     }
 
-    fn request(&self, route: &str, body: Option<&Value>) -> Result<Request<Full<Bytes>>, String> {
+    fn request(
+        &self,
+        method: &str,
+        route: &str,
+        media_type: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, String> {
         let authority = self.url.authority();
         let path = format!("{}{route}", self.url.path().trim_end_matches('/'));
         let request = Request::builder().uri(path).header(HOST, authority);
@@ -107,13 +127,9 @@ impl Server {
             }
             None => request,
         };
-        let request = match body {
-            Some(body) => request
-                .method("POST")
-                .header(CONTENT_TYPE, "application/json")
-                .body(Full::from(body.to_string())),
-            None => request.body(Full::default()),
-        };
+        let request = request.method(method);
+        let request = if media_type.is_empty() { request } else { request.header(CONTENT_TYPE, media_type) };
+        let request = request.body(Full::from(body));
         request.map_err(|error| error.to_string())
     }
 

@@ -267,7 +267,6 @@ fn files(config: &Config, name: &str, engine: &Engine) -> BTreeSet<PathBuf> {
     let clones =
         config.voices.values().filter(|voice| voice.routes.values().any(|route| route.engine == name));
     files.extend(clones.filter_map(|voice| voice.clone.as_ref()).map(|clone| clone.reference.clone()));
-    files.insert(config.server.state_dir.join("voices"));
     files
 }
 

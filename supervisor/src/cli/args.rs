@@ -70,10 +70,13 @@ pub(super) enum Task {
         #[arg(long)]
         engine: Option<String>,
     },
-    /// List the voices
+    /// List the voices; add one of a recording, remove it, hear one
+    #[command(args_conflicts_with_subcommands = true)]
     Voices {
         #[command(flatten)]
         remote: Remote,
+        #[command(subcommand)]
+        task: Option<Box<VoicesTask>>,
     },
     /// Look for what is missing, and tell the command that mends it
     Doctor,
@@ -121,6 +124,58 @@ pub(super) enum KeysTask {
     },
 }
 
+/// What to do with voices.
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum VoicesTask {
+    /// List them
+    List {
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Send a recording to a running server, which makes a voice of it
+    Add {
+        /// What requests call it
+        id: String,
+        /// The engine that is to imitate it: f5 or indextts
+        #[arg(long)]
+        engine: String,
+        /// Language spoken, such as en or zh
+        #[arg(long)]
+        language: String,
+        /// The recording: WAV, FLAC, MP3, Ogg Vorbis or AAC (.m4a)
+        #[arg(long, value_name = "FILE")]
+        audio: PathBuf,
+        /// What is said in it, all of it and nothing else
+        #[arg(long, default_value = "")]
+        transcript: String,
+        /// For people; else the id
+        #[arg(long)]
+        name: Option<String>,
+        /// A word to find it by; repeatable
+        #[arg(long)]
+        tag: Vec<String>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Remove one that was sent to a running server
+    Remove {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Have a running server say a sentence in a voice
+    Preview {
+        /// Its id
+        id: String,
+        /// File to write, WAV; `-` or a pipe gets the bytes
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
 /// What to speak, and where to.
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct Say {
@@ -157,6 +212,13 @@ impl Remote {
     pub(super) fn server(&self) -> Option<ask::Server> {
         let key = self.api_key.clone().filter(|key| !key.is_empty());
         Some(ask::Server { url: self.server.clone()?, key, cacert: self.cacert.clone() })
+    }
+
+    /// The same, or the server at the usual address.
+    pub(super) fn server_or(&self, usual: &str) -> Result<ask::Server, String> {
+        let named =
+            Self { server: Some(self.server.clone().map_or_else(|| remote(usual), Ok)?), ..self.clone() };
+        named.server().ok_or_else(|| "no server was named".into())
     }
 }
 

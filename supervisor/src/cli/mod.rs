@@ -71,14 +71,14 @@ fn run(args: &Args, task: Task) -> ExitCode {
                     telemetry::change(level)?;
                 }
                 let served = app::serve(config, args.overrides(), args.log_level.clone());
-                served.await.map(|()| ExitCode::SUCCESS)
+                Box::pin(served).await.map(|()| ExitCode::SUCCESS)
             }
             Task::Say(say) => say::run(config, level, say).await.map(|()| ExitCode::SUCCESS),
             Task::Setup { engine } => {
                 setup::run(&config, engine.as_deref()).await.map(|()| ExitCode::SUCCESS)
             }
-            Task::Voices { remote } => {
-                voices::run(&config, remote.server()).await.map(|()| ExitCode::SUCCESS)
+            Task::Voices { remote, task } => {
+                voices::run(&config, remote, task).await.map(|()| ExitCode::SUCCESS)
             }
             Task::Doctor => doctor::run(&config).await,
             Task::CheckConfig => check_config::run(&config).map(|()| ExitCode::SUCCESS),

@@ -20,7 +20,7 @@ use crate::{
     schedule::Delivery,
     speech::{ClientId, Encoder, Format, Priority, Utterance},
     stream::{Account, milliseconds},
-    voices::VoiceBook,
+    voices::{Shelf, VoiceBook},
 };
 
 /// Where the audio goes when nobody says where, at a terminal.
@@ -70,7 +70,7 @@ fn target(say: &Say) -> Option<PathBuf> {
     }
 }
 
-fn write(target: Option<&Path>, pieces: &[Bytes]) -> io::Result<()> {
+pub(super) fn write(target: Option<&Path>, pieces: &[Bytes]) -> io::Result<()> {
     let Some(path) = target else {
         let mut out = io::stdout().lock();
         let written = pieces.iter().try_for_each(|piece| out.write_all(piece)).and_then(|()| out.flush());
@@ -132,7 +132,8 @@ async fn alone(
     format: Format,
     spinner: &Spinner,
 ) -> Result<(Vec<Bytes>, String), Box<dyn Error>> {
-    let cast = VoiceBook::new(&config).cast(say.voice.as_deref(), text, &|_| None)?;
+    let shelf = Arc::new(Shelf::look(&config.server.state_dir));
+    let cast = VoiceBook::new(&config).with(&shelf).cast(say.voice.as_deref(), text, &|_| None)?;
     let length = text.chars().count();
     if length > config.limits.max_text_chars {
         return Err(format!(
@@ -162,7 +163,7 @@ async fn alone(
         engine.enabled &= needed.contains(name);
         (engine.replicas, engine.spares) = (1, 0);
     }
-    let running = Running::start(&config, level, spinner).await?;
+    let running = Running::start(&config, level, spinner, shelf).await?;
     spinner.say(format!("loading {}", needed.join(" and ")));
     let spoken = tokio::select! {
         spoken = speak(&running, utterance) => spoken,

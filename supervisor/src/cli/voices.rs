@@ -1,14 +1,74 @@
 //! `ishowtts voices`.
 
-use std::error::Error;
+use std::{error::Error, fs, path::Path, sync::Arc};
 
-use super::say_line;
-use crate::{ask::Server, config::Config, voices::VoiceBook};
+use bytes::Bytes;
+use serde_json::Value;
 
-/// Lists the voices of the configuration, or of a running server with those that its engines bring.
-pub(super) async fn run(config: &Config, server: Option<Server>) -> Result<(), Box<dyn Error>> {
+use super::{
+    args::{Remote, VoicesTask},
+    say, say_line,
+};
+use crate::{
+    ask::Server,
+    config::Config,
+    voices::{Shelf, VoiceBook},
+};
+
+/// Where a server is asked when nobody says where: the usual address.
+const USUAL: &str = "http://127.0.0.1:27121";
+
+/// Lists, adds, removes or plays voices.
+pub(super) async fn run(
+    config: &Config,
+    remote: Remote,
+    task: Option<Box<VoicesTask>>,
+) -> Result<(), Box<dyn Error>> {
+    match task.map_or(VoicesTask::List { remote }, |task| *task) {
+        VoicesTask::List { remote } => list(config, remote.server()).await,
+        VoicesTask::Add { id, engine, language, audio, transcript, name, tag, remote } => {
+            let file = fs::read(&audio)
+                .map_err(|error| format!("could not read the recording {}: {error}", audio.display()))?;
+            let mut form = Form::new();
+            for (field, value) in [
+                ("id", id.as_str()),
+                ("engine", &engine),
+                ("language", &language),
+                ("transcript", &transcript),
+                ("name", name.as_deref().unwrap_or_default()),
+                ("tags", &tag.join(",")),
+            ] {
+                form.add(field, "", value.as_bytes());
+            }
+            form.add("audio", "; filename=\"recording\"", &file);
+            let (media_type, body) = form.end();
+            let answer = server(&remote)?.send("POST", "/api/voices", &media_type, body).await?;
+            let voice = answer.json()?;
+            say_line(&format!("{id}: {}", voice["state"].as_str().unwrap_or("added")));
+            Ok(())
+        }
+        VoicesTask::Remove { id, remote } => {
+            let route = format!("/api/voices/{}", encoded(&id));
+            server(&remote)?.send("DELETE", &route, "", Bytes::new()).await?.accepted()?;
+            say_line(&format!("{id}: removed"));
+            Ok(())
+        }
+        VoicesTask::Preview { id, output, remote } => {
+            let answer = server(&remote)?.ask(&format!("/api/voices/{}/preview", encoded(&id)), None).await?;
+            answer.accepted()?;
+            let target = output.as_deref().filter(|path| *path != Path::new("-"));
+            Ok(say::write(target, &[answer.body])?)
+        }
+    }
+}
+
+/// The voices of the configuration and those that were sent, or of a running server with those that its engines bring.
+async fn list(config: &Config, server: Option<Server>) -> Result<(), Box<dyn Error>> {
     let voices = match server {
-        None => serde_json::to_value(VoiceBook::new(config).list(&|_| None))?,
+        None => {
+            let shelf = Arc::new(Shelf::look(&config.server.state_dir));
+            serde_json::to_value(VoiceBook::new(config).with(&shelf).list(&|_| None))?
+        }
         Some(server) => server.ask("/api/voices", None).await?.json()?["voices"].take(),
     };
     for voice in voices.as_array().into_iter().flatten() {
@@ -17,7 +77,49 @@ pub(super) async fn run(config: &Config, server: Option<Server>) -> Result<(), B
         let engines: Vec<String> = engines
             .map(|(language, engine)| format!("{language} ({})", engine.as_str().unwrap_or("?")))
             .collect();
-        say_line(&format!("{:<20} {:<12} {}", text("id"), text("kind"), engines.join(", ")));
+        let condition = match (text("state"), &voice["reason"]) {
+            ("" | "ready", _) => String::new(),
+            (state, Value::String(reason)) => format!("  {state}: {reason}"),
+            (state, _) => format!("  {state}"),
+        };
+        say_line(&format!("{:<20} {:<12} {}{condition}", text("id"), text("kind"), engines.join(", ")));
     }
     Ok(())
+}
+
+fn server(remote: &Remote) -> Result<Server, String> {
+    remote.server_or(USUAL)
+}
+
+/// A name as one part of a path.
+fn encoded(id: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
+    let part = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    id.bytes().map(part).collect()
+}
+
+/// A form of several parts (RFC 7578), as the server reads it.
+struct Form {
+    /// 128 random bits stand in no recording.
+    boundary: String,
+    body: Vec<u8>,
+}
+
+impl Form {
+    fn new() -> Self {
+        Self { boundary: format!("ishowtts-{:032x}", rand::random::<u128>()), body: Vec::new() }
+    }
+
+    fn add(&mut self, name: &str, more: &str, value: &[u8]) {
+        let head =
+            format!("--{}\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n", self.boundary);
+        for part in [head.as_bytes(), value, b"\r\n"] {
+            self.body.extend_from_slice(part);
+        }
+    }
+
+    fn end(mut self) -> (String, Bytes) {
+        self.body.extend_from_slice(format!("--{}--\r\n", self.boundary).as_bytes());
+        (format!("multipart/form-data; boundary={}", self.boundary), self.body.into())
+    }
 }

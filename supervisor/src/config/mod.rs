@@ -4,6 +4,7 @@
 mod access;
 mod auth;
 mod cache;
+mod cloning;
 mod device;
 mod engine;
 mod gpu;
@@ -24,6 +25,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 pub use access::Cors;
 pub use auth::Auth;
 pub use cache::Cache;
+pub use cloning::Cloning;
 pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
@@ -33,7 +35,7 @@ pub use pronunciation::{Pronunciation, Pronunciations, takes_phonemes};
 pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
 pub use tls::Tls;
-pub use voice::{Clone, Route, Voice};
+pub use voice::{Clone, Route, Voice, is_name as is_voice_name};
 pub use wyoming::Wyoming;
 
 /// The configuration file that the binary carries, in force when no other is found.

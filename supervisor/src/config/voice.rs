@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Engine,
+    Cloning, Engine,
     raw::{Found, Notes, Table},
     server::absolute,
 };
@@ -110,9 +110,6 @@ pub(super) fn voice(
     Voice { routes, clone }
 }
 
-/// Engines that imitate a recording without being told what is said in it.
-const NEED_NO_TRANSCRIPT: [&str; 1] = ["indextts"];
-
 fn clone_of(
     engine: &str,
     reference: &Found<String>,
@@ -126,7 +123,7 @@ fn clone_of(
         reference.problem(notes, format!("there is no file {}", path.display()));
     }
     let is_silent = transcript.is_none_or(|found| found.value.trim().is_empty());
-    if is_silent && !NEED_NO_TRANSCRIPT.contains(&engine) {
+    if is_silent && Cloning::of(engine).is_none_or(|known| known.needs_transcript) {
         reference.problem(notes, "needs `transcript` beside it: the words spoken in the recording");
     }
     Clone {
@@ -137,7 +134,7 @@ fn clone_of(
 }
 
 /// Names appear in addresses, headers and file names. A colon is kept for `engine:speaker`.
-fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
     !name.is_empty() && name.len() <= 64 && name != "auto" && name.chars().all(allowed)
 }

@@ -5,6 +5,7 @@
 
 mod diff;
 mod recordings;
+mod voices;
 
 use std::{error::Error, fmt, net::SocketAddr, sync::Arc};
 
@@ -19,6 +20,7 @@ use crate::{
     schedule::Scheduler,
     surface::{InForce, Live, make_room},
     telemetry,
+    voices::Shelf,
 };
 
 /// What a reload came to. Keys stand as in the file: `limits.max_text_chars`.
@@ -98,6 +100,7 @@ pub struct Reloader {
     reachable: Reachable,
     live: InForce,
     scheduler: Arc<Scheduler>,
+    shelf: Arc<Shelf>,
     known: Mutex<Known>,
 }
 
@@ -110,10 +113,11 @@ impl Reloader {
         reachable: Reachable,
         live: InForce,
         scheduler: Arc<Scheduler>,
+        shelf: Arc<Shelf>,
     ) -> Self {
         let last = (config.clone(), Recordings::of(&config));
         let known = Known { started: config, last };
-        Self { overrides, level, reachable, live, scheduler, known: Mutex::new(known) }
+        Self { overrides, level, reachable, live, scheduler, shelf, known: Mutex::new(known) }
     }
 
     /// Reads the file again. If it is right, what can be applied is in force when this returns, other workers of engines
@@ -146,7 +150,22 @@ impl Reloader {
 
     async fn renew(&self, config: &Config, changes: &mut [EngineChange]) {
         for change in changes.iter_mut().filter(|change| change.is_applied()) {
-            change.failure = self.scheduler.pools().renew(config, &change.engine).await.err();
+            let mut config = config.clone();
+            let heard = self.shelf.hear_in(&mut config, Some(&change.engine), false);
+            change.failure = self.scheduler.pools().renew(&config, &change.engine).await.err();
+            if change.failure.is_none() {
+                self.shelf.in_force(&heard);
+            }
+        }
+    }
+
+    /// Has workers know the voices that were sent to us since, and no more those that were removed: engine after engine,
+    /// other workers before those that serve go.
+    pub async fn settle_voices(&self) {
+        let known = self.known.lock().await;
+        let config = effective(&known.started, &known.last.0);
+        for engine in self.shelf.unsettled() {
+            voices::settle(&self.shelf, self.scheduler.pools(), &config, &engine).await;
         }
     }
 
@@ -155,7 +174,7 @@ impl Reloader {
         if self.level.is_none() {
             telemetry::change(config.log_level.as_deref().unwrap_or(telemetry::USUAL))?;
         }
-        let mut live = Live::of(config);
+        let mut live = Live::of(config, &self.shelf);
         if started.tls.is_some() != config.tls.is_some() {
             // Half of our clients would speak to us in a way that we do not understand.
             live.tls.clone_from(&self.live.now().tls);

@@ -294,12 +294,14 @@ impl Scribe {
         let entry = begins.then(|| scheduler.enter(&engines)).transpose()?;
         let known = timeout(self.manner.patience, scheduler.known(&engines)).await;
         known.map_err(|_late| SpeechError::Deadline)??;
+        let voices = timeout(self.manner.patience, self.studio.voices(&utterance)).await;
+        let voices = voices.map_err(|_late| SpeechError::Deadline)??;
         let parts = cut_parts(&utterance.parts, |engine| scheduler.budget(engine), begins);
         if parts.is_empty() {
             return Ok(());
         }
         let segments: Vec<Segment> = parts.iter().map(|part| self.studio.segment(&utterance, part)).collect();
-        let (lines, rate) = self.studio.lines(&utterance, &parts);
+        let (lines, rate) = self.studio.lines(&utterance, &parts, &voices);
         match &self.progress {
             Progress::Silent(_) => {
                 let entry = entry.ok_or_else(SpeechError::nothing_to_speak)?;

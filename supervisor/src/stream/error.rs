@@ -16,6 +16,14 @@ pub enum SpeechError {
     /// Its audio could not be brought into the format that was asked for.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// It needs a voice that was sent to us and that no worker knows.
+    #[error("the voice {voice:?} cannot be used: {reason}")]
+    Voice {
+        /// Which voice.
+        voice: String,
+        /// Why its engine does not know it.
+        reason: String,
+    },
     /// An engine failed it.
     #[error("{failure}")]
     Failed {
@@ -59,7 +67,7 @@ impl SpeechError {
             {
                 Outcome::Invalid
             }
-            Self::Failed { .. } | Self::Encode(_) => Outcome::Failed,
+            Self::Voice { .. } | Self::Failed { .. } | Self::Encode(_) => Outcome::Failed,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,7 @@ use super::SpeechError;
 use crate::{
     schedule::{Heard, Refusal, Tickets, Turns},
     speech::{Join, Pause, Resampler},
+    voices::Use,
 };
 
 /// A segment as it will come.
@@ -29,6 +31,8 @@ pub(super) struct Line {
     pub(super) lead_ms: u32,
     /// Characters of it that are not white space.
     pub(super) characters: u64,
+    /// Its voice, where that was sent to us: it stays for as long as this is spoken.
+    pub(super) _voice: Option<Arc<Use>>,
 }
 
 /// Further segments of a text that is still arriving.

@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     schedule::{Booking, Delivery, Entry, Scheduler, Segment},
     speech::{Part, Sound, Utterance, estimated_ms},
+    voices::{Shelf, Use},
 };
 
 /// Everything that is needed to speak.
@@ -27,17 +28,26 @@ use crate::{
 pub struct Studio {
     scheduler: Arc<Scheduler>,
     cache: Arc<Cache>,
+    shelf: Arc<Shelf>,
     /// Whether an engine's audio may be kept, where the configuration says so.
     keeps: HashMap<String, bool>,
     /// What is being made, for whoever asks for the same.
     productions: Mutex<HashMap<Key, Weak<Shared>>>,
 }
 
+/// Voices that were sent to us, by name, held while they are spoken with.
+type Voices = HashMap<String, Arc<Use>>;
+
 impl Studio {
-    /// Over a scheduler and a cache.
-    pub fn new(scheduler: Arc<Scheduler>, cache: Arc<Cache>, config: &Config) -> Arc<Self> {
+    /// Over a scheduler, a cache, and voices that come and go.
+    pub fn new(
+        scheduler: Arc<Scheduler>,
+        cache: Arc<Cache>,
+        shelf: Arc<Shelf>,
+        config: &Config,
+    ) -> Arc<Self> {
         let keeps = config.engines.iter().filter_map(|(name, engine)| Some((name.clone(), engine.cache?)));
-        Arc::new(Self { scheduler, cache, keeps: keeps.collect(), productions: Mutex::default() })
+        Arc::new(Self { scheduler, cache, shelf, keeps: keeps.collect(), productions: Mutex::default() })
     }
 
     /// Who lets streams in.
@@ -50,8 +60,8 @@ impl Studio {
         &self.cache
     }
 
-    /// Has an utterance let in and waits for its first audio. For an engine that was never ready yet it waits at most
-    /// `patience`. `account` is told how it ends, however it ends.
+    /// Has an utterance let in and waits for its first audio. For an engine that was never ready yet, and a voice that is
+    /// being prepared, it waits at most `patience`. `account` is told how it ends, however it ends.
     pub async fn open(
         &self,
         utterance: Utterance,
@@ -83,6 +93,8 @@ impl Studio {
         let until = deadline.unwrap_or(accepted + patience).min(accepted + patience);
         let known = timeout_at(until.into(), self.scheduler.known(&engines)).await;
         known.map_err(|_late| SpeechError::Deadline)??;
+        let voices = timeout_at(until.into(), self.voices(utterance)).await;
+        let voices = voices.map_err(|_late| SpeechError::Deadline)??;
 
         let key = self.key(utterance);
         if let Some(key) = key {
@@ -95,7 +107,7 @@ impl Studio {
         }
         let parts = utterance.cut(|engine| self.scheduler.budget(engine));
         let segments: Vec<Segment> = parts.iter().map(|part| self.segment(utterance, part)).collect();
-        let (lines, rate) = self.lines(utterance, &parts);
+        let (lines, rate) = self.lines(utterance, &parts, &voices);
         let keep = key.map(|key| (key, Arc::clone(&self.cache)));
         let place = self.scheduler.admit(Booking {
             client: utterance.client.clone(),
@@ -181,6 +193,23 @@ impl Studio {
         Some(Key::of(fields.iter().map(Vec::as_slice)))
     }
 
+    /// Waits for the voices among its parts that are being prepared, and holds those that may go.
+    pub(super) async fn voices(&self, utterance: &Utterance) -> Result<Voices, SpeechError> {
+        let mut held = Voices::new();
+        for Part { route, .. } in &utterance.parts {
+            let Some(speaker) = &route.speaker else { continue };
+            if held.contains_key(speaker) {
+                continue;
+            }
+            let found = self.shelf.hold(&route.engine, speaker).await;
+            match found.map_err(|reason| SpeechError::Voice { voice: speaker.clone(), reason })? {
+                Some(voice) => held.insert(speaker.clone(), Arc::new(voice)),
+                None => continue,
+            };
+        }
+        Ok(held)
+    }
+
     pub(super) fn segment(&self, utterance: &Utterance, part: &Part) -> Segment {
         let engine = &part.route.engine;
         let request = SynthesisRequest {
@@ -197,7 +226,7 @@ impl Studio {
     }
 
     /// How the segments will come, and at which rate they are joined: the highest of their engines.
-    pub(super) fn lines(&self, utterance: &Utterance, parts: &[Part]) -> (Vec<Line>, u32) {
+    pub(super) fn lines(&self, utterance: &Utterance, parts: &[Part], voices: &Voices) -> (Vec<Line>, u32) {
         let lines = parts.iter().filter_map(|part| {
             let ready = self.scheduler.ready(&part.route.engine)?;
             let characters = part.text.chars().filter(|c| !c.is_whitespace()).count();
@@ -208,6 +237,7 @@ impl Studio {
                 pause: part.pause().at_speed(utterance.speed),
                 lead_ms: part.lead_ms,
                 characters: u64::try_from(characters).unwrap_or_default(),
+                _voice: part.route.speaker.as_ref().and_then(|speaker| voices.get(speaker).cloned()),
             })
         });
         let lines: Vec<Line> = lines.collect();

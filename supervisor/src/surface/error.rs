@@ -10,7 +10,11 @@ use axum::{
 use ishowtts_workers::Failure;
 use serde_json::{Value, json};
 
-use crate::{schedule::Refusal, stream::SpeechError, voices::CastError};
+use crate::{
+    schedule::Refusal,
+    stream::SpeechError,
+    voices::{CastError, ShelfError},
+};
 
 /// Everything that a request can be answered with instead of what it asked for.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +81,26 @@ pub enum ApiError {
     /// It was not, or not wholly, spoken.
     #[error(transparent)]
     Speech(#[from] SpeechError),
+    /// A form was asked for, and this is none.
+    #[error("the body must be sent with Content-Type: multipart/form-data")]
+    NotMultipart,
+    /// The form cannot be read.
+    #[error("the form cannot be read: {0}")]
+    InvalidMultipart(String),
+    /// More recordings are on their way in than are taken at once.
+    #[error("other recordings are being taken in; try again in a moment")]
+    UploadsBusy,
+    /// A voice was not taken in, or not removed.
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
+    /// The voice belongs to the configuration or to an engine.
+    #[error("the voice {id:?} cannot be removed here: it comes from {origin}")]
+    VoiceFixed {
+        /// Which voice.
+        id: String,
+        /// Where it comes from, and what can be done there.
+        origin: String,
+    },
     /// Environments are still being made.
     #[error("the server is being set up; its log tells how far it is")]
     Starting,
@@ -153,6 +177,24 @@ impl ApiError {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field"), "voice_id")
             }
             Self::UnknownModel(_) => about(row(StatusCode::NOT_FOUND, INVALID, "model_not_found"), "model"),
+            Self::NotMultipart => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"),
+            Self::InvalidMultipart(_) => row(StatusCode::BAD_REQUEST, INVALID, "invalid_multipart"),
+            Self::UploadsBusy => {
+                let busy = row(StatusCode::TOO_MANY_REQUESTS, CAPACITY, "no_capacity");
+                Row { retry: Some(AT_ONCE), ..busy }
+            }
+            Self::Shelf(error) => match error {
+                ShelfError::Taken(_) => about(row(StatusCode::CONFLICT, INVALID, "voice_exists"), "id"),
+                ShelfError::Leaving(_) => {
+                    let leaving = about(row(StatusCode::CONFLICT, INVALID, "voice_exists"), "id");
+                    Row { retry: Some(SOON), ..leaving }
+                }
+                ShelfError::Disk { .. } if error.is_full() => {
+                    row(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full")
+                }
+                ShelfError::Disk { .. } => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal"),
+            },
+            Self::VoiceFixed { .. } => row(StatusCode::CONFLICT, INVALID, "voice_fixed"),
             Self::UnknownEngine(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_engine"),
             Self::Starting => {
                 let starting = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "starting");
@@ -181,6 +223,10 @@ fn speech(error: &SpeechError) -> Row {
     let (busy, invalid) = (StatusCode::TOO_MANY_REQUESTS, StatusCode::UNPROCESSABLE_ENTITY);
     match error {
         SpeechError::Encode(_) => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal", None),
+        SpeechError::Voice { .. } => {
+            let failed = row(unavailable, SERVER, "voice_failed", Some(MENDED));
+            Row { param: Some("voice_id".into()), ..failed }
+        }
         SpeechError::Deadline => row(StatusCode::GATEWAY_TIMEOUT, CAPACITY, "deadline_exceeded", None),
         SpeechError::Refused(refusal) => match refusal {
             Refusal::Busy { retry, .. } => row(busy, CAPACITY, "no_capacity", Some(*retry)),

@@ -10,7 +10,7 @@ use tokio_rustls::rustls::ServerConfig;
 use crate::{
     auth::Keyring,
     config::{Config, Cors, Limits, OpenAi, Wyoming},
-    voices::VoiceBook,
+    voices::{Shelf, VoiceBook},
 };
 
 /// One state of it.
@@ -37,10 +37,10 @@ pub struct Live {
 }
 
 impl Live {
-    /// What a configuration says.
-    pub fn of(config: &Config) -> Self {
+    /// What a configuration says, and the voices that were sent to us.
+    pub fn of(config: &Config, shelf: &Arc<Shelf>) -> Self {
         Self {
-            voices: VoiceBook::new(config),
+            voices: VoiceBook::new(config).with(shelf),
             limits: config.limits.clone(),
             wyoming: config.wyoming.clone(),
             keys: config.auth.keys.clone(),

@@ -22,6 +22,7 @@ use axum::{
     routing::{get, post},
 };
 
+pub use api::{Previews, Uploads};
 pub use error::ApiError;
 pub use live::{InForce, Live};
 pub use serve::{Http, make_room};
@@ -39,7 +40,9 @@ pub fn starting(live: &InForce) -> Router {
 pub fn router(state: AppState) -> Router {
     let router = Router::new()
         .route("/api/tts", post(api::synthesize))
-        .route("/api/voices", get(api::voices))
+        .route("/api/voices", get(api::voices).post(api::add_voice))
+        .route("/api/voices/{id}", get(api::voice).delete(api::remove_voice))
+        .route("/api/voices/{id}/preview", get(api::preview))
         .route("/api/status", get(api::status))
         .route("/api/engines/{name}/restart", post(api::restart))
         .route("/v1/text-to-speech/{voice}", post(elevenlabs::whole))

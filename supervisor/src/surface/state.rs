@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::live::InForce;
-use crate::{gpu::Gpus, metrics::Metrics, stream::Studio};
+use super::{Previews, Uploads, live::InForce};
+use crate::{gpu::Gpus, metrics::Metrics, stream::Studio, voices::Shelf};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,6 +20,12 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// What was heard of the GPUs last.
     pub gpus: Gpus,
+    /// Voices that were sent to us.
+    pub shelf: Arc<Shelf>,
+    /// Their recordings on the way in.
+    pub uploads: Uploads,
+    /// What voices sound like, as far as somebody asked.
+    pub previews: Previews,
     /// Engines that `/readyz` waits for.
     pub required: Vec<String>,
     /// When the server started.

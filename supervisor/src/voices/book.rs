@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
+    Shelf,
     dictionary::Dictionary,
     parts::{Manner, Sheet, Stretch, Wording},
 };
@@ -18,7 +19,7 @@ use crate::{
     speech::{Part, Script, SsmlError, Writing, in_words, is_speakable, runs},
 };
 
-/// All voices of the configuration, and the engines' own.
+/// All voices of the configuration, those that were sent to us, and the engines' own.
 #[derive(Debug)]
 pub struct VoiceBook {
     voices: BTreeMap<String, Voice>,
@@ -29,6 +30,8 @@ pub struct VoiceBook {
     dictionary: Dictionary,
     /// Engines that get words for numbers, dates and units.
     normalised: BTreeSet<String>,
+    /// Voices that were sent to us, which come and go.
+    shelf: Option<Arc<Shelf>>,
 }
 
 /// A text with its roles given out.
@@ -103,6 +106,7 @@ impl VoiceBook {
             engines: Vec::new(),
             dictionary: Dictionary::default(),
             normalised: BTreeSet::new(),
+            shelf: None,
         }
     }
 }
@@ -127,7 +131,20 @@ impl VoiceBook {
                 .filter(|(_, engine)| engine.normalise)
                 .map(|(name, _)| name.clone())
                 .collect(),
+            shelf: None,
         }
+    }
+
+    /// With the voices that were sent to us, as they come and go. One of the configuration wins over one of the same name.
+    #[must_use]
+    pub fn with(mut self, sent: &Arc<Shelf>) -> Self {
+        self.shelf = Some(Arc::clone(sent));
+        self
+    }
+
+    /// Whether the configuration names this voice.
+    pub fn is_configured(&self, name: &str) -> bool {
+        self.voices.contains_key(name)
     }
 
     /// Gives each stretch of a text to the engine that speaks its language under this voice, or else under the
@@ -203,10 +220,18 @@ impl VoiceBook {
         first(&self.resolve(name, facts)?).ok_or(CastError::NoDefault)
     }
 
+    /// What a voice speaks, as far as it is known.
+    pub fn languages(&self, voice: &str, facts: Facts<'_>) -> Result<Vec<String>, CastError> {
+        Ok(self.resolve(voice, facts)?.routes.into_keys().collect())
+    }
+
     fn resolve(&self, name: &str, facts: Facts<'_>) -> Result<Resolved, CastError> {
         let unknown = || CastError::UnknownVoice(name.chars().take(80).collect());
         if let Some(voice) = self.voices.get(name) {
             return Ok(Resolved { name: name.to_owned(), routes: voice.routes.clone() });
+        }
+        if let Some(voice) = self.shelf.as_ref().and_then(|shelf| shelf.voice(name)) {
+            return Ok(Resolved { name: name.to_owned(), routes: voice.routes });
         }
         let route = Route::parse(name);
         if !self.engines.contains(&route.engine) {
@@ -227,17 +252,13 @@ impl VoiceBook {
         if routes.is_empty() { Err(unknown()) } else { Ok(Resolved { name: name.to_owned(), routes }) }
     }
 
-    /// Whether the configuration has a voice of this name.
-    pub fn is_configured(&self, name: &str) -> bool {
-        self.voices.contains_key(name)
-    }
-
     /// The voice for each language that is used when none is named.
     pub fn defaults(&self) -> &BTreeMap<String, String> {
         &self.defaults
     }
 
-    /// Every voice: those of the configuration, then the engines' own, as far as they are known.
+    /// Every voice: those of the configuration, then those that were sent to us, then the engines' own, as far as they
+    /// are known.
     pub fn list(&self, facts: Facts<'_>) -> Vec<Listing> {
         let configured = self.voices.iter().map(|(id, voice)| Listing {
             id: id.clone(),
@@ -246,10 +267,28 @@ impl VoiceBook {
             engines: voice.routes.iter().map(|(tag, route)| (tag.clone(), route.engine.clone())).collect(),
             kind: if voice.clone.is_some() { "cloned" } else { "configured" },
         });
+        let sent: Vec<Listing> = self
+            .shelf
+            .iter()
+            .flat_map(|shelf| shelf.list())
+            .filter(|meta| !self.is_configured(&meta.id))
+            .map(|meta| Listing {
+                id: meta.id.clone(),
+                name: meta.name.clone(),
+                languages: vec![meta.language.clone()],
+                engines: [(meta.language.clone(), meta.engine.clone())].into(),
+                kind: "cloned",
+            })
+            .collect();
+        // An engine tells of its imitations too, which stand there under their own names.
+        let imitates = |engine: &str, id: &str| {
+            self.voices.get(id).is_some_and(|voice| voice.clone.is_some())
+                || sent.iter().any(|sent| sent.id == id && sent.engines.values().any(|known| known == engine))
+        };
         let own = self.engines.iter().filter_map(|engine| Some((engine, facts(engine)?)));
         let own = own.flat_map(|(engine, ready)| {
             let mut listed: BTreeMap<String, Listing> = BTreeMap::new();
-            for voice in &ready.voices {
+            for voice in ready.voices.iter().filter(|voice| !imitates(engine, &voice.id)) {
                 let id = format!("{engine}:{}", voice.id);
                 let listing = listed.entry(id.clone()).or_insert_with(|| Listing {
                     id,
@@ -263,7 +302,8 @@ impl VoiceBook {
             }
             listed.into_values().collect::<Vec<_>>()
         });
-        configured.chain(own).collect()
+        let own: Vec<Listing> = own.collect();
+        configured.chain(sent).chain(own).collect()
     }
 }
 

@@ -3,8 +3,12 @@
 mod book;
 mod dictionary;
 mod parts;
+mod recording;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
 pub use book::{Cast, CastError, Listing, VoiceBook};
 pub use parts::Manner;
+pub use recording::{LONGEST_S, Recording, Unfit};
+pub use shelf::{Engines, Heard, Meta, Shelf, ShelfError, Standing, Use, WrongField};

@@ -44,5 +44,6 @@ mod streaming;
 mod synthesis;
 mod text;
 mod tls;
+mod voices;
 mod wrong_audio;
 mod wyoming;

@@ -77,6 +77,10 @@ fn every_route_is_told_in_words() {
     }
 }
 
+/// The page's address without a slash, and its files; what the description of `ElevenLabs` says of its own; single voices,
+/// which docs/voices.md tells of.
+const UNDESCRIBED: [&str; 5] = ["/docs", "/v1/text-to-speech/", "/v1/voices", "/v2/voices", "/api/voices/"];
+
 #[test]
 fn every_route_of_the_table_is_described() {
     let table = include_str!("../mod.rs");
@@ -84,10 +88,8 @@ fn every_route_of_the_table_is_described() {
     let document = document();
     let described = document["paths"].as_object().unwrap();
     for route in table.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-        // The page's address without a slash, and its files.
-        if !["/docs", "/docs/{*file}"].contains(&route) {
-            assert!(described.contains_key(route), "{route}");
-        }
+        let is_left_out = route != "/docs/" && UNDESCRIBED.iter().any(|start| route.starts_with(start));
+        assert!(described.contains_key(route) != is_left_out, "{route}");
     }
 }
 

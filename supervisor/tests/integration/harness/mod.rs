@@ -45,6 +45,7 @@ pub(crate) async fn soon<R>(what: &str, future: impl Future<Output = R>) -> R {
 
 /// Writes a server's configuration and starts it.
 pub(crate) struct Builder {
+    name: String,
     engine: BTreeMap<String, Value>,
     env: BTreeMap<String, Value>,
     more: String,
@@ -57,6 +58,7 @@ pub(crate) struct Builder {
 /// A server with one engine, `tone`, and the voice `walter` that speaks everything by it.
 pub(crate) fn supervisor() -> Builder {
     Builder {
+        name: "tone".into(),
         engine: BTreeMap::new(),
         env: BTreeMap::new(),
         more: String::new(),
@@ -70,6 +72,12 @@ impl Builder {
     /// A key of the engine.
     pub(crate) fn engine(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.engine.insert(key.into(), value.into());
+        self
+    }
+
+    /// The engine has this name instead of `tone`, and the voice `walter` with it.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
         self
     }
 
@@ -154,10 +162,11 @@ impl Builder {
         let engine = pairs(&self.engine).join("\n");
         let env = pairs(&self.env).join(", ");
         let config = format!(
-            "[engines.tone]\nenabled = true\n{engine}\nenv = {{ {env} }}\n\
-             [voices.walter]\nengines = {{ en = \"tone\", zh = \"tone\" }}\n\
+            "[engines.{name}]\nenabled = true\n{engine}\nenv = {{ {env} }}\n\
+             [voices.walter]\nengines = {{ en = \"{name}\", zh = \"{name}\" }}\n\
              [defaults]\nvoices = {{ en = \"walter\", zh = \"walter\" }}\n{}",
-            self.more
+            self.more,
+            name = self.name,
         );
         fs::write(dir.path().join("ishowtts.toml"), config).unwrap();
         let mut command = ishowtts(dir.path());

@@ -77,7 +77,16 @@ class Worker:
             while not pathlib.Path(os.environ["FAKE_NOTES"] + ".go").exists():
                 self.say(type="progress", stage="loading", fraction=0.5)
                 time.sleep(0.05)
+        # As an engine that imitates: every recording is read, and one that says so is too much for it.
+        self.voices = {}
+        for sample in load["voices"]:
+            self.voices[sample["id"]] = pathlib.Path(sample["reference"]).read_bytes()[:4]
+            if "impossible" in sample["transcript"]:
+                self.say(type="error", id=None, code="bad_settings", message="not that", param=None, fatal=True)
+                sys.exit(1)
+        note(f"voices {' '.join(sorted(self.voices))}")
         voices = [{"id": "tone", "language": "en", "name": "Fake"}]
+        voices += [{"id": one, "language": "en", "name": one} for one in self.voices]
         self.say(
             type="ready", sample_rate=RATE, voices=voices, languages=["en", "zh"],
             max_batch=int(os.environ.get("FAKE_BATCH", "1")), repeatable=not self.differs,
@@ -112,6 +121,9 @@ class Worker:
 
     def speak(self, message):
         ident, words = message["id"], message["text"].split()
+        if message.get("voice") not in (None, "tone", *self.voices):
+            self.say(type="error", id=ident, code="unknown_voice", message="who?", param="voice", fatal=False)
+            return
         what = words[0]
         times = note(f"speak {what}")
         if len(words) > 1 and words[1].isdigit() and times > int(words[1]):
