@@ -7,7 +7,6 @@ use std::{
 
 use ishowtts_workers::protocol::Ready;
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::{
     Shelf,
@@ -63,24 +62,17 @@ pub enum CastError {
 }
 
 /// A voice as it is listed to clients.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Voice)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Listing {
     /// What requests call it.
-    #[schema(example = "walter")]
     pub id: String,
     /// For people.
-    #[schema(example = "walter")]
     pub name: String,
     /// Languages that it speaks.
-    #[schema(example = json!(["en", "zh"]))]
     pub languages: Vec<String>,
     /// Engine for each language.
-    #[schema(example = json!({ "en": "piper", "zh": "fastspeech2" }))]
     pub engines: BTreeMap<String, String>,
     /// `configured`, `cloned`, or `engine` for one that an engine brings.
-    #[schema(example = "configured")]
     pub kind: &'static str,
 }
 

@@ -34,11 +34,13 @@ async fn texts_asked_at_the_same_time_never_get_each_others_audio() {
         json!({ "text": text, "stream": text.len().is_multiple_of(2), "engine_options": options })
     };
     // On a busy machine some are told to come back, and do.
-    let spoken = texts.iter().map(async |text| loop {
-        let answer = server.speak(request(text)).await;
-        let Some(wait) = answer.headers.get("retry-after-ms") else { break answer };
-        let wait = wait.to_str().unwrap().parse().unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+    let spoken = texts.iter().map(async |text| {
+        loop {
+            let answer = server.speak(request(text)).await;
+            let Some(wait) = answer.headers.get("retry-after-ms") else { break answer };
+            let wait = wait.to_str().unwrap().parse().unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+        }
     });
     for (text, answer) in texts.iter().zip(futures_util::future::join_all(spoken).await) {
         assert!(pcm(&answer.bytes()[44..]) == tone::of(text), "{text}");

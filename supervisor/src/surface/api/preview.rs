@@ -21,7 +21,11 @@ use crate::{
     schedule::Delivery,
     speech::{ClientId, Format, Priority, Utterance},
     stream::Account,
-    surface::{ApiError, AppState, Live, request::RequestId},
+    surface::{
+        ApiError, AppState, Live,
+        openapi::answers::{Audio, Unspoken},
+        request::RequestId,
+    },
 };
 
 /// What is said, by language; the first for all that is not here.
@@ -74,7 +78,14 @@ impl Previews {
     }
 }
 
-/// Speaks it as any other text is spoken, as a WAV file.
+/// Has a voice say a few words, as a WAV file.
+#[utoipa::path(
+    get,
+    path = "/api/voices/{id}/preview",
+    tag = "speech",
+    params(("id" = String, Path, description = "The voice.", example = "walter")),
+    responses((status = 200, description = "The words.", body = Audio, content_type = "audio/wav"), Unspoken),
+)]
 pub(in crate::surface) async fn preview(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,

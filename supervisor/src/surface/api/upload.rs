@@ -15,7 +15,10 @@ use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use super::{fields::invalid, voices::find};
 use crate::{
-    surface::{ApiError, AppState},
+    surface::{
+        ApiError, AppState,
+        openapi::{answers, schemas},
+    },
     voices::{Engines, Meta, Recording, ShelfError, Unfit, WrongField},
 };
 
@@ -63,6 +66,16 @@ impl Form {
 }
 
 /// Takes a voice in. It is listed at once, and spoken with as soon as its engine's workers know it.
+#[utoipa::path(
+    post,
+    path = "/api/voices",
+    tag = "speech",
+    request_body(content = schemas::NewVoice, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "It is taken in.", body = schemas::VoiceStanding),
+        answers::Unstored,
+    ),
+)]
 pub(in crate::surface) async fn add_voice(
     State(state): State<AppState>,
     headers: HeaderMap,

@@ -32,7 +32,14 @@ pub(in crate::surface) async fn voices(State(state): State<AppState>) -> Json<Va
     Json(json!({ "voices": voices }))
 }
 
-/// One of them.
+/// Tells of one voice.
+#[utoipa::path(
+    get,
+    path = "/api/voices/{id}",
+    tag = "speech",
+    params(("id" = String, Path, description = "The voice.", example = "walter")),
+    responses((status = 200, description = "The voice.", body = schemas::VoiceStanding), answers::Missing),
+)]
 pub(in crate::surface) async fn voice(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
@@ -53,7 +60,14 @@ pub(super) fn unknown(id: &str) -> ApiError {
     ApiError::Cast(CastError::UnknownVoice(id.chars().take(80).collect()))
 }
 
-/// Removes one that was sent to us. Who listens to it hears it to the end.
+/// Removes a voice that was sent to us. Who listens to it hears it to the end.
+#[utoipa::path(
+    delete,
+    path = "/api/voices/{id}",
+    tag = "speech",
+    params(("id" = String, Path, description = "The voice.", example = "walter")),
+    responses((status = 200, description = "It is gone.", body = schemas::Removed), answers::Kept),
+)]
 pub(in crate::surface) async fn remove_voice(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,

@@ -69,6 +69,25 @@ const SPEAKING: &[(&str, &str)] = &[
     ("504", "It was not spoken in time."),
 ];
 
+/// What the route may answer besides that takes a voice in.
+const STORING: &[(&str, &str)] = &[
+    ("400", "The form is broken, or could not be read."),
+    ("404", "There is nothing of this name."),
+    ("408", "The form did not arrive in time."),
+    ("409", "There is a voice of this name."),
+    ("413", "The form is too long."),
+    ("415", "The body is no form of the type multipart/form-data."),
+    ("422", "A field is wrong, or the recording is not fit; `param` names the field."),
+    ("429", "Others are sending voices; ask again."),
+    ("507", "The disk is full."),
+];
+
+/// What a route may answer besides that removes something.
+const REMOVING: &[(&str, &str)] = &[
+    ("404", "There is nothing of this name."),
+    ("409", "It was not sent to this server: the configuration or an engine brings it."),
+];
+
 /// Any route's.
 pub(in crate::surface) struct Refused;
 
@@ -77,6 +96,12 @@ pub(in crate::surface) struct Missing;
 
 /// Those of a route that speaks.
 pub(in crate::surface) struct Unspoken;
+
+/// Those of the route that takes a voice in.
+pub(in crate::surface) struct Unstored;
+
+/// Those of a route that removes something.
+pub(in crate::surface) struct Kept;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
@@ -89,6 +114,18 @@ impl IntoResponses for Refused {
 impl IntoResponses for Missing {
     fn responses() -> Responses {
         described(&[ANY, NAMED].concat())
+    }
+}
+
+impl IntoResponses for Unstored {
+    fn responses() -> Responses {
+        described(&[ANY, STORING].concat())
+    }
+}
+
+impl IntoResponses for Kept {
+    fn responses() -> Responses {
+        described(&[ANY, REMOVING].concat())
     }
 }
 

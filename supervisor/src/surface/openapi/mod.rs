@@ -44,6 +44,10 @@ use super::{api, health, metrics, openai};
     paths(
         api::synthesize::synthesize,
         api::voices::voices,
+        api::voices::voice,
+        api::voices::remove_voice,
+        api::upload::add_voice,
+        api::preview::preview,
         api::status::status,
         api::status::restart,
         openai::speech::speech,

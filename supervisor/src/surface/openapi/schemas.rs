@@ -9,14 +9,91 @@ use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
-use crate::voices::Listing;
-
 /// `GET /api/voices`.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::surface) struct Voices {
     /// Those of the configuration, then the engines' own.
-    voices: Vec<Listing>,
+    voices: Vec<VoiceStanding>,
+}
+
+/// A voice, and how it stands.
+#[derive(ToSchema)]
+#[schema(as = Voice)]
+#[serde(deny_unknown_fields)]
+pub(in crate::surface) struct VoiceStanding {
+    /// What requests call it.
+    #[schema(example = "walter")]
+    id: String,
+    /// For people.
+    #[schema(example = "walter")]
+    name: String,
+    /// Languages that it speaks.
+    #[schema(example = json!(["en", "zh"]))]
+    languages: Vec<String>,
+    /// Engine for each language.
+    #[schema(example = json!({ "en": "piper", "zh": "fastspeech2" }))]
+    engines: BTreeMap<String, String>,
+    /// `configured`, `cloned`, or `engine` for one that an engine brings.
+    #[schema(example = "configured")]
+    kind: String,
+    /// What whoever sent it said of it.
+    #[schema(example = json!(["calm"]))]
+    tags: Vec<String>,
+    /// Whether it was sent to this server.
+    #[schema(example = false)]
+    uploaded: bool,
+    /// How long its recording is, if it was sent.
+    #[schema(required, example = json!(null))]
+    audio_ms: Option<u64>,
+    /// `ready`, `preparing` or `failed`.
+    #[schema(example = "ready")]
+    state: String,
+    /// Why it failed.
+    #[schema(required, example = json!(null))]
+    reason: Option<String>,
+    /// Where it can be heard.
+    #[schema(example = "/api/voices/walter/preview")]
+    preview: String,
+}
+
+/// The form of `POST /api/voices`.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::surface) struct NewVoice {
+    /// What requests will call it.
+    #[schema(example = "mine")]
+    id: String,
+    /// For people; the id if it is not told.
+    #[schema(example = "My voice")]
+    name: Option<String>,
+    /// Language of the recording.
+    #[schema(example = "en")]
+    language: String,
+    /// Engine that will speak with it.
+    #[schema(example = "f5")]
+    engine: String,
+    /// What is said in the recording; engines that need none say so.
+    #[schema(example = "What I say in it.")]
+    transcript: Option<String>,
+    /// Words to find it by, with commas between them.
+    #[schema(example = "calm")]
+    tags: Option<String>,
+    /// The recording.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream", example = "")]
+    audio: Vec<u8>,
+}
+
+/// What has been removed.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::surface) struct Removed {
+    /// The voice.
+    #[schema(example = "mine")]
+    id: String,
+    /// Always true.
+    #[schema(example = true)]
+    removed: bool,
 }
 
 /// `POST /api/engines/{name}/restart`.
