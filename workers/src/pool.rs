@@ -267,12 +267,13 @@ impl Crew {
         tracing::info!(worker = old.name(), "Warming up another worker before this one goes: {why}");
         let new = self.spawn(spec, status.lives);
         *self.coming() = Some(Arc::clone(&new));
-        let settled = |status: &WorkerStatus| !matches!(status.state, State::Stopped | State::Starting);
-        let came = new
-            .watch()
-            .wait_for(|status| status.lives > 0 && settled(status))
-            .await
-            .map(|status| status.state);
+        let settled = |now: &WorkerStatus| match now.state {
+            // While it is being ended, nothing tells yet why.
+            State::Starting | State::Stopping => false,
+            State::Stopped => now.lives > status.lives,
+            State::Ready | State::Busy | State::Backoff | State::Failed => true,
+        };
+        let came = new.watch().wait_for(settled).await.map(|status| status.state);
         if !matches!(came, Ok(State::Ready | State::Busy)) {
             let why = reason(new.watch().borrow().clone());
             tracing::error!(worker = old.name(), "Its successor does not start, so it stays: {why}");

@@ -1,4 +1,5 @@
 use super::*;
+use crate::speech::{Encoder, Format};
 
 fn engine() -> Cloning {
     Cloning::of("f5").unwrap()
@@ -29,6 +30,23 @@ fn speech_is_kept_without_the_silence_around_it() {
         assert!((3.05..3.2).contains(&read.seconds()), "{rate}: {} s", read.seconds());
         let loudest = read.samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
         assert!((15_000..18_000).contains(&loudest), "{rate}: {loudest}");
+    }
+}
+
+#[test]
+fn formats_that_people_record_in_are_read() {
+    let sound = speech(24_000, 3.0, 0.5);
+    let pcm: Bytes =
+        sound.samples.iter().flat_map(|sample| ((sample * 32_767.0) as i16).to_le_bytes()).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for format in [Format::Flac, Format::Mp3, Format::Aac] {
+        let mut encoder = Encoder::new(format, sound.rate).unwrap();
+        let mut file = encoder.header(Some(pcm.len())).to_vec();
+        file.extend_from_slice(&runtime.block_on(encoder.push(pcm.clone())).unwrap());
+        file.extend_from_slice(&runtime.block_on(encoder.finish()).unwrap());
+        let read = Recording::read(file.into(), &engine()).unwrap();
+        assert_eq!(read.rate, sound.rate, "{format:?}");
+        assert!((3.0..3.4).contains(&read.seconds()), "{format:?}: {} s", read.seconds());
     }
 }
 
