@@ -94,7 +94,7 @@ def test_a_seed_gives_the_same_samples_alone_or_together(engine: Any) -> None:
             ended.append(position)
         else:
             together.setdefault(position, []).append(chunk)
-    assert ended == [0, 1, 2]
+    assert ended == [0, 1]  # what the last launch made ends with it
     for number, text in enumerate(texts):
         assert np.array_equal(speak(engine, text, seed=number), np.concatenate(together[number]))
     assert not np.array_equal(speak(engine, ENGLISH, seed=1), speak(engine, ENGLISH, seed=2))

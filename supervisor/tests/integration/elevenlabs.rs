@@ -46,6 +46,19 @@ async fn a_text_is_spoken_as_a_file_and_as_a_stream() {
 }
 
 #[tokio::test]
+async fn a_break_in_a_text_is_a_silence_of_its_length() {
+    let server = supervisor().start().await.ready().await;
+    let silent = async |time: &str| {
+        let body = json!({ "text": format!("Hello <break time=\"{time}\"/> there.") });
+        let answer = post(&server, "walter?output_format=pcm_24000", &body).await;
+        let samples = pcm(answer.bytes());
+        samples.iter().filter(|sample| **sample == 0).count()
+    };
+    let (one, two) = (silent("1.0s").await, silent("2.0s").await);
+    assert_eq!(two - one, 24_000);
+}
+
+#[tokio::test]
 async fn errors_are_told_in_both_shapes() {
     let server = supervisor().start().await.ready().await;
     for (path, body, expected) in [

@@ -14,9 +14,10 @@ use super::{error, query::Query, request};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Priority, Utterance},
+    speech::{ClientId, Markup, Priority, Utterance, is_ssml},
     stream::Account,
     surface::{ApiError, AppState, Live, api::answer, body, request::RequestId},
+    voices::Manner,
 };
 
 /// What every handler here is told.
@@ -83,7 +84,10 @@ async fn check(
     let output = query.output_format()?;
     let request = request::Body::parse(&body, limits)?;
     let pools = state.studio.scheduler().pools();
-    let cast = live.voices.cast(Some(voice), &request.text, &|engine| pools.ready(engine))?;
+    // Their texts have breaks in them without being SSML otherwise.
+    let markup = if is_ssml(&request.text) { Markup::Ssml } else { Markup::Breaks };
+    let manner = Manner { markup, ..Manner::default() };
+    let cast = live.voices.cast_as(Some(voice), &request.text, manner, &|engine| pools.ready(engine))?;
     let seed = || Utterance::seed_of(&cast.voice, &request.text, request.speed, &Map::new());
     Ok(Utterance {
         seed: request.seed.unwrap_or_else(seed),
