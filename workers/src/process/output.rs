@@ -73,10 +73,8 @@ impl StderrTail {
         let kept = report(worker, line);
         if words.sandboxed && words.hint.is_none() {
             let engine = worker.split_once('/').map_or(worker, |(engine, _)| engine);
+            // Told with the last words of a start that failed: libraries look for much that they can do without.
             words.hint = sandbox::hint(engine, &kept);
-            if let Some(hint) = &words.hint {
-                tracing::warn!(worker, "{hint}");
-            }
         }
         if words.lines.len() == KEPT {
             words.lines.pop_front();
