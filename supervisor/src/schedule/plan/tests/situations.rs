@@ -280,6 +280,27 @@ fn when_a_worker_is_lost_the_newest_wait_and_the_others_hear_nothing_of_it() {
 }
 
 #[test]
+fn at_half_load_one_of_two_workers_may_be_lost_and_nobody_hears_it() {
+    // One worker carries all four who listen, so the other one is not missed.
+    let rules = Rules { buffer: Micros::s(2), ..Rules::default() };
+    let listener = |n: i64| Request {
+        reader: Reader::Paced { ahead: Micros::s(1), pause: None },
+        ..Request::live(Micros::ms(n * 700), 1, vec![piece(0, 640, 0.23); 40])
+    };
+    let mut world = World::new(staffed(&layout(2), rules), (0..4).map(listener).collect());
+    world.lose(0, Micros::s(6), Micros::s(14));
+    world.run(Micros::NEVER);
+    let served = world.fates.iter().flatten().filter_map(|fate| match fate {
+        Fate::Served { underrun, .. } => Some(underrun.to_ms()),
+        _ => None,
+    });
+    let gaps: Vec<f64> = served.collect();
+    // Here what was running there ends; the dispatcher has it spoken again.
+    assert!(gaps.len() >= 3, "{gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap <= 100.0), "{gaps:?}");
+}
+
+#[test]
 fn text_that_is_still_arriving_keeps_its_place() {
     let mut board = board(1);
     let tail = piece(0, 2000, 0.6);
