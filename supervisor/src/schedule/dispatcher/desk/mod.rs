@@ -1,30 +1,24 @@
 //! What lies on the scheduler's desk: the plan, the costs, and the orders that wait for their turn.
 
+mod admitting;
+mod launching;
 mod mending;
 mod probing;
+mod staffing;
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, hash::RandomState, sync::Arc, time::Instant};
 
-use ishowtts_workers::{
-    ChangeTo, Expectation, Failure, Pool, SynthesisRequest, SynthesisSummary, Task, protocol::Ready,
-};
+use ishowtts_workers::{ChangeTo, Failure, SynthesisRequest, protocol::Ready};
 use tokio::sync::oneshot;
 
 use super::{
     super::{
-        Booking, Delivery, Refusal, Segment,
+        Delivery, Refusal, Segment,
         cost::{Costs, Kind, Observed},
         layout::Names,
-        plan::{
-            Admitted, Board, ClientIndex, Ended, Launch, Micros, Offer, Piece, Rejection, Rules, StreamId,
-        },
+        plan::{Admitted, Board, Ended, Micros, Rejection, Rules, StreamId},
         quarantine::Quarantine,
-        ticket::{Grant, Granted, Turns},
+        ticket::{Grant, Turns},
     },
     Load, Recoveries, Scheduler, expect,
     probes::{self, Probe, Probed, Proof},
@@ -169,90 +163,6 @@ impl Desk {
         self.facts.get(engine)
     }
 
-    pub(super) fn admit(&mut self, booking: Booking, now: Micros) -> Result<Seated, Refusal> {
-        self.check_quarantine(&booking.segments, now)?;
-        let mut pieces = Vec::with_capacity(booking.segments.len());
-        let mut rate = 0;
-        let mut most = Micros::ZERO;
-        for (before, segment) in booking.segments.iter().enumerate() {
-            let (piece, most_audio) = self.piece(segment, before)?;
-            pieces.push(piece);
-            most += most_audio;
-            rate = self.facts(&segment.engine).map_or(rate, |facts| facts.ready.sample_rate.max(rate));
-        }
-        let open = booking.open.as_ref().map(|segment| self.piece(segment, pieces.len())).transpose()?;
-        let open = open.map(|(piece, _)| piece);
-        let longest = pieces.iter().chain(&open).map(|piece| piece.audio).max().unwrap_or_default();
-        let buffer = self.buffer.max(longest * 2);
-        let held = match (booking.delivery, open) {
-            // How much there will be of it is not known, but that no more is held at once.
-            (Delivery::Live, Some(_)) => buffer,
-            (Delivery::Live, None) if !booking.is_kept => most.min(buffer),
-            _ => most,
-        };
-        let offer = Offer {
-            client: ClientIndex(self.clients.hash_one(&booking.client)),
-            class: booking.class,
-            delivery: booking.delivery,
-            deadline: booking
-                .deadline
-                .map(|deadline| Micros::from(deadline.saturating_sub(booking.accepted.elapsed()))),
-            pieces,
-            open,
-            // Two bytes a sample.
-            bytes: u64::try_from(held.0).unwrap_or(0) * u64::from(rate) * 2 / 1_000_000,
-        };
-        let Admitted { id, listener, promised } = self.board.admit(&offer, now)?;
-        let (mut orders, mut turns) = (Orders::new(), Turns::default());
-        order(booking.segments, &mut orders, &mut turns);
-        self.orders.insert(id, orders);
-        Ok(Seated { id, listener, promised, turns })
-    }
-
-    /// More text of a stream has come.
-    pub(super) fn append(
-        &mut self,
-        id: StreamId,
-        segments: Vec<Segment>,
-        now: Micros,
-    ) -> Result<Turns, Refusal> {
-        self.check_quarantine(&segments, now)?;
-        if self.is_closed {
-            return Err(Refusal::Draining);
-        }
-        let mut turns = Turns::default();
-        let before = self.orders.get(&id).map_or(0, Vec::len);
-        let pieces: Result<Vec<Piece>, Refusal> = segments
-            .iter()
-            .zip(before..)
-            .map(|(segment, before)| Ok(self.piece(segment, before)?.0))
-            .collect();
-        let pieces = pieces?;
-        // With its last listener a stream has left.
-        if let Some(orders) = self.orders.get_mut(&id) {
-            order(segments, orders, &mut turns);
-            self.board.append(id, &pieces, now);
-        }
-        Ok(turns)
-    }
-
-    /// All of a stream's text has come.
-    pub(super) fn close_text(&mut self, id: StreamId) {
-        self.board.close(id);
-    }
-
-    /// What is expected of a segment that so many stand before, and as much audio as it may well have.
-    fn piece(&self, segment: &Segment, before: usize) -> Result<(Piece, Micros), Refusal> {
-        let engine = &segment.engine;
-        let pool =
-            self.names.pool(engine).ok_or_else(|| Refusal::EngineDisabled { engine: engine.clone() })?;
-        let estimate = self.costs.estimate(&kind(segment), segment.spoken_ms, before);
-        // What cannot be spoken the same way again is only released whole.
-        let is_whole = self.facts(engine).is_none_or(|facts| !facts.ready.repeatable);
-        let first = if is_whole { estimate.total } else { estimate.first };
-        Ok((Piece { pool, total: estimate.total, first, audio: estimate.audio }, estimate.most_audio))
-    }
-
     pub(super) fn join(
         &mut self,
         id: StreamId,
@@ -328,71 +238,6 @@ impl Desk {
         }
     }
 
-    /// Somebody sits there now, be it in place of another one whose end was not told yet.
-    fn seated(&mut self, engine: &str, worker: usize, sitting: u64, pools: &Pools, now: Micros) {
-        let Some(known) = self.sittings.get_mut(worker) else { return };
-        if sitting <= *known {
-            return;
-        }
-        *known = sitting;
-        // Whoever the other one was speaking for is told by that worker's task.
-        self.board.worker_lost(worker, Some(now), now);
-        self.arrived(engine, worker, pools, now);
-    }
-
-    fn arrived(&mut self, engine: &str, worker: usize, pools: &Pools, now: Micros) {
-        let Some(ready) = pools.ready(engine) else { return };
-        if let Some(absence) = self.absences.get_mut(worker) {
-            // A spare was there at once, which tells nothing of a start.
-            let took = now - absence.since;
-            if took > AT_ONCE {
-                absence.start = took;
-            }
-        }
-        if let Some(proof) = self.proofs.get_mut(worker) {
-            *proof = Proof { heard: Some(now), probed: None };
-        }
-        self.costs.seed(engine, &ready.warmup);
-        let batch = usize::try_from(ready.max_batch).unwrap_or(usize::MAX);
-        if let Some(facts) = self.facts.get_mut(engine) {
-            // With other settings it may be another model; the cut of texts stays as it was.
-            facts.ready = Arc::clone(&ready);
-        }
-        self.facts.entry(engine.to_owned()).or_insert_with(|| {
-            let budget = Budget::for_engine(ready.warmup.elapsed_ms, ready.warmup.audio_ms);
-            tracing::debug!(
-                engine,
-                first_ms = budget.first_ms,
-                most_ms = budget.most_ms,
-                "Segments are cut to length"
-            );
-            Facts { budget, ready }
-        });
-        self.board.worker_ready(worker, batch, now);
-    }
-
-    fn gone(&mut self, engine: &str, worker: usize, sitting: u64, pools: &Pools, now: Micros) {
-        let (Some(absence), Some(known)) = (self.absences.get_mut(worker), self.sittings.get_mut(worker))
-        else {
-            return;
-        };
-        // Of a later one we know already.
-        if sitting < *known {
-            return;
-        }
-        *known = sitting;
-        absence.since = now;
-        let has_hope = pools.get(engine).is_some_and(Pool::has_hope);
-        let back = has_hope.then(|| now + absence.start);
-        // Whoever it was speaking for is told by the worker's task.
-        self.board.worker_lost(worker, back, now);
-        self.board.expect(worker, back);
-        if let Some(reason) = pools.failure(engine) {
-            let refusal = Refusal::EngineFailed { engine: engine.to_owned(), reason };
-            self.refuse(&refusal, |of| of == engine);
-        }
-    }
-
     /// Tells everybody that nothing is begun any more.
     pub(super) fn close(&mut self, refusal: &Refusal) {
         self.is_closed = true;
@@ -414,84 +259,6 @@ impl Desk {
                     drop(order.grant.send(Err(refusal.clone())));
                 }
             }
-        }
-    }
-
-    /// Gives every free worker its next launch.
-    pub(super) fn dispatch(&mut self, scheduler: &Arc<Scheduler>) {
-        let now = scheduler.now();
-        while let Some(Launch { worker, members }) = self.board.next_launch(now) {
-            let lease = self
-                .names
-                .engine_of(worker)
-                .and_then(|(engine, index)| scheduler.pools.get(engine)?.lease(index));
-            let Some(lease) = lease else {
-                // It is on its way out, and we have not heard of it yet.
-                let back = self.absences.get(worker).map(|absence| now + absence.start);
-                self.board.take_back(&members, now);
-                self.board.worker_lost(worker, back, now);
-                continue;
-            };
-            let (mut tasks, mut grants) =
-                (Vec::with_capacity(members.len()), Vec::with_capacity(members.len()));
-            let together = self.spoken_ms(&members);
-            if let Some(known) = self.sittings.get_mut(worker) {
-                *known = lease.sitting().max(*known);
-            }
-            let beside = Beside(members.len() > 1);
-            let silence = self.silence(&members);
-            for (id, segment) in members {
-                let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.as_mut());
-                let Some(order) = order else {
-                    self.board.ended(worker, id, segment, Ended::Failed, now);
-                    continue;
-                };
-                let share = order.segment.spoken_ms / together;
-                order.running = Some(beside);
-                let (next, again) = oneshot::channel();
-                let grant = std::mem::replace(&mut order.grant, next);
-                let rate = lease.ready().sample_rate;
-                let estimate = self.costs.estimate(&kind(&order.segment), order.segment.spoken_ms, 0);
-                let expected =
-                    expect::expectation(&order.segment, &estimate, silence, order.tries.gave_odd_length());
-                tasks.push(task(scheduler, worker, (id, segment), &order.segment, expected, (rate, share)));
-                grants.push((grant, order.admitted, again));
-            }
-            if tasks.is_empty() {
-                continue;
-            }
-            for (synthesis, (grant, admitted, again)) in lease.synthesize(tasks).into_iter().zip(grants) {
-                // Whoever left in this moment takes the synthesis along, which cancels it.
-                drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed(), again })));
-            }
-        }
-    }
-
-    /// What all these segments are estimated at.
-    fn spoken_ms(&self, members: &[(StreamId, usize)]) -> f64 {
-        let order = |(id, segment): &(StreamId, usize)| self.orders.get(id)?.get(*segment)?.as_ref();
-        members.iter().filter_map(order).map(|order| order.segment.spoken_ms).sum()
-    }
-
-    /// How long a worker may make no progress on these together, if anything is known of their like.
-    fn silence(&self, members: &[(StreamId, usize)]) -> Option<Duration> {
-        let mut total = Micros::ZERO;
-        for (id, segment) in members {
-            let Some(Some(order)) = self.orders.get(id).and_then(|orders| orders.get(*segment)) else {
-                continue;
-            };
-            let kind = kind(&order.segment);
-            if !self.costs.knows(&kind) {
-                return None;
-            }
-            total += self.costs.estimate(&kind, order.segment.spoken_ms, 0).total;
-        }
-        Some(expect::silence(total))
-    }
-
-    fn heard(&mut self, worker: usize, when: Option<Micros>) {
-        if let Some(proof) = self.proofs.get_mut(worker) {
-            proof.heard = when;
         }
     }
 
@@ -525,16 +292,6 @@ impl Desk {
     }
 }
 
-/// Has segments wait for their turns.
-fn order(segments: Vec<Segment>, orders: &mut Orders, turns: &mut Turns) {
-    let admitted = Instant::now();
-    for segment in segments {
-        let (grant, granted) = oneshot::channel();
-        orders.push(Some(Order { segment, grant, admitted, tries: Tries::default(), running: None }));
-        turns.0.push_back(granted);
-    }
-}
-
 fn kind(segment: &Segment) -> Kind {
     let SynthesisRequest { voice, language, options, .. } = &segment.request;
     Kind {
@@ -547,34 +304,4 @@ fn kind(segment: &Segment) -> Kind {
             serde_json::to_string(options).unwrap_or_default()
         },
     }
-}
-
-/// A segment as its worker gets it; when it has ended, the scheduler hears of it. `share` is its part of all that is to
-/// be spoken in its launch: of those who share a launch each takes as long as all of them, but costs its share.
-fn task(
-    scheduler: &Arc<Scheduler>,
-    worker: usize,
-    (id, segment): (StreamId, usize),
-    what: &Segment,
-    expected: Expectation,
-    (rate, share): (u32, f64),
-) -> Task {
-    let (kind, spoken_ms) = (kind(what), what.spoken_ms);
-    let began = Instant::now();
-    let weak = Arc::downgrade(scheduler);
-    let on_end = move |outcome: Result<SynthesisSummary, Failure>| {
-        let Some(scheduler) = weak.upgrade() else { return };
-        let outcome = outcome.map(|summary| {
-            #[expect(clippy::cast_precision_loss, reason = "exact up to some thousand years of audio")]
-            let audio_ms = summary.samples as f64 * 1000.0 / f64::from(rate);
-            let total_ms = began.elapsed().as_secs_f64() * 1000.0;
-            // What the way to and from the worker takes comes on top of what the worker measured.
-            let way = (total_ms - summary.timings.total_ms).max(0.0);
-            let first_ms = (summary.timings.first_chunk_ms + way).min(total_ms);
-            let (first_ms, total_ms) = (first_ms * share, total_ms * share);
-            Spoken { observed: Observed { spoken_ms, audio_ms, first_ms, total_ms }, kind }
-        });
-        scheduler.tell(Event::Ended { worker, id, segment, outcome });
-    };
-    Task { request: what.request.clone(), expected, on_end: Box::new(on_end) }
 }

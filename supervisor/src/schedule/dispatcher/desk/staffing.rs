@@ -1,0 +1,87 @@
+//! Who sits in a worker's seat, and what is known of them.
+
+use std::sync::Arc;
+
+use ishowtts_workers::Pool;
+
+use super::{
+    super::{
+        super::{Refusal, plan::Micros},
+        probes::Proof,
+    },
+    AT_ONCE, Desk, Facts,
+};
+use crate::{pools::Pools, speech::Budget};
+
+impl Desk {
+    /// Somebody sits there now, be it in place of another one whose end was not told yet.
+    pub(super) fn seated(&mut self, engine: &str, worker: usize, sitting: u64, pools: &Pools, now: Micros) {
+        let Some(known) = self.sittings.get_mut(worker) else { return };
+        if sitting <= *known {
+            return;
+        }
+        *known = sitting;
+        // Whoever the other one was speaking for is told by that worker's task.
+        self.board.worker_lost(worker, Some(now), now);
+        self.arrived(engine, worker, pools, now);
+    }
+
+    fn arrived(&mut self, engine: &str, worker: usize, pools: &Pools, now: Micros) {
+        let Some(ready) = pools.ready(engine) else { return };
+        if let Some(absence) = self.absences.get_mut(worker) {
+            // A spare was there at once, which tells nothing of a start.
+            let took = now - absence.since;
+            if took > AT_ONCE {
+                absence.start = took;
+            }
+        }
+        if let Some(proof) = self.proofs.get_mut(worker) {
+            *proof = Proof { heard: Some(now), probed: None };
+        }
+        self.costs.seed(engine, &ready.warmup);
+        let batch = usize::try_from(ready.max_batch).unwrap_or(usize::MAX);
+        if let Some(facts) = self.facts.get_mut(engine) {
+            // With other settings it may be another model; the cut of texts stays as it was.
+            facts.ready = Arc::clone(&ready);
+        }
+        self.facts.entry(engine.to_owned()).or_insert_with(|| {
+            let budget = Budget::for_engine(ready.warmup.elapsed_ms, ready.warmup.audio_ms);
+            tracing::debug!(
+                engine,
+                first_ms = budget.first_ms,
+                most_ms = budget.most_ms,
+                "Segments are cut to length"
+            );
+            Facts { budget, ready }
+        });
+        self.board.worker_ready(worker, batch, now);
+    }
+
+    pub(super) fn gone(&mut self, engine: &str, worker: usize, sitting: u64, pools: &Pools, now: Micros) {
+        let (Some(absence), Some(known)) = (self.absences.get_mut(worker), self.sittings.get_mut(worker))
+        else {
+            return;
+        };
+        // Of a later one we know already.
+        if sitting < *known {
+            return;
+        }
+        *known = sitting;
+        absence.since = now;
+        let has_hope = pools.get(engine).is_some_and(Pool::has_hope);
+        let back = has_hope.then(|| now + absence.start);
+        // Whoever it was speaking for is told by the worker's task.
+        self.board.worker_lost(worker, back, now);
+        self.board.expect(worker, back);
+        if let Some(reason) = pools.failure(engine) {
+            let refusal = Refusal::EngineFailed { engine: engine.to_owned(), reason };
+            self.refuse(&refusal, |of| of == engine);
+        }
+    }
+
+    pub(super) fn heard(&mut self, worker: usize, when: Option<Micros>) {
+        if let Some(proof) = self.proofs.get_mut(worker) {
+            proof.heard = when;
+        }
+    }
+}
