@@ -19,6 +19,13 @@ pub struct Manner {
     pub normalise: Option<bool>,
 }
 
+impl Manner {
+    /// Text that is still being written: a part of it is no markup, whatever it looks like.
+    pub fn plain() -> Self {
+        Self { markup: Markup::None, ..Self::default() }
+    }
+}
+
 /// A script without what cannot be spoken: one text, and what holds where.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {

@@ -134,6 +134,19 @@ async fn a_text_is_spoken_to_the_last_sample_in_both_ways_to_write_it() {
 }
 
 #[tokio::test]
+async fn a_break_in_ssml_is_a_silence_of_its_length() {
+    let server = supervisor().start().await.ready().await;
+    let mut client = Client::connect(&server).await;
+    let mut silent = async |time: &str| {
+        let text = format!("<speak>Hello <break time='{time}'/> there.</speak>");
+        client.say("synthesize", json!({ "text": text, "text_format": "ssml" })).await;
+        client.audio().await.iter().filter(|sample| **sample == 0).count()
+    };
+    let (one, two) = (silent("1s").await, silent("2s").await);
+    assert_eq!(two - one, 24_000);
+}
+
+#[tokio::test]
 async fn what_there_is_is_told_before_any_engine_is_ready_and_in_full_afterwards() {
     let server = supervisor().script("slow").start().await;
     server.noted("loading").await;

@@ -40,6 +40,7 @@ use crate::{
         edge::Access,
         request::RequestId,
     },
+    voices,
 };
 
 /// How long a client may take to close its side once we have closed ours.
@@ -174,7 +175,7 @@ impl Visitor {
             (Arc::clone(&self.live), Arc::clone(&self.state.studio), self.voice.clone());
         Box::new(move |text| {
             let pools = studio.scheduler().pools();
-            live.voices.cast(Some(&voice), text, &|engine| pools.ready(engine))
+            live.voices.cast_as(Some(&voice), text, voices::Manner::plain(), &|engine| pools.ready(engine))
         })
     }
 }

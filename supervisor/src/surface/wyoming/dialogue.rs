@@ -65,13 +65,13 @@ impl Dialogue {
             "ping" => Step::Pong(string(data, "text")?),
             "synthesize" if self.is_writing() => Step::Pass,
             "synthesize" => {
-                let voice = voice(data)?;
+                let voice = voice(data, &["text", "ssml"])?;
                 let text = text(data)?;
                 fits(text.chars().count())?;
                 Step::Speak { text, voice }
             }
             "synthesize-start" => {
-                let voice = voice(data)?;
+                let voice = voice(data, &["text"])?;
                 self.writing = Some(0);
                 Step::Begin(voice)
             }
@@ -107,11 +107,13 @@ fn text(data: &mut Map<String, Value>) -> Result<String, Trouble> {
     string(data, "text")?.ok_or_else(|| invalid("text", "text is missing".into()))
 }
 
-/// The voice that is asked for, of an event whose text, or the text behind it, has to be plain.
-fn voice(data: &mut Map<String, Value>) -> Result<VoiceWish, Trouble> {
-    if let Some(format) = string(data, "text_format")?.filter(|format| format != "text") {
+/// The voice that is asked for, of an event whose text, or the text behind it, has one of these formats. A whole text
+/// tells by its beginning whether it is SSML; one that is still being written cannot be read as that.
+fn voice(data: &mut Map<String, Value>, formats: &[&str]) -> Result<VoiceWish, Trouble> {
+    if let Some(format) = string(data, "text_format")?.filter(|format| !formats.contains(&format.as_str())) {
         let format: String = format.chars().take(40).collect();
-        return Err(invalid("text_format", format!("only plain text can be spoken here, not {format:?}")));
+        let formats = formats.join(" or ");
+        return Err(invalid("text_format", format!("text_format must be {formats} here, not {format:?}")));
     }
     let mut voice = match data.remove("voice") {
         None | Some(Value::Null) => return Ok(VoiceWish::default()),
@@ -209,7 +211,8 @@ mod tests {
             ("synthesize", json!({ "text": 5 }), "invalid_field"),
             ("synthesize", json!({ "text": "hi", "voice": "walter" }), "invalid_field"),
             ("synthesize", json!({ "text": "hi", "voice": { "name": [] } }), "invalid_field"),
-            ("synthesize", json!({ "text": "<speak/>", "text_format": "ssml" }), "invalid_field"),
+            ("synthesize", json!({ "text": "<b>hi</b>", "text_format": "html" }), "invalid_field"),
+            ("synthesize-start", json!({ "text_format": "ssml" }), "invalid_field"),
             ("synthesize", json!({ "text": "01234567890" }), "text_too_long"),
             ("synthesize-chunk", json!({ "text": "hi" }), "event_out_of_order"),
             ("synthesize-stop", Value::Null, "event_out_of_order"),

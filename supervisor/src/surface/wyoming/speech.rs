@@ -12,7 +12,7 @@ use crate::{
     speech::{ClientId, Format, Priority, Utterance, play_time},
     stream::{Account, Manner, Stream, TextIn},
     surface::{ApiError, AppState, live::Live},
-    voices::VoiceBook,
+    voices::{self, VoiceBook},
 };
 
 /// Speaking rate, which the protocol does not know.
@@ -77,7 +77,9 @@ impl Speech {
         };
         let scheduler = Arc::clone(state.studio.scheduler());
         let casting = Box::new(move |text: &str| {
-            live.voices.cast(voice.as_deref(), text, &|engine| scheduler.pools().ready(engine))
+            live.voices.cast_as(voice.as_deref(), text, voices::Manner::plain(), &|engine| {
+                scheduler.pools().ready(engine)
+            })
         });
         let (writing, opening) = state.studio.arrive(manner, casting, account)?;
         let opening = Box::pin(async move { opening.stream().await.map_err(Trouble::from) });
