@@ -187,8 +187,8 @@ def console(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Console]:
     browser.get_log("browser")
     yield console
     # A script that broke, or something that the page's own policy refused.
-    wrong = [line["message"] for line in browser.get_log("browser") if "Failed to load resource" not in line["message"]]
-    assert wrong == []
+    lines = browser.get_log("browser")
+    assert [line for line in lines if line["level"] == "SEVERE" and line["source"] != "network"] == []
 
 
 def test_a_text_is_heard_and_measured(console: Console) -> None:
