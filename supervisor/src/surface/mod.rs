@@ -2,6 +2,7 @@
 
 mod api;
 mod body;
+mod console;
 mod edge;
 mod elevenlabs;
 mod encoded;
@@ -32,7 +33,11 @@ pub use wyoming::Wyoming;
 /// What is answered while environments are still being made: the process is there, and asks for patience.
 pub fn starting(live: &InForce) -> Router {
     let not_yet = || async { ApiError::Starting.into_response() };
-    let router = Router::new().route("/healthz", get(health::healthz)).fallback(not_yet);
+    let router = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/", get(console::page))
+        .route("/console/{version}/{file}", get(console::file))
+        .fallback(not_yet);
     edge::around(router, live)
 }
 
@@ -60,6 +65,8 @@ pub fn router(state: AppState) -> Router {
         .route("/docs", get(openapi::page_without_slash))
         .route("/docs/", get(openapi::page))
         .route("/docs/{*file}", get(openapi::file))
+        .route("/", get(console::page))
+        .route("/console/{version}/{file}", get(console::file))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

@@ -26,7 +26,7 @@ use utoipa::{
 
 pub(super) use viewer::{file, page, page_without_slash};
 
-use super::{api, health, metrics, openai};
+use super::{api, console, health, metrics, openai};
 
 /// Everything that is described.
 #[derive(OpenApi)]
@@ -60,6 +60,7 @@ use super::{api, health, metrics, openai};
         metrics::metrics,
         document,
         viewer::page,
+        console::page,
     ),
     components(schemas(answers::ErrorBody, openai::sse::SpeechEvent)),
     modifiers(&Keys),
