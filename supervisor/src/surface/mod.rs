@@ -1,6 +1,7 @@
 //! HTTP. Every surface is a thin translator: an utterance in, a stream out.
 
 mod api;
+mod asked;
 mod body;
 mod edge;
 mod elevenlabs;

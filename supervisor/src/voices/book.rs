@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{Config, Route, Voice},
-    speech::{Part, Script, SsmlError, Writing, in_words, is_speakable, runs},
+    speech::{Part, Script, SsmlError, Terms, Utterance, Writing, in_words, is_speakable, runs},
 };
 
 /// All voices of the configuration, those that were sent to us, and the engines' own.
@@ -42,6 +42,27 @@ pub struct Cast {
     pub parts: Vec<Part>,
     /// Characters without a sound that were left out.
     pub skipped: usize,
+}
+
+impl Cast {
+    /// What is to be spoken: the text that this is the cast of, on these terms.
+    pub fn utterance(self, text: &str, terms: Terms) -> Utterance {
+        let Terms { speed, seed, options, format, sample_rate, priority, deadline, client, is_fresh } = terms;
+        Utterance {
+            seed: seed.unwrap_or_else(|| Utterance::seed_of(&self.voice, text, speed, &options)),
+            voice: self.voice,
+            parts: self.parts,
+            speed,
+            options,
+            format,
+            sample_rate,
+            priority,
+            deadline,
+            skipped: self.skipped,
+            client,
+            is_fresh,
+        }
+    }
 }
 
 /// Why a text has no cast.

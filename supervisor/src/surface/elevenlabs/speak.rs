@@ -8,15 +8,20 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use serde_json::Map;
 
 use super::{error, query::Query, request};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Markup, Priority, Utterance, is_ssml},
+    speech::{ClientId, Markup, Terms, Utterance, is_ssml},
     stream::Account,
-    surface::{ApiError, AppState, Live, api::answer, body, request::RequestId},
+    surface::{
+        ApiError, AppState, Live,
+        api::answer,
+        asked::{self, Asked},
+        body,
+        request::RequestId,
+    },
     voices::Manner,
 };
 
@@ -41,33 +46,18 @@ async fn speak(
 ) -> Response {
     let account = Account::open(Arc::clone(&state.metrics), Surface::ElevenLabs, id.0, &client);
     let live = state.live.kept();
-    let checked = check(&state, &live, client, &voice, &Query::of(fields), (&headers, body)).await;
-    let spoken = match checked {
-        Ok(utterance) => answer_with(&state, &live, utterance, delivery, account).await,
-        Err(error) => {
-            account.invalid(&error.code(), &error.to_string());
-            Err(error)
-        }
+    let spoken = async {
+        let query = Query::of(fields);
+        let checked = check(&state, &live, client, &voice, &query, (&headers, body)).await;
+        let (account, utterance) = asked::checked(account, checked)?;
+        let format = utterance.format;
+        let stream = state.studio.open(utterance, delivery, live.limits.patience, account).await?;
+        Ok::<_, ApiError>(answer::of(stream, format, delivery).await?)
     };
-    match spoken {
+    match spoken.await {
         Ok(response) => response,
         Err(error) => error::answer(error).await,
     }
-}
-
-async fn answer_with(
-    state: &AppState,
-    live: &Live,
-    utterance: Utterance,
-    delivery: Delivery,
-    account: Account,
-) -> Result<Response, ApiError> {
-    let format = utterance.format;
-    let stream = state.studio.open(utterance, delivery, live.limits.patience, account).await?;
-    Ok(match delivery {
-        Delivery::Live => answer::live(stream, format)?,
-        Delivery::Whole => answer::whole(stream, format).await?,
-    })
 }
 
 /// Body → utterance.
@@ -83,24 +73,18 @@ async fn check(
     let body = body::json(headers, body, limits.max_body_bytes, limits.body_timeout).await?;
     let output = query.output_format()?;
     let request = request::Body::parse(&body, limits)?;
-    let pools = state.studio.scheduler().pools();
     // Their texts have breaks in them without being SSML otherwise.
     let markup = if is_ssml(&request.text) { Markup::Ssml } else { Markup::Breaks };
-    let manner = Manner { markup, ..Manner::default() };
-    let cast = live.voices.cast_as(Some(voice), &request.text, manner, &|engine| pools.ready(engine))?;
-    let seed = || Utterance::seed_of(&cast.voice, &request.text, request.speed, &Map::new());
-    Ok(Utterance {
-        seed: request.seed.unwrap_or_else(seed),
-        voice: cast.voice,
-        parts: cast.parts,
-        speed: request.speed,
-        options: Map::new(),
-        format: output.format,
-        sample_rate: Some(output.rate),
-        priority: Priority::Interactive,
-        deadline: None,
-        skipped: cast.skipped,
-        client,
-        is_fresh: false,
-    })
+    let asked = Asked {
+        voice: Some(voice),
+        text: &request.text,
+        manner: Manner { markup, ..Manner::default() },
+        terms: Terms {
+            speed: request.speed,
+            seed: request.seed,
+            sample_rate: Some(output.rate),
+            ..Terms::usual(client, output.format)
+        },
+    };
+    Ok(asked.cast(state, live)?)
 }
