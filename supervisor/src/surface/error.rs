@@ -178,7 +178,7 @@ impl ApiError {
             Self::Cast(CastError::NothingToSpeak) => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "text")
             }
-            Self::Cast(CastError::NoDefault) => {
+            Self::Cast(CastError::NoDefault | CastError::Mixture(_)) => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field"), "voice_id")
             }
             Self::UnknownModel(_) => about(row(StatusCode::NOT_FOUND, INVALID, "model_not_found"), "model"),
