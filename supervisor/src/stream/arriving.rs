@@ -32,7 +32,7 @@ use super::{
 use crate::{
     config::Route,
     schedule::{Booking, Delivery, Entry, Segment, Tail},
-    speech::{ClientId, Format, Part, Priority, Utterance, complete, cut_parts},
+    speech::{ClientId, Format, Part, Priority, Terms, Utterance, complete, cut_parts},
     voices::{Cast, CastError},
 };
 
@@ -374,20 +374,9 @@ impl Scribe {
             return Utterance { parts, skipped, ..Utterance::clone(utterance) };
         }
         let Manner { speed, seed, options, format, sample_rate, priority, client, .. } = self.manner.clone();
-        Utterance {
-            voice: voice.to_owned(),
-            parts,
-            speed,
-            seed: seed.unwrap_or_else(|| Utterance::seed_of(voice, text, speed, &options)),
-            options,
-            format,
-            sample_rate,
-            priority,
-            deadline: None,
-            skipped,
-            client,
-            is_fresh: true,
-        }
+        let cast = Cast { voice: voice.to_owned(), parts, skipped };
+        let usual = Terms::usual(client, format);
+        cast.utterance(text, Terms { speed, seed, options, sample_rate, priority, is_fresh: true, ..usual })
     }
 }
 

@@ -107,6 +107,11 @@ pub enum ApiError {
     /// There is no such model.
     #[error("the model {0:?} does not exist; GET /v1/models lists those that do")]
     UnknownModel(String),
+    /// Timestamps are asked for.
+    #[error(
+        "no engine here tells when which word sounds, so there are no timestamps; ask {0} for the audio alone"
+    )]
+    NoAlignment(&'static str),
     /// There is no such engine.
     #[error("there is no engine {0:?} in the configuration")]
     UnknownEngine(String),
@@ -173,7 +178,7 @@ impl ApiError {
             Self::Cast(CastError::NothingToSpeak) => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "text")
             }
-            Self::Cast(CastError::NoDefault) => {
+            Self::Cast(CastError::NoDefault | CastError::Mixture(_)) => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field"), "voice_id")
             }
             Self::UnknownModel(_) => about(row(StatusCode::NOT_FOUND, INVALID, "model_not_found"), "model"),
@@ -195,6 +200,7 @@ impl ApiError {
                 ShelfError::Disk { .. } => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal"),
             },
             Self::VoiceFixed { .. } => row(StatusCode::CONFLICT, INVALID, "voice_fixed"),
+            Self::NoAlignment(_) => row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "no_alignment"),
             Self::UnknownEngine(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_engine"),
             Self::Starting => {
                 let starting = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "starting");

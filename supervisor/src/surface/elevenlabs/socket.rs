@@ -14,6 +14,7 @@ use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 use axum::{
     extract::{
         Extension, Path, Query as RawQuery, State,
+        rejection::PathRejection,
         ws::{
             CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection,
         },
@@ -54,10 +55,11 @@ pub(in crate::surface) async fn stream_input(
     Extension(RequestId(id)): Extension<RequestId>,
     Extension(client): Extension<ClientId>,
     Extension(access): Extension<Access>,
-    Path(voice): Path<String>,
+    voice: Result<Path<String>, PathRejection>,
     RawQuery(fields): RawQuery<HashMap<String, String>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let Ok(Path(voice)) = voice else { return error::answer(ApiError::NoSuchRoute).await };
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(why) => {
