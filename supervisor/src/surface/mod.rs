@@ -2,6 +2,8 @@
 
 mod api;
 mod body;
+#[cfg(test)]
+mod documented;
 mod edge;
 mod elevenlabs;
 mod encoded;
