@@ -130,4 +130,6 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@ mod api;
 mod asked;
 mod body;
 mod console;
+#[cfg(test)]
+mod documented;
 mod edge;
 mod elevenlabs;
 mod encoded;

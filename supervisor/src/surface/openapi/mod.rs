@@ -114,4 +114,6 @@ pub(super) async fn document() -> Response {
 }
 
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod tests;
