@@ -23,7 +23,7 @@ pub use join::{Join, Pause};
 pub use player::{Player, play_time};
 pub use resample::Resampler;
 pub use segment::{Budget, complete, cut, estimated_ms};
-pub use ssml::{Line, Markup, Script, SsmlError, is_ssml};
+pub use ssml::{Breaks, Line, Markup, Script, SsmlError, complete_with_breaks, half_break, is_ssml};
 pub use utterance::{Part, Priority, Sound, Terms, Utterance, cut_parts};
 pub use words::{DateOrder, Reading, in_words, read_as, unit_behind};
 pub use writing::{Run, Writing, runs};

@@ -70,6 +70,7 @@ impl Speech {
             sample_rate: None,
             priority: Priority::Interactive,
             client,
+            has_breaks: false,
             most_chars: live.limits.max_text_chars,
             patience: live.limits.patience,
         };
