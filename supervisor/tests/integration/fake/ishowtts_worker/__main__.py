@@ -5,8 +5,9 @@ holds for all that follow: ready, slow, silent, exit, denied, garbage, wrong_ver
 What a synthesis does is told by the first word of its text: see `speak`. A number behind it tells how often that
 happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
 one line each. FAKE_BATCH: how many syntheses it says it takes in one launch. FAKE_DIFFERS: its samples are others in
-each life, and it says so. FAKE_RATE: its samples per second, 24000. FAKE_MUTE: in so many lives a probe hears nothing.
-FAKE_VOICES: further voices that it has, with spaces.
+each life, and it says so. FAKE_LEVELS: each text is spoken as a level of its own, for 300 ms, and its first word may
+end with a number, which tells it from others. FAKE_RATE: its samples per second, 24000. FAKE_MUTE: in so many lives a
+probe hears nothing. FAKE_VOICES: further voices that it has, with spaces.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import socket
 import sys
 import threading
 import time
+import zlib
 
 from . import attempts
 
@@ -46,6 +48,8 @@ class Worker:
         self.waiting = []
         self.held = []
         self.differs = "FAKE_DIFFERS" in os.environ
+        self.levels = "FAKE_LEVELS" in os.environ
+        self.level = 0
         self.life = 0
 
     def say(self, payload=b"", **message):
@@ -131,6 +135,9 @@ class Worker:
             return
         what = words[0]
         times = note(f"speak {what}")
+        if self.levels:
+            what = what.rstrip("0123456789")
+            self.level = 2048 + zlib.crc32(message["text"].encode()) % 12_000
         if len(words) > 1 and words[1].isdigit() and times > int(words[1]):
             what = "normal"
         if message["more"]:
@@ -165,8 +172,8 @@ class Worker:
             return
         if what == "One," and self.life <= int(os.environ.get("FAKE_MUTE", "0")):
             what = "zeros"
-        if what == "fill":
-            self.filled = bytearray(os.urandom(1)) * (400 << 20)
+        if what in ("fill", "swell"):
+            self.filled = bytearray(os.urandom(1)) * ((400 if what == "fill" else 250) << 20)
         if what not in ("zeros", "clipped", "lies", "babble"):
             self.chunk(ident)
         if what == "crash-later":
@@ -192,8 +199,9 @@ class Worker:
         if what == "endless-line":
             while True:
                 self.socket.sendall(b"x" * 65536)
-        if what == "wrong-id":
-            self.say(type="audio", id=ident + 1000, payload_bytes=2, payload=b"ab")
+        if what in ("wrong-id", "others-id"):
+            for other in (ident + 1000,) if what == "wrong-id" else (ident + 1, ident - 1):
+                self.say(type="audio", id=other, payload_bytes=2, payload=b"ab")
             time.sleep(3600)
         if what == "unknown-type":
             self.say(type="sing", id=ident)
@@ -205,7 +213,7 @@ class Worker:
             self.wrong(ident, what)
             return
         chunks = 1
-        if words[0] == "crash-later":
+        if words[0] == "crash-later" or self.levels:
             self.chunk(ident, 2)
             self.chunk(ident, 3)
             chunks = 3
@@ -239,6 +247,8 @@ class Worker:
 
     def chunk(self, ident, number=1):
         sample = bytes([self.life if self.differs else number, 16])
+        if self.levels:
+            sample = self.level.to_bytes(2, "little")
         self.say(type="audio", id=ident, payload_bytes=CHUNK, payload=sample * (CHUNK // 2))
 
 
