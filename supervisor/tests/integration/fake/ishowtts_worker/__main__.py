@@ -4,10 +4,11 @@ How a life begins is told by FAKE_START, a list separated by commas; each life t
 holds for all that follow: ready, slow, silent, exit, denied, garbage, wrong_version, wrong_engine, fatal, stranger.
 What a synthesis does is told by the first word of its text: see `speak`. A number behind it tells how often that
 happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
-one line each. FAKE_BATCH: how many syntheses it says it takes in one launch. FAKE_DIFFERS: its samples are others in
-each life, and it says so. FAKE_LEVELS: each text is spoken as a level of its own, for 300 ms, and its first word may
-end with a number, which tells it from others. FAKE_RATE: its samples per second, 24000. FAKE_MUTE: in so many lives a
-probe hears nothing. FAKE_VOICES: further voices that it has, with spaces.
+one line each. FAKE_GONE: a device on which it finds nothing to compute on. FAKE_BATCH: how many syntheses it says it
+takes in one launch. FAKE_DIFFERS: its samples are others in each life, and it says so. FAKE_LEVELS: each text is spoken
+as a level of its own, for 300 ms, and its first word may end with a number, which tells it from others. FAKE_RATE: its
+samples per second, 24000. FAKE_MUTE: in so many lives a probe hears nothing. FAKE_VOICES: further voices that it has,
+with spaces.
 """
 
 import argparse
@@ -74,6 +75,10 @@ class Worker:
         self.say(type="hello", protocol=version, engine=engine, pid=os.getpid(), package="fake", python="3")
         load = json.loads(self.lines.readline())
         assert load["type"] == "load", load
+        note(f"device {load['device']}, visible {os.environ.get('CUDA_VISIBLE_DEVICES')!r}")
+        if load["device"] == os.environ.get("FAKE_GONE"):
+            print("no kernel image, or no card", file=sys.stderr, flush=True)
+            sys.exit(1)
         if start == "fatal":
             self.say(type="error", id=None, code="missing_model", message="no model at /m", param=None, fatal=True)
             sys.exit(1)
@@ -96,7 +101,7 @@ class Worker:
         self.say(
             type="ready", sample_rate=RATE, voices=voices, languages=["en", "zh"],
             max_batch=int(os.environ.get("FAKE_BATCH", "1")), repeatable=not self.differs,
-            device="none", tier="fake", warmup={"characters": 10, "elapsed_ms": 1.0, "audio_ms": 800.0},
+            device=load["device"], tier="fake", warmup={"characters": 10, "elapsed_ms": 1.0, "audio_ms": 800.0},
             memory={"rss_bytes": 1, "device_bytes": 0},
         )  # fmt: skip
         threading.Thread(target=self.read, daemon=True).start()
