@@ -177,13 +177,13 @@ async fn what_is_wrong_with_a_voice_is_told() {
 }
 
 /// What a form is answered that is sent piece by piece, until all of it was sent or nobody takes it any more.
-async fn send_pieces(server: &Server, head: &str, mut pieces: impl Iterator<Item = Vec<u8>>) -> (u16, Value) {
+async fn send_pieces(server: &Server, head: &str, pieces: impl Iterator<Item = Vec<u8>>) -> (u16, Value) {
     let (mut reader, mut writer) = TcpStream::connect(&server.address).await.unwrap().into_split();
     let first = "POST /api/voices HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                  Content-Type: multipart/form-data; boundary=b\r\n";
     writer.write_all(format!("{first}{head}\r\n\r\n").as_bytes()).await.unwrap();
     let write = async {
-        while let Some(piece) = pieces.next() {
+        for piece in pieces {
             if writer.write_all(&piece).await.is_err() {
                 break;
             }
@@ -211,7 +211,7 @@ async fn a_form_that_is_too_long_is_told_so_before_all_of_it_was_taken() {
     let begins = "--b\r\nContent-Disposition: form-data; name=\"audio\"; filename=\"a\"\r\n\r\n".as_bytes();
     let chunk = |data: &[u8]| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat();
     // It would go on for ever.
-    let pieces = std::iter::once(chunk(begins)).chain(std::iter::repeat(chunk(&[7; 1 << 16])));
+    let pieces = std::iter::once(chunk(begins)).chain(std::iter::repeat(chunk(&vec![7; 1 << 16])));
     let told = send_pieces(&server, "Transfer-Encoding: chunked", pieces).await;
     assert_eq!(code(&told), (413, "body_too_large", ""), "{}", told.1);
     assert_eq!(send(&server, form("mine", wav(3.0, 9_000.0), &[])).await.0, 201, "nobody else is concerned");

@@ -66,9 +66,8 @@ async fn a_small_model_speaks_both_languages_through_the_server() {
 }
 
 /// So many seconds of a voice that is none: a hum that comes and goes as syllables do, as a WAV file.
-fn hum(seconds: f32) -> Vec<u8> {
+fn hum(seconds: u32) -> Vec<u8> {
     let rate = 24_000_u32;
-    let count = (seconds * rate as f32) as u32;
     let sample = |at: u32| {
         let time = at as f32 / rate as f32;
         let hum: f32 = (1..8_i16)
@@ -76,7 +75,7 @@ fn hum(seconds: f32) -> Vec<u8> {
             .sum();
         (hum * (0.6 + 0.4 * (time * 25.0).sin()) * 6_000.0) as i16
     };
-    let data: Vec<u8> = (0..count).flat_map(|at| sample(at).to_le_bytes()).collect();
+    let data: Vec<u8> = (0..seconds * rate).flat_map(|at| sample(at).to_le_bytes()).collect();
     let size = |size: usize| u32::try_from(size).unwrap().to_le_bytes();
     let format = [
         &b"WAVEfmt "[..],
@@ -98,7 +97,7 @@ async fn a_voice_that_is_sent_is_imitated_until_it_is_removed() {
         .text("language", "en")
         .text("engine", "f5")
         .text("transcript", "What is said here is nothing but a hum.")
-        .part("audio", reqwest::multipart::Part::bytes(hum(3.0)).file_name("hum.wav"));
+        .part("audio", reqwest::multipart::Part::bytes(hum(3)).file_name("hum.wav"));
     let sent = client.post(format!("{}/api/voices", server.url)).multipart(form).send().await.unwrap();
     assert_eq!(sent.status(), 201, "{}", sent.text().await.unwrap());
     let body =

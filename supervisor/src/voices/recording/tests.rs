@@ -104,7 +104,7 @@ fn webm(sound: &Sound) -> Vec<u8> {
     file.extend(whole(&[0x16, 0x54, 0xae, 0x6b], &whole(&[0xae], &track.concat())));
     let mut at = 0_u16;
     while let Some(packet) = next() {
-        if at % 1000 == 0 {
+        if at.is_multiple_of(1000) {
             file.extend(element(&[0x1f, 0x43, 0xb6, 0x75], None, &[]));
             file.extend(whole(&[0xe7], &at.to_be_bytes()));
         }
