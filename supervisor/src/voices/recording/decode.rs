@@ -1,4 +1,4 @@
-//! A file of any common format → mono samples. Symphonia reads it, in safe Rust, and [`opus`](super::opus) the one
+//! A file of any common format → mono samples. Symphonia reads it, in safe Rust, and [`opus`] the one
 //! codec that it has not; nothing here calls a program.
 
 use std::io::{Cursor, ErrorKind};
