@@ -4,8 +4,9 @@ How a life begins is told by FAKE_START, a list separated by commas; each life t
 holds for all that follow: ready, slow, silent, exit, denied, garbage, wrong_version, wrong_engine, fatal, stranger.
 What a synthesis does is told by the first word of its text: see `speak`. A number behind it tells how often that
 happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
-one line each. FAKE_GONE: a device on which it finds nothing to compute on. FAKE_BATCH: how many syntheses it says it takes in one launch. FAKE_DIFFERS: its samples are others in
-each life, and it says so. FAKE_RATE: its samples per second, 24000. FAKE_MUTE: in so many lives a probe hears nothing.
+one line each. FAKE_GONE: a device that it does not find. FAKE_BATCH: how many syntheses it says it takes in one launch.
+FAKE_DIFFERS: its samples are others in each life, and it says so. FAKE_RATE: its samples per second, 24000. FAKE_MUTE: in
+so many lives a probe hears nothing.
 """
 
 import argparse
