@@ -1,8 +1,11 @@
 //! HTTP. Every surface is a thin translator: an utterance in, a stream out.
 
 mod api;
+mod asked;
 mod body;
 mod console;
+#[cfg(test)]
+mod documented;
 mod edge;
 mod elevenlabs;
 mod encoded;
@@ -52,6 +55,8 @@ pub fn router(state: AppState) -> Router {
         .route("/api/engines/{name}/restart", post(api::restart))
         .route("/v1/text-to-speech/{voice}", post(elevenlabs::whole))
         .route("/v1/text-to-speech/{voice}/stream", post(elevenlabs::stream))
+        .route("/v1/text-to-speech/{voice}/with-timestamps", post(elevenlabs::whole_with_timestamps))
+        .route("/v1/text-to-speech/{voice}/stream/with-timestamps", post(elevenlabs::stream_with_timestamps))
         .route("/v1/text-to-speech/{voice}/stream-input", get(elevenlabs::stream_input))
         .route("/v1/voices", get(elevenlabs::voices))
         .route("/v1/voices/{voice}", get(elevenlabs::voice))

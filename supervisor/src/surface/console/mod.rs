@@ -62,6 +62,7 @@ static THE_PAGE: LazyLock<Page> = LazyLock::new(|| {
 #[utoipa::path(
     get,
     path = "/",
+    operation_id = "console",
     tag = "server",
     security(()),
     responses((status = 200, description = "A page for browsers.", body = String, content_type = "text/html",
