@@ -19,6 +19,7 @@ mod chaos;
 mod clients;
 mod command_line;
 mod connections;
+mod console;
 mod crash;
 mod doctor;
 mod elevenlabs;

@@ -258,7 +258,7 @@ export const words = {
     "surface": "接口",
     "outcome": "结果",
     "voice": "音色",
-    "ago": "{time} 前",
+    "ago": "{time}前",
     "outcome.ok": "完成",
     "outcome.gone": "客户端离开",
     "outcome.invalid": "无效",
