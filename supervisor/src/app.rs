@@ -41,6 +41,7 @@ use crate::{
     stream::Studio,
     surface::{self, AppState, Http, InForce, Live, Previews, Shared, Uploads, Wyoming},
     systemd, telemetry,
+    traces::{Exporter, Traces},
     voices::Shelf,
 };
 
@@ -75,6 +76,7 @@ impl Running {
         level: &str,
         progress: &dyn Progress,
         shelf: Arc<Shelf>,
+        traces: Traces,
     ) -> Result<Self, Box<dyn Error>> {
         let mut with_voices = config.clone();
         shelf.hear_in(&mut with_voices, None, false);
@@ -113,7 +115,7 @@ impl Running {
         };
         let launcher: Arc<dyn Launch> = Arc::new(Launcher::start()?);
         let pools = Arc::new(Pools::start(config, &places, &launcher, unavailable));
-        let metrics = Arc::new(Metrics::new()?);
+        let metrics = Arc::new(Metrics::new()?.with_traces(traces));
         metrics.up.set(1.0);
         let cache = Cache::open(&config.cache, &config.server.state_dir, Arc::clone(&metrics)).await;
         let scheduler = Scheduler::start(Arc::clone(&pools), config);
@@ -214,7 +216,7 @@ pub async fn serve(
         tracing::warn!("There is no API key in the file of keys: nobody can use the server");
     }
     surface::make_room(config.limits.max_connections + config.wyoming.max_connections);
-    let worker_level = level.as_deref().or(config.log_level.as_deref()).unwrap_or(telemetry::USUAL);
+    let worker_level = level.as_deref().or(config.log.level.as_deref()).unwrap_or(telemetry::USUAL);
     let shelf = Shelf::open(&config.server.state_dir);
     let live = InForce::new(Live::of(&config, &shelf));
     let address = told(&doors);
@@ -222,8 +224,10 @@ pub async fn serve(
 
     let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
+    let exporter = Exporter::start(&config.telemetry)?;
+    let (traces, both) = (exporter.traces(), (&doors, wyoming.as_ref()));
     let running = tokio::select! {
-        running = set_up(&config, worker_level, (&doors, wyoming.as_ref()), &live, &shelf) => running?,
+        running = set_up(&config, worker_level, both, &live, &shelf, traces) => running?,
         signal = signals.next() => {
             tracing::info!(signal, "Ended before everything was set up");
             return Ok(());
@@ -304,6 +308,7 @@ pub async fn serve(
     });
     // What is not on the disk by then is made again some day.
     drop(timeout(GOODBYE, running.studio.cache().written()).await);
+    exporter.close().await;
     tracing::info!("Stopped");
     Ok(())
 }
@@ -316,12 +321,13 @@ async fn set_up(
     (doors, wyoming): (&Doors, Option<&Doors>),
     live: &InForce,
     shelf: &Arc<Shelf>,
+    traces: Traces,
 ) -> Result<Running, Box<dyn Error>> {
     let patience = |doors: &Doors| if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
     let (mut http, mut other) = (None, None);
     let mut http_waits = pin!(sleep(patience(doors)));
     let mut wyoming_waits = pin!(sleep(wyoming.map(patience).unwrap_or_default()));
-    let mut running = pin!(Running::start(config, level, &Told, Arc::clone(shelf)));
+    let mut running = pin!(Running::start(config, level, &Told, Arc::clone(shelf), traces));
     let running = loop {
         tokio::select! {
             running = &mut running => break running,

@@ -20,6 +20,8 @@ pub struct Granted {
     pub synthesis: Synthesis,
     /// How long the segment waited, from the moment that its stream was let in.
     pub waited: Duration,
+    /// When its turn came.
+    pub at: Instant,
     /// Its next turn, if this one comes to nothing; closed when there will be none.
     pub(super) again: Turn,
 }
@@ -138,6 +140,8 @@ pub struct Tickets {
 /// The segment whose turn came.
 struct Present {
     synthesis: Synthesis,
+    /// When its turn came.
+    at: Instant,
     again: Turn,
     /// How it failed, and until when it waits for another turn.
     failed: Option<(Failure, Instant)>,
@@ -145,7 +149,7 @@ struct Present {
 
 impl From<Granted> for Present {
     fn from(granted: Granted) -> Self {
-        Self { synthesis: granted.synthesis, again: granted.again, failed: None }
+        Self { synthesis: granted.synthesis, at: granted.at, again: granted.again, failed: None }
     }
 }
 
@@ -177,6 +181,11 @@ impl Tickets {
             (self.present, self.told) = (Some(granted.into()), true);
             waited
         }))
+    }
+
+    /// When the present segment's turn came, which may be long before anybody asked for it.
+    pub fn turned(&self) -> Option<Instant> {
+        self.present.as_ref().map(|present| present.at)
     }
 
     /// What is heard next of the present segment; `None` before its turn and after its end. Safe to cancel.

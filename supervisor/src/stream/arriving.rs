@@ -33,6 +33,7 @@ use crate::{
     config::Route,
     schedule::{Booking, Delivery, Entry, Segment, Tail},
     speech::{ClientId, Format, Part, Priority, Utterance, complete, cut_parts},
+    traces::Branch,
     voices::{Cast, CastError},
 };
 
@@ -210,6 +211,7 @@ impl Studio {
             casting,
             inbox,
             last: None,
+            branch: account.branch(),
             progress: Progress::Silent(opens),
         };
         tokio::spawn(scribe.run());
@@ -225,6 +227,8 @@ struct Scribe {
     inbox: Arc<Inbox>,
     /// Who spoke last.
     last: Option<(Route, Option<String>)>,
+    /// Where its segments are traced, if they are.
+    branch: Branch,
     progress: Progress,
 }
 
@@ -342,7 +346,8 @@ impl Scribe {
             is_kept: false,
         })?;
         let (outflow, inflow) = mpsc::unbounded_channel();
-        let production = Production::new(place.tickets, lines.into(), rate, Some(inflow));
+        let production =
+            Production::new(place.tickets, lines.into(), rate, Some(inflow), self.branch.clone());
         let shared = Arc::new(Shared::new(place.ear.stream(), rate, production, None));
         let latest = place.promised.max(accepted) + self.manner.patience;
         // Nobody can have let go of anything yet, and an open booking has a tail.

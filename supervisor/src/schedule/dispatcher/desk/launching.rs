@@ -67,7 +67,9 @@ impl Desk {
             }
             for (synthesis, (grant, admitted, again)) in lease.synthesize(tasks).into_iter().zip(grants) {
                 // Whoever left in this moment takes the synthesis along, which cancels it.
-                drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed(), again })));
+                let at = Instant::now();
+                let waited = at.saturating_duration_since(admitted);
+                drop(grant.send(Ok(Granted { synthesis, waited, at, again })));
             }
         }
     }
