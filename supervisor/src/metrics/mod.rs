@@ -4,6 +4,7 @@
 mod gpu;
 mod labels;
 mod observe;
+mod recent;
 mod recovery;
 
 use prometheus::{
@@ -16,6 +17,7 @@ pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 use self::{gpu::GpuFamilies, recovery::RecoveryFamilies};
 use crate::{speech::Priority, traces::Traces};
 pub use observe::worker as observe_worker;
+pub use recent::{Finished, Heard, Recent};
 
 const ACCEPTING_HELP: &str = "1 while new requests are accepted, 0 during a drain";
 const MISSES_HELP: &str = "Recordings asked of the cache and found in no tier";
@@ -70,6 +72,8 @@ pub struct Metrics {
     pub up: Gauge,
     /// Where single requests are traced, if they are.
     pub traces: Traces,
+    /// The last requests, which are no family: nobody scrapes them.
+    pub recent: Recent,
     gpus: GpuFamilies,
     recovery: RecoveryFamilies,
 }
@@ -103,7 +107,6 @@ impl Metrics {
         let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
         let build = register(&registry, GaugeVec::new(build, &["version", "commit"])?)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
-        let up = register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?;
         let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", MISSES_HELP)?)?;
         let worker = ["engine", "replica"];
         let metrics = Self {
@@ -171,8 +174,9 @@ impl Metrics {
                 "Cached recordings that had to make room for others",
                 &["tier"],
             )?,
-            up,
+            up: register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?,
             traces: Traces::default(),
+            recent: Recent::default(),
             gpus: GpuFamilies::new(&registry)?,
             recovery: RecoveryFamilies::new(&registry)?,
             registry,
