@@ -33,6 +33,7 @@ use crate::{
     config::Route,
     schedule::{Booking, Delivery, Entry, Segment, Tail, Turns},
     speech::{Breaks, ClientId, Format, Line as Written, Part, Priority, Terms, Utterance, cut_parts},
+    traces::Branch,
     voices::{Cast, CastError},
 };
 
@@ -127,6 +128,7 @@ impl Studio {
             casting,
             inbox,
             last: None,
+            branch: account.branch(),
             breaks: Breaks::default(),
             rest_ms: 0,
             progress: Progress::Silent(opens),
@@ -144,6 +146,8 @@ struct Scribe {
     inbox: Arc<Inbox>,
     /// Who spoke last.
     last: Option<(Route, Option<String>)>,
+    /// Where its segments are traced, if they are.
+    branch: Branch,
     breaks: Breaks,
     /// The silence that was asked for since then, in milliseconds.
     rest_ms: u32,
@@ -293,7 +297,8 @@ impl Scribe {
             is_kept: false,
         })?;
         let (outflow, inflow) = mpsc::unbounded_channel();
-        let production = Production::new(place.tickets, lines.into(), rate, Some(inflow));
+        let production =
+            Production::new(place.tickets, lines.into(), rate, Some(inflow), self.branch.clone());
         let shared = Arc::new(Shared::new(place.ear.stream(), rate, production, None));
         let latest = place.promised.max(accepted) + self.manner.patience;
         // Nobody can have let go of anything yet, and an open booking has a tail.

@@ -38,6 +38,7 @@ pub use studio::Studio;
 use crate::{
     schedule::Delivery,
     speech::{Encoder, Resampler, Utterance},
+    traces::EncodeSpan,
 };
 
 /// An utterance being heard. Dropping it takes back whatever nobody else listens to.
@@ -133,6 +134,11 @@ impl Stream {
         self.source.origin
     }
 
+    /// The span of a codec's work on it, if there is one and it is traced.
+    pub(crate) fn encoding(&self, encoder: &Encoder) -> EncodeSpan {
+        encoder.codec().map(|codec| self.account.branch().encoding(codec)).unwrap_or_default()
+    }
+
     /// How long its first segment waited for a worker.
     pub fn queue_wait(&self) -> Duration {
         self.source.totals().queue_wait
@@ -160,13 +166,14 @@ impl Stream {
         let mut pieces = Vec::new();
         let mut pcm_bytes = 0;
         let deadline = self.deadline;
+        let mut span = self.encoding(encoder);
         let reading = async {
             while let Some(piece) = self.next().await {
                 let pcm = piece?;
                 pcm_bytes += pcm.len();
-                pieces.push(encoder.push(pcm).await?);
+                pieces.push(span.around(encoder.push(pcm)).await?);
             }
-            pieces.push(encoder.finish().await?);
+            pieces.push(span.around(encoder.finish()).await?);
             Ok(())
         };
         let read = match deadline {
