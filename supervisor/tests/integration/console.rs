@@ -29,7 +29,10 @@ fn named(page: &str) -> Vec<&str> {
 async fn the_page_and_its_files_need_no_key_and_nothing_else_comes_with_them() {
     let server = supervisor().key("home", KEY).start().await;
     let page = get(&server, "/", None).await;
-    assert_eq!((page.status().as_u16(), header(&page, "content-type")), (200, "text/html; charset=utf-8".into()));
+    assert_eq!(
+        (page.status().as_u16(), header(&page, "content-type")),
+        (200, "text/html; charset=utf-8".into())
+    );
     let page = page.text().await.unwrap();
     let files = named(&page);
     assert!(files.len() >= 4, "{page}");
@@ -136,9 +139,18 @@ async fn status_tells_the_last_requests_the_newest_first_and_nothing_of_what_was
     let facts = |index: usize, name: &str| recent[index][name].clone();
     let outcomes: Vec<Value> = (0..3).map(|index| facts(index, "outcome")).collect();
     assert_eq!(outcomes, ["invalid", "ok", "ok"]);
-    assert_eq!((facts(0, "ttfa_ms"), facts(0, "cache"), facts(0, "voice")), (Value::Null, Value::Null, "".into()));
-    assert_eq!((facts(1, "cache"), facts(1, "rtf"), facts(1, "voice")), ("hit".into(), Value::Null, "walter".into()));
-    assert_eq!((facts(2, "cache"), facts(2, "engine"), facts(2, "surface")), ("miss".into(), "tone".into(), "api".into()));
+    assert_eq!(
+        (facts(0, "ttfa_ms"), facts(0, "cache"), facts(0, "voice")),
+        (Value::Null, Value::Null, "".into())
+    );
+    assert_eq!(
+        (facts(1, "cache"), facts(1, "rtf"), facts(1, "voice")),
+        ("hit".into(), Value::Null, "walter".into())
+    );
+    assert_eq!(
+        (facts(2, "cache"), facts(2, "engine"), facts(2, "surface")),
+        ("miss".into(), "tone".into(), "api".into())
+    );
     assert!(facts(2, "rtf").is_f64() && facts(2, "underrun_ms").is_null(), "{recent}");
     assert!(facts(1, "underrun_ms").is_number(), "{recent}");
     assert_eq!(facts(2, "audio_ms"), json!(80.0 * words.len() as f64));
