@@ -45,6 +45,7 @@ use crate::{
     stream::Studio,
     surface::{self, AppState, Http, InForce, Live, Previews, Shared, Uploads, Wyoming},
     systemd, telemetry,
+    traces::{Exporter, Traces},
     voices::Shelf,
 };
 
@@ -81,6 +82,7 @@ impl Running {
         level: &str,
         progress: &dyn Progress,
         shelf: Arc<Shelf>,
+        traces: Traces,
     ) -> Result<Self, Box<dyn Error>> {
         let mut with_voices = config.clone();
         shelf.hear_in(&mut with_voices, None, false);
@@ -121,7 +123,7 @@ impl Running {
         };
         let launcher: Arc<dyn Launch> = Arc::new(Launcher::start()?);
         let pools = Arc::new(Pools::start(config, &places, &launcher, unavailable));
-        let metrics = Arc::new(Metrics::new()?);
+        let metrics = Arc::new(Metrics::new()?.with_traces(traces));
         metrics.up.set(1.0);
         let cache = Cache::open(&config.cache, &config.server.state_dir, Arc::clone(&metrics)).await;
         let scheduler = Scheduler::start(Arc::clone(&pools), config);
@@ -222,7 +224,7 @@ pub async fn serve(
         tracing::warn!("There is no API key in the file of keys: nobody can use the server");
     }
     surface::make_room(config.limits.max_connections + config.wyoming.max_connections);
-    let worker_level = level.as_deref().or(config.log_level.as_deref()).unwrap_or(telemetry::USUAL);
+    let worker_level = level.as_deref().or(config.log.level.as_deref()).unwrap_or(telemetry::USUAL);
     let shelf = Shelf::open(&config.server.state_dir);
     let live = InForce::new(Live::of(&config, &shelf));
     let address = told(&doors);
@@ -232,8 +234,9 @@ pub async fn serve(
         .enabled_engines()
         .flat_map(|(name, engine)| engine.devices.iter().map(|device| (name.clone(), device.clone())));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
+    let (exporter, both) = (Exporter::start(&config.telemetry)?, (&doors, wyoming.as_ref()));
     let running = tokio::select! {
-        running = set_up(&config, worker_level, (&doors, wyoming.as_ref()), &live, &shelf) => running?,
+        running = set_up(&config, worker_level, both, &live, &shelf, exporter.traces()) => running?,
         signal = signals.next() => {
             tracing::info!(signal, "Ended before everything was set up");
             return Ok(());
@@ -313,7 +316,7 @@ pub async fn serve(
         }
     });
     // What is not on the disk by then is made again some day.
-    drop(timeout(GOODBYE, running.studio.cache().written()).await);
+    drop(tokio::join!(timeout(GOODBYE, running.studio.cache().written()), exporter.close()));
     tracing::info!("Stopped");
     Ok(())
 }
@@ -326,12 +329,13 @@ async fn set_up(
     (doors, wyoming): (&Doors, Option<&Doors>),
     live: &InForce,
     shelf: &Arc<Shelf>,
+    traces: Traces,
 ) -> Result<Running, Box<dyn Error>> {
     let patience = |doors: &Doors| if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
     let (mut http, mut other) = (None, None);
     let mut http_waits = pin!(sleep(patience(doors)));
     let mut wyoming_waits = pin!(sleep(wyoming.map(patience).unwrap_or_default()));
-    let mut running = pin!(Running::start(config, level, &Told, Arc::clone(shelf)));
+    let mut running = pin!(Running::start(config, level, &Told, Arc::clone(shelf), traces));
     let running = loop {
         tokio::select! {
             running = &mut running => break running,

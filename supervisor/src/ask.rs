@@ -86,7 +86,25 @@ impl Server {
         media_type: &str,
         body: Bytes,
     ) -> Result<Answer, String> {
-        let failed = |error: String| format!("could not ask {}: {error}", self.url);
+        let request = self.request(method, route, media_type, body);
+        self.carry(request.map_err(|error| self.failed(&error))?).await
+    }
+
+    /// POST to the address as it stands, with these headers.
+    pub async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, String> {
+        let request = Request::post(self.url.path()).header(HOST, self.url.authority());
+        let mut request = request.body(Full::from(body)).map_err(|error| self.failed(&error.to_string()))?;
+        request.headers_mut().extend(headers);
+        self.carry(request).await
+    }
+
+    fn failed(&self, error: &str) -> String {
+        format!("could not ask {}: {error}", self.url)
+    }
+
+    /// Over a connection of its own.
+    async fn carry(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
+        let failed = |error: String| self.failed(&error);
         let host = self.url.host_str().ok_or_else(|| failed("it names no host".into()))?;
         let port = self.url.port_or_known_default().unwrap_or(80);
         // A name resolver wants an address of IPv6 without its brackets.
@@ -95,7 +113,6 @@ impl Server {
         let stream = connecting
             .map_err(|late| failed(late.to_string()))?
             .map_err(|error| failed(error.to_string()))?;
-        let request = self.request(method, route, media_type, body).map_err(failed)?;
         if self.url.scheme() == "https" {
             let name = ServerName::try_from(bare.to_owned()).map_err(|error| failed(error.to_string()))?;
             let connector = TlsConnector::from(self.trust().map_err(failed)?);

@@ -3,7 +3,7 @@
 //! Knowledge flows one way; a module uses only those to its left:
 //!
 //! ```text
-//! package, auth ← config, gpu ← voices, speech, environments, metrics, sandbox, placement ← cache, pools ← schedule ← stream ← surface ← reload ← control ← app ← main
+//! package, auth ← config, gpu ← traces ← voices, speech, environments, metrics, sandbox, placement ← cache, pools ← schedule ← stream ← surface ← reload ← control ← app ← main
 //! ```
 //!
 //! - [`auth`]: API keys;
@@ -12,6 +12,7 @@
 //! - [`environments`]: each engine's Python environment, built when its lock changes;
 //! - [`doctor`]: what a start needs, and what mends it;
 //! - [`gpu`]: what GPUs are doing;
+//! - [`traces`]: where the time of single requests went, for a collector;
 //! - [`speech`]: text → segments, audio → stream, no HTTP and no worker;
 //! - [`voices`]: which engine speaks which stretch of a text;
 //! - [`cache`]: finished audio, kept to answer the same request again;
@@ -59,6 +60,7 @@ pub mod stream;
 pub mod surface;
 pub mod systemd;
 pub mod telemetry;
+pub mod traces;
 pub mod voices;
 
 /// Version and commit, as `--version` prints them.

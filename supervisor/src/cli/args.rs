@@ -14,6 +14,7 @@ use crate::{
     bench::{Api, Assertion, Header, TextSet},
     config::Overrides,
     speech::Format,
+    telemetry::LogFormat,
 };
 
 /// Real-time text-to-speech server: warm Python engines under one supervisor.
@@ -37,7 +38,7 @@ pub(super) struct Args {
     pub(super) log_level: Option<String>,
     /// Log one JSON object per line
     #[arg(long, global = true)]
-    pub(super) log_json: bool,
+    log_json: bool,
     #[command(subcommand)]
     task: Option<Task>,
 }
@@ -50,6 +51,11 @@ impl Args {
             wyoming_listen: self.wyoming_listen.clone(),
             state_dir: self.state_dir.clone(),
         }
+    }
+
+    /// How the log is written, if that is said here.
+    pub(super) fn log_format(&self) -> Option<LogFormat> {
+        self.log_json.then_some(LogFormat::Json)
     }
 
     pub(super) fn task(&self) -> Task {

@@ -23,7 +23,10 @@ use clap::Parser;
 use ishowtts_workers::process::exec::{ExecPlan, exec};
 
 use self::args::{Args, Task};
-use crate::{app, config, control, telemetry};
+use crate::{
+    app, config, control,
+    telemetry::{self, LogFormat},
+};
 
 /// Exit code of a command line or a configuration that cannot be followed.
 const MISUSE: u8 = 2;
@@ -44,12 +47,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: &Args, task: Task) -> ExitCode {
-    // A server tells what it does; a command tells what went wrong.
-    let usual = if matches!(task, Task::Serve) { telemetry::USUAL } else { "warn" };
+    // A server tells what it does; a command tells what went wrong, on stderr.
+    let is_server = matches!(task, Task::Serve);
+    let usual = if is_server { telemetry::USUAL } else { "warn" };
     let level = args.log_level.as_deref().unwrap_or(usual);
-    if let Err(message) = telemetry::start(level, args.log_json) {
-        complain(&io::Error::other(message));
-        return ExitCode::from(MISUSE);
+    // How a server logs stands in its configuration.
+    if !is_server && let Err(code) = log(level, args.log_format().unwrap_or(LogFormat::Text)) {
+        return code;
     }
     let task = match task {
         // It asks a server, which has a configuration of its own.
@@ -66,12 +70,15 @@ fn run(args: &Args, task: Task) -> ExitCode {
             return ExitCode::from(MISUSE);
         }
     };
+    if is_server {
+        let level = args.log_level.as_deref().or(config.log.level.as_deref()).unwrap_or(usual);
+        if let Err(code) = log(level, args.log_format().unwrap_or(config.log.format)) {
+            return code;
+        }
+    }
     finish(async {
         match task {
             Task::Serve => {
-                if let (None, Some(level)) = (&args.log_level, &config.log_level) {
-                    telemetry::change(level)?;
-                }
                 let served = app::serve(config, args.overrides(), args.log_level.clone());
                 Box::pin(served).await.map(|()| ExitCode::SUCCESS)
             }
@@ -88,6 +95,14 @@ fn run(args: &Args, task: Task) -> ExitCode {
                 Ok(ExitCode::SUCCESS)
             }
         }
+    })
+}
+
+/// Starts logging, or tells why not.
+fn log(level: &str, format: LogFormat) -> Result<(), ExitCode> {
+    telemetry::start(level, format).map_err(|message| {
+        complain(&io::Error::other(message));
+        ExitCode::from(MISUSE)
     })
 }
 

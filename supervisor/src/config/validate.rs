@@ -15,12 +15,13 @@ use super::{
     engine::engine,
     gpu::gpu,
     locate::Overrides,
-    log,
+    log::log,
     openai::openai,
     pronunciation::pronunciations,
     raw::{Notes, Table},
     sandbox::sandbox,
     server::{limits, server},
+    telemetry::telemetry,
     tls::tls,
     voice::voice,
     wyoming::wyoming,
@@ -56,7 +57,8 @@ fn read(
     let server = server(&server_table, notes, overrides, base, auth.file.is_some());
     let wyoming = wyoming(&root.table("wyoming"), notes, overrides);
     let cors = access::cors(&root.table("cors"), notes);
-    let log_level = log::level(&root.table("log"), notes);
+    let log = log(&root.table("log"), notes);
+    let telemetry = telemetry(&root.table("telemetry"), notes);
     let limits = limits(&root.table("limits"));
     let cache = cache(&root.table("cache"), base);
 
@@ -115,7 +117,8 @@ fn read(
         auth,
         wyoming,
         cors,
-        log_level,
+        log,
+        telemetry,
         limits,
         devices,
         cache,

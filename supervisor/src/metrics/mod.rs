@@ -15,11 +15,12 @@ use prometheus::{
 pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 
 use self::{gpu::GpuFamilies, recovery::RecoveryFamilies};
-use crate::speech::Priority;
+use crate::{speech::Priority, traces::Traces};
 pub use observe::worker as observe_worker;
 pub use recent::{Finished, Heard, Recent};
 
 const ACCEPTING_HELP: &str = "1 while new requests are accepted, 0 during a drain";
+const MISSES_HELP: &str = "Recordings asked of the cache and found in no tier";
 const LOAD_HELP: &str =
     "Work a second that is needed to have all audio in time, over what can be done, by device";
 
@@ -69,6 +70,8 @@ pub struct Metrics {
     pub cache_evictions: IntCounterVec,
     /// Whether the server answers new requests.
     pub up: Gauge,
+    /// Where single requests are traced, if they are.
+    pub traces: Traces,
     /// The last requests, which are no family: nobody scrapes them.
     pub recent: Recent,
     gpus: GpuFamilies,
@@ -104,9 +107,7 @@ impl Metrics {
         let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
         let build = register(&registry, GaugeVec::new(build, &["version", "commit"])?)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
-        let up = register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?;
-        let asked = "Recordings asked of the cache and found in no tier";
-        let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", asked)?)?;
+        let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", MISSES_HELP)?)?;
         let worker = ["engine", "replica"];
         let metrics = Self {
             elapsed_ms: histogram(
@@ -173,7 +174,8 @@ impl Metrics {
                 "Cached recordings that had to make room for others",
                 &["tier"],
             )?,
-            up,
+            up: register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?,
+            traces: Traces::default(),
             recent: Recent::default(),
             gpus: GpuFamilies::new(&registry)?,
             recovery: RecoveryFamilies::new(&registry)?,
@@ -181,6 +183,12 @@ impl Metrics {
         };
         metrics.begin();
         Ok(metrics)
+    }
+
+    /// Traces requests, too.
+    #[must_use]
+    pub fn with_traces(self, traces: Traces) -> Self {
+        Self { traces, ..self }
     }
 
     /// A series that is there from the start can be alerted on before its first event.

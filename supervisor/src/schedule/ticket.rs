@@ -23,6 +23,8 @@ pub struct Granted {
     pub synthesis: Synthesis,
     /// How long the segment waited, from the moment that its stream was let in.
     pub waited: Duration,
+    /// When its turn came.
+    pub at: Instant,
     /// Its next turn, if this one comes to nothing; closed when there will be none.
     pub(super) again: Turn,
     /// Whose turn it is.
@@ -145,6 +147,8 @@ pub struct Tickets {
 /// The segment whose turn came.
 struct Present {
     synthesis: Synthesis,
+    /// When its turn came.
+    at: Instant,
     again: Turn,
     engine: String,
     failed: Option<Waiting>,
@@ -161,8 +165,8 @@ struct Waiting {
 
 impl From<Granted> for Present {
     fn from(granted: Granted) -> Self {
-        let Granted { synthesis, again, engine, waited: _ } = granted;
-        Self { synthesis, again, engine, failed: None }
+        let Granted { synthesis, at, again, engine, waited: _ } = granted;
+        Self { synthesis, at, again, engine, failed: None }
     }
 }
 
@@ -194,6 +198,11 @@ impl Tickets {
             (self.present, self.told) = (Some(granted.into()), true);
             waited
         }))
+    }
+
+    /// When the present segment's turn came, which may be long before anybody asked for it.
+    pub fn turned(&self) -> Option<Instant> {
+        self.present.as_ref().map(|present| present.at)
     }
 
     /// What is heard next of the present segment; `None` before its turn and after its end. Safe to cancel.

@@ -27,6 +27,8 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
             observe_worker(&state.metrics, name, status);
         }
         state.metrics.observe_restarts(pool.engine(), pool.faults());
+        // There from the start: the first event would be no increase of what was not there before.
+        state.metrics.observe_recovery(pool.engine(), 0, 0);
     }
     observe_load(&state.metrics, &state.studio.scheduler().load());
     for (engine, done_again) in state.studio.scheduler().recoveries().iter() {

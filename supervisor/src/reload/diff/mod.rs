@@ -77,7 +77,7 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
     let applied = &mut outcome.applied;
     note(applied, "auth.keys_file", &last.auth, &new.auth);
     note(applied, "cors.origins", &last.cors, &new.cors);
-    note(applied, "log.level", &last.log_level, &new.log_level);
+    note(applied, "log.level", &last.log.level, &new.log.level);
     for name in last.voices.keys().chain(new.voices.keys()).collect::<BTreeSet<_>>() {
         let (before, after) = (last.voices.get(name), new.voices.get(name));
         // One that imitates a recording comes and goes with the workers of its engine.
@@ -95,6 +95,8 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
     note(applied, "openai.models", &last.openai.models, &new.openai.models);
     note(applied, "openai.voices", &last.openai.voices, &new.openai.voices);
     let restart = &mut outcome.needs_restart;
+    note(restart, "log.format", &started.log.format, &new.log.format);
+    note(restart, "telemetry", &started.telemetry, &new.telemetry);
     note(restart, "cache", &started.cache, &new.cache);
     note(restart, "gpu", &started.gpu, &new.gpu);
     note(restart, "sandbox", &started.sandbox, &new.sandbox);

@@ -68,7 +68,9 @@ impl Desk {
             for (synthesis, grant) in lease.synthesize(tasks).into_iter().zip(grants) {
                 let (grant, admitted, again, engine) = grant;
                 // Whoever left in this moment takes the synthesis along, which cancels it.
-                drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed(), again, engine })));
+                let at = Instant::now();
+                let waited = at.saturating_duration_since(admitted);
+                drop(grant.send(Ok(Granted { synthesis, waited, at, again, engine })));
             }
         }
     }
