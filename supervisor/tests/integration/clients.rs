@@ -27,7 +27,7 @@ fn folder() -> PathBuf {
 }
 
 /// The interpreter of a client's environment, made of its lock.
-async fn environment(client: &str) -> PathBuf {
+pub(crate) async fn environment(client: &str) -> PathBuf {
     let named = env::var("ISHOWTTS_TEST_PYTHON").ok();
     let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state");
     let environments = Environments::new(&state, named.as_deref()).await.unwrap();
@@ -40,7 +40,7 @@ async fn server() -> Server {
 }
 
 /// A client's program, in a place of its own and without the user's settings for proxies and the like.
-fn program(python: &Path, server: &Server) -> Command {
+pub(crate) fn program(python: &Path, server: &Server) -> Command {
     let mut command = Command::new(python);
     command
         .current_dir(server.dir.path())
