@@ -381,6 +381,25 @@ mod tests {
         assert!(house.chairs[0].drain(), "nothing is left of it");
     }
 
+    #[test]
+    fn who_shares_a_device_changes_places_with_a_spare_whose_device_is_idle() {
+        let house = house(2, 3);
+        house.chairs[0].offer(1, "cuda:0", ready());
+        house.chairs[1].offer(1, "cuda:0", ready());
+        let device = |seat| house.seats.device(seat).expect("somebody sits there");
+        let permits = [0, 1].map(|seat| house.seats.take(seat).expect("it is free"));
+        house.told();
+        house.chairs[2].offer(1, "cuda:1", ready());
+        assert!(house.told().is_empty(), "both are at work");
+        house.seats.give_back(&permits[1]);
+        assert_eq!(house.told(), [(1, ChangeTo::Gone { sitting: 2 }), (1, ChangeTo::Ready { sitting: 3 })]);
+        assert_eq!((&*device(0), &*device(1)), ("cuda:0", "cuda:1"));
+        house.seats.give_back(&permits[0]);
+        assert!(house.told().is_empty(), "each has its own now");
+        assert!(house.chairs[0].revoke(), "who made way is the next spare");
+        assert_eq!((&*device(0), &*device(1)), ("cuda:0", "cuda:1"));
+    }
+
     proptest! {
         #[test]
         fn nobody_sits_twice_and_no_seat_is_empty_while_somebody_waits(
@@ -393,7 +412,7 @@ mod tests {
                 let chair = &house.chairs[worker];
                 match step {
                     0 if !warm[worker] => {
-                        chair.offer(1, "none", ready());
+                        chair.offer(1, ["cuda:0", "cuda:1"][worker % 2], ready());
                         warm[worker] = true;
                     }
                     1 => {

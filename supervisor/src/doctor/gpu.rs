@@ -28,11 +28,16 @@ pub(super) fn check(config: &Config, sensors: &Sensors, report: &mut Report) {
             "name one that is there, or "
         };
         for engine in engines {
-            let others = config.engines.get(*engine).is_some_and(|engine| engine.devices.len() > 1);
-            let mend = if others {
-                format!("take it out of `devices` under [engines.{engine}]: its workers there will not start")
-            } else {
-                format!("{first}mend it with `device = \"cpu\"` under [engines.{engine}]")
+            let is_one_of_several =
+                config.engines.get(*engine).is_some_and(|engine| engine.devices.len() > 1);
+            let mend = match (is_one_of_several, sensors.cards().is_empty()) {
+                (true, false) => {
+                    format!("take it out of `devices` under [engines.{engine}]: no worker starts there")
+                }
+                (true, true) => {
+                    format!("{first}write `device = \"cpu\"` in place of `devices` under [engines.{engine}]")
+                }
+                (false, _) => format!("{first}mend it with `device = \"cpu\"` under [engines.{engine}]"),
             };
             report.miss(format!("engine {engine}, device"), format!("{why}; {mend}"));
         }

@@ -9,6 +9,7 @@
 
 mod arriving;
 mod error;
+mod inbox;
 mod meter;
 mod production;
 mod report;
@@ -24,8 +25,9 @@ use std::{
 use bytes::Bytes;
 use tokio::time::timeout_at;
 
-pub use arriving::{Casting, Manner, Opening, TextIn, TooLong};
+pub use arriving::{Casting, Manner, Opening};
 pub use error::SpeechError;
+pub use inbox::{TextIn, TooLong};
 use meter::Meter;
 pub(crate) use report::milliseconds;
 pub use report::{Account, Report};

@@ -121,7 +121,7 @@ async fn failures_retries_and_clients_that_leave_show() {
     let (status, request, parts) = ask("crash 1").await;
     assert_eq!((status, request.attribute("outcome")), (200, "ok"));
     let segment = parts.iter().find(|span| span.name == "segment").unwrap();
-    assert_eq!((&*segment.attribute("tries"), &segment.events[..]), ("2", &["begun anew".to_owned()][..]));
+    assert_eq!((segment.attribute("tries"), &segment.events[..]), ("2", &["begun anew".to_owned()][..]));
 
     // A mistake is the client's, and no failure of ours.
     let (status, request, _) = ask("").await;
