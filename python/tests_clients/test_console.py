@@ -17,11 +17,13 @@ import time
 import urllib.request
 import wave
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -61,8 +63,10 @@ Found = TypeVar("Found")
 def eventually(what: str, look: Callable[[], Found | None]) -> Found:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if found := look():
-            return found
+        # What the page draws anew may go away while one looks at it.
+        with suppress(StaleElementReferenceException):
+            if found := look():
+                return found
         time.sleep(0.03)
     pytest.fail(f"never came true: {what}")
 
@@ -133,8 +137,15 @@ class Console:
         self.until(f"speech is {state}", look)
 
     def figure(self, name: str) -> str:
-        found = self.browser.find_elements(By.CSS_SELECTOR, f"[data-figure='{name}'] dd")
-        return found[0].text if found else ""
+        found = "return document.querySelector(`[data-figure='${arguments[0]}'] dd`)?.textContent ?? ''"
+        return str(self.js(found, name))
+
+    def click(self, selector: str) -> None:
+        def click() -> bool:
+            self.browser.find_element(By.CSS_SELECTOR, selector).click()
+            return True
+
+        eventually(f"{selector} can be clicked", click)
 
     def saved(self, name: str) -> bytes:
         def look() -> bytes | None:
@@ -238,12 +249,12 @@ def test_the_keyboard_is_enough(console: Console) -> None:
     console.is_speaking("playing")
     console["text"].send_keys(Keys.ESCAPE)
     console.is_speaking("stopped")
-    nameless = [
-        element.get_attribute("outerHTML")
-        for element in console.browser.find_elements(By.CSS_SELECTOR, "button, input, select, textarea, a")
-        if element.is_displayed() and not element.accessible_name
-    ]
-    assert nameless == []
+
+    def named() -> list[bool]:
+        found = console.browser.find_elements(By.CSS_SELECTOR, "button, input, select, textarea, a")
+        return [bool(one.accessible_name) for one in found if one.is_displayed()]
+
+    assert all(eventually("everything is looked at", named))
     assert console["said"].get_attribute("aria-live") == "polite"
     console["voice"].send_keys(Keys.TAB)
     focused = console.browser.switch_to.active_element
@@ -309,9 +320,9 @@ def test_a_file_becomes_a_voice_and_what_is_wrong_stands_at_its_field(
     console.speak("normal", "my-voice")
     console.is_speaking("ended")
     row = "[data-voice='my-voice']"
-    console.browser.find_element(By.CSS_SELECTOR, f"{row} .play").click()
+    console.click(f"{row} .play")
     console.until("it is heard", lambda: asked("/api/status")["recent"][0]["voice"] == "my-voice")
-    console.browser.find_element(By.CSS_SELECTOR, f"{row} .remove").click()
+    console.click(f"{row} .remove")
     console["sure-yes"].click()
     console.until("it is gone", lambda: not console.browser.find_elements(By.CSS_SELECTOR, row))
     assert all(voice["id"] != "my-voice" for voice in asked("/api/voices")["voices"])

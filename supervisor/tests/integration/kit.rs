@@ -108,16 +108,16 @@ async fn every_name_in_the_kit_is_a_family_that_there_is_and_every_family_is_on_
     let (records, alerts) = (kit("prometheus/records.yml"), kit("prometheus/alerts.yml"));
     let recorded = matches(r"(?m)record: (\S+)$", &records);
     let dashboard = queries().into_values().collect::<Vec<_>>().join("\n");
-    let rule = Regex::new(r"\b[a-z]+:ishowtts_[a-z_]+:\w+").unwrap();
     let test = kit("prometheus/tests.yml");
+    // What is recorded has colons in its name.
+    let recorded_name = Regex::new(r"\b([a-z]+:ishowtts_[a-z_]+:\w+)").unwrap();
     for (file, text) in
         [("records", &records), ("alerts", &alerts), ("dashboard", &dashboard), ("tests", &test)]
     {
-        // What is recorded has colons in its name.
-        let rules = matches(r"\b([a-z]+:ishowtts_[a-z_]+:\w+)", text);
+        let rules = matches(recorded_name.as_str(), text);
         let unknown: Vec<_> = rules.difference(&recorded).collect();
         assert!(unknown.is_empty(), "{file}: nobody records {unknown:?}");
-        let bare = rule.replace_all(text, "");
+        let bare = recorded_name.replace_all(text, "");
         let names = named(&bare, &families);
         let unknown: Vec<_> = names.difference(&families).collect();
         assert!(unknown.is_empty(), "{file}: no family is called {unknown:?}");
