@@ -25,7 +25,6 @@ mod outlook;
 mod pause;
 mod probe;
 mod promise;
-mod search;
 mod stream;
 mod time;
 
