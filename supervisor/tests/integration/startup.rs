@@ -1,11 +1,11 @@
 //! Workers that do not come up, or take their time.
 
-use std::os::unix::fs::PermissionsExt;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
-use crate::harness::{children, eventually, interpreter, soon, supervisor};
+use crate::harness::{children, eventually, exists, interpreter, kill, soon, supervisor};
 
 #[tokio::test]
 async fn requests_wait_for_a_worker_that_is_still_loading() {
@@ -36,6 +36,39 @@ async fn a_worker_that_never_starts_is_given_up_with_its_last_words() {
     assert_eq!(server.get("/readyz").await["missing"]["tone"], "it exited with code 3");
     assert_eq!(server.get("/healthz").await, "ok\n");
     assert!(children(server.pid()).is_empty());
+}
+
+const SLOW_STARTS: &str = "ishowtts_worker_restarts_total{engine=\"tone\",reason=\"slow_start\"}";
+
+#[tokio::test]
+async fn a_worker_that_is_frozen_while_it_starts_is_replaced() {
+    let server = supervisor().script("slow,ready").engine("start_patience_s", 1).start().await;
+    server.noted("loading").await;
+    let pid = server.worker(0).await["pid"].as_u64().unwrap();
+    kill(pid.try_into().unwrap(), "SIGSTOP");
+    let server = server.ready().await;
+    assert!(!exists(pid), "it is reaped");
+    assert_eq!(server.metric(SLOW_STARTS).await, 1.0);
+    assert!(server.log_text().contains("it made no progress for 1 s while starting"));
+    assert_eq!(server.speak(json!({ "text": "normal" })).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_worker_that_never_says_hello_and_does_nothing_is_replaced() {
+    let server =
+        supervisor().script("silent,ready").engine("start_patience_s", 1).start().await.ready().await;
+    assert_eq!(server.metric(SLOW_STARTS).await, 1.0);
+}
+
+#[tokio::test]
+async fn a_start_may_take_its_time_while_something_is_done() {
+    let server = supervisor().script("mull").engine("start_patience_s", 1).start().await;
+    server.noted("loading").await;
+    let given_up = tokio::time::timeout(Duration::from_secs(4), server.logged("The worker did not start"));
+    assert!(given_up.await.is_err(), "another process computes for it: {}", server.log_text());
+    server.go();
+    let server = server.ready().await;
+    assert_eq!(server.worker(0).await["restarts"], 0);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod clock;
 mod hear;
 mod sound;
+mod stir;
 
 use std::{collections::HashMap, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
@@ -14,7 +15,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use self::sound::Sound;
+use self::{sound::Sound, stir::Stir};
 use super::{
     actor::{Actor, Command, Order},
     fault::Fault,
@@ -96,6 +97,8 @@ pub(super) struct Life {
     kills: Kills,
     /// When something was last heard that counts as progress.
     heard: Instant,
+    /// Whether it does anything while it starts.
+    stir: Stir,
     pinged: Option<Instant>,
     nonce: u64,
     /// Samples per second of its audio, once it is ready.
@@ -127,6 +130,7 @@ impl Life {
             exited: None,
             kills: Kills::now(),
             heard: Instant::now(),
+            stir: Stir::new(spec.patience.startup_stillness),
             pinged: None,
             nonce: 0,
             rate: 0,
@@ -241,6 +245,7 @@ impl Life {
                     return Err(self.exited.map_or(Fault::Closed, Fault::Exited));
                 }
                 command = actor.mailbox.recv() => self.obey(actor, command.unwrap_or(Command::Stop))?,
+                () = sleep_until(self.stir.due()) => self.look_whether_it_stirs(&actor.spec.patience)?,
                 () = sleep_until(deadline) => return Err(Fault::SlowStart(actor.spec.patience.hello)),
             }
         }
