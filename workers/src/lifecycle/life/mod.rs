@@ -115,6 +115,7 @@ impl Life {
         let socket = WorkerSocket::bind(&spec.socket_dir)?;
         let mut child = process::started(launcher.launch(spec, socket.path()), spec).await?;
         let pid = child.id().unwrap_or_default();
+        let kills = Kills::now(child.group());
         let tail = StderrTail::default();
         let stdout = child.stdout.take().map(|out| tail.follow(spec.name(), out));
         let stderr = child.stderr.take().map(|err| tail.follow(spec.name(), err));
@@ -128,7 +129,7 @@ impl Life {
             phase: Phase::Hello,
             running: HashMap::new(),
             exited: None,
-            kills: Kills::now(),
+            kills,
             heard: Instant::now(),
             stir: Stir::new(spec.patience.startup_stillness),
             pinged: None,
@@ -255,7 +256,7 @@ impl Life {
     pub(super) fn exit(&self, status: ExitStatus) -> Fault {
         // Nobody here sends this signal to a process that has not yet been found at fault.
         let was_killed = status.signal() == Some(Signal::SIGKILL as i32);
-        match Kills::now().since(self.kills).filter(|_| was_killed) {
+        match Kills::now(self.child.group()).since(self.kills).filter(|_| was_killed) {
             Some(evidence) => Fault::OutOfMemory(evidence),
             None => Fault::Exited(status),
         }
@@ -264,7 +265,7 @@ impl Life {
     /// Asks the kernel how much memory it holds: a worker that computes need not be asked.
     fn look_at_memory(&mut self, actor: &mut Actor) {
         if self.phase == Phase::Serving && self.exited.is_none() {
-            self.kills = Kills::now();
+            self.kills = Kills::now(self.child.group());
             if let Some(bytes) = resident(self.pid) {
                 actor.resident(bytes);
             }
