@@ -72,6 +72,8 @@ struct Table {
     seats: Vec<Place>,
     spares: VecDeque<Warm>,
     last: u64,
+    /// How often a worker of the pool became ready.
+    arrivals: u64,
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +89,7 @@ type Changes = Vec<(usize, ChangeTo)>;
 impl Seats {
     pub(crate) fn new(engine: &str, seats: usize, changed: ChangeHook) -> Self {
         let places = (0..seats).map(|_| Place::default()).collect();
-        let table = Table { seats: places, spares: VecDeque::new(), last: 0 };
+        let table = Table { seats: places, spares: VecDeque::new(), last: 0, arrivals: 0 };
         Self { engine: engine.to_owned(), table: Mutex::new(table), changed }
     }
 
@@ -207,10 +209,16 @@ impl Chair {
     pub(crate) fn offer(&self, life: u64, ready: Arc<Ready>) {
         let Some(mailbox) = self.mailbox.upgrade() else { return };
         let mut table = self.seats.lock();
+        table.arrivals += 1;
         table.spares.push_back(Warm { worker: self.worker, life, ready, mailbox });
         let changes = (0..table.seats.len()).flat_map(|seat| table.fill(seat)).collect();
         drop(table);
         self.seats.tell(changes);
+    }
+
+    /// How often any worker of the pool has become ready.
+    pub(crate) fn arrivals(&self) -> u64 {
+        self.seats.lock().arrivals
     }
 
     /// Tells whoever gives orders that it has stopped between two steps.

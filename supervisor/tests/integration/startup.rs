@@ -84,6 +84,26 @@ async fn a_failed_start_is_tried_again_and_forgiven() {
 }
 
 #[tokio::test]
+async fn a_worker_is_not_given_up_while_others_of_its_engine_start() {
+    // One serves, and the other fails four times; then the first is lost and comes again, and the other fails twice.
+    let lives = "ready,exit,exit,exit,exit,ready,exit,exit,ready";
+    let server = supervisor().workers(2).script(lives).start().await.ready().await;
+    assert_eq!(server.speak(json!({ "text": "normal" })).await.status, 200);
+    let exits = "ishowtts_worker_restarts_total{engine=\"tone\",reason=\"exit\"}";
+    eventually("four failed starts", async || (server.metric(exits).await == 4.0).then_some(())).await;
+    // The next try of it is a second away, and who had finished something starts again at once.
+    assert_eq!(server.speak(json!({ "text": "killed 1" })).await.status, 200);
+    eventually("both are ready", async || {
+        let workers = server.get("/api/status").await["engines"]["tone"]["workers"].clone();
+        let is = |state: &str| workers.as_array().unwrap().iter().filter(|one| one["state"] == state).count();
+        assert_eq!(is("failed"), 0, "{workers}");
+        (is("ready") == 2).then_some(())
+    })
+    .await;
+    assert_eq!(server.metric(exits).await, 7.0, "six failed starts, and the one that was killed");
+}
+
+#[tokio::test]
 async fn a_given_up_engine_can_be_started_again() {
     let server = supervisor().script("fatal,ready").start().await;
     let worker = server.worker_is("failed").await;
