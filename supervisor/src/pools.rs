@@ -321,7 +321,11 @@ fn spec(
         socket_dir: places.runtime.clone(),
         limits: ExecLimits { cpus: engine.cpus.clone(), nice: engine.nice, memory_mb: address_space(engine) },
         confinement,
-        patience: Patience { stall: Duration::from_secs(engine.stall_s.into()), ..Patience::default() },
+        patience: Patience {
+            stall: Duration::from_secs(engine.stall_s.into()),
+            startup_stillness: Duration::from_secs(engine.start_patience_s.into()),
+            ..Patience::default()
+        },
         upkeep: Upkeep {
             max_segments: engine.max_segments,
             rss_growth: engine.rss_growth,

@@ -76,6 +76,8 @@ struct Table {
     seats: Vec<Place>,
     spares: VecDeque<Warm>,
     last: u64,
+    /// How often a worker of the pool became ready.
+    arrivals: u64,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +93,7 @@ type Changes = Vec<(usize, ChangeTo)>;
 impl Seats {
     pub(crate) fn new(engine: &str, seats: usize, changed: ChangeHook) -> Self {
         let places = (0..seats).map(|_| Place::default()).collect();
-        let table = Table { seats: places, spares: VecDeque::new(), last: 0 };
+        let table = Table { seats: places, spares: VecDeque::new(), last: 0, arrivals: 0 };
         Self { engine: engine.to_owned(), table: Mutex::new(table), changed }
     }
 
@@ -249,11 +251,17 @@ impl Chair {
     pub(crate) fn offer(&self, life: u64, device: &str, ready: Arc<Ready>) {
         let Some(mailbox) = self.mailbox.upgrade() else { return };
         let mut table = self.seats.lock();
+        table.arrivals += 1;
         table.spares.push_back(Warm { worker: self.worker, device: device.into(), life, ready, mailbox });
         let mut changes: Changes = (0..table.seats.len()).flat_map(|seat| table.fill(seat)).collect();
         changes.extend((0..table.seats.len()).flat_map(|seat| table.even_out(seat)).collect::<Changes>());
         drop(table);
         self.seats.tell(changes);
+    }
+
+    /// How often any worker of the pool has become ready.
+    pub(crate) fn arrivals(&self) -> u64 {
+        self.seats.lock().arrivals
     }
 
     /// Tells whoever gives orders that it has stopped between two steps.

@@ -68,6 +68,8 @@ pub struct Engine {
     pub warm_restart: Option<bool>,
     /// How long a worker may make no progress on a segment, in seconds.
     pub stall_s: u32,
+    /// How long a worker that is starting may do nothing at all, in seconds.
+    pub start_patience_s: u32,
     /// Whether its audio may be kept to answer the same request again. Unset: only if the engine says that it
     /// gives the same samples each time; true: even though they differ from run to run; false: never.
     pub cache: Option<bool>,
@@ -120,6 +122,7 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
         rss_growth: Some(table.fraction("rss_growth", 100.0).unwrap_or(2.0)).filter(|share| *share > 0.0),
         warm_restart: table.choice("warm_restart"),
         stall_s: table.count("stall_s", 1, 3600, 30),
+        start_patience_s: table.count("start_patience_s", 1, 3600, 30),
         cache: table.choice("cache"),
         normalise: table.boolean("normalise", !READ_NUMBERS.contains(&name)),
         python: python(table, notes, base, enabled),

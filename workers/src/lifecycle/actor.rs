@@ -100,6 +100,8 @@ pub(crate) struct Actor {
     wear: Wear,
     leaving: Option<Retirement>,
     lifecycle: Lifecycle,
+    /// How often a worker of its pool had become ready when this one last failed to.
+    arrivals: u64,
     lives: u64,
     /// Compilations of the lives before this one.
     earlier_recompiles: u64,
@@ -129,6 +131,7 @@ impl Actor {
             wear: Wear::default(),
             leaving: None,
             lifecycle,
+            arrivals: 0,
             lives,
             earlier_recompiles: 0,
         }
@@ -217,6 +220,12 @@ impl Actor {
         };
 
         let was_starting = self.lifecycle.state() == State::Starting;
+        if was_starting {
+            let arrivals = self.chair.arrivals();
+            if std::mem::replace(&mut self.arrivals, arrivals) != arrivals {
+                self.step(Input::OthersStart);
+            }
+        }
         self.step(if fault.is_hopeless() { Input::Hopeless } else { Input::Fault });
         if self.leaving.as_ref().is_some_and(|leaving| leaving.for_good) {
             self.step(Input::Stop);

@@ -262,6 +262,7 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
         max_segments,
         rss_growth,
         stall_s,
+        start_patience_s,
         openings,
         settings,
     } = after;
@@ -275,6 +276,7 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     note(&mut keys, &key("max_segments"), &before.max_segments, max_segments);
     note(&mut keys, &key("rss_growth"), &before.rss_growth, rss_growth);
     note(&mut keys, &key("stall_s"), &before.stall_s, stall_s);
+    note(&mut keys, &key("start_patience_s"), &before.start_patience_s, start_patience_s);
     note(&mut keys, &key("sandbox"), &before.openings, openings);
     for setting in before.settings.keys().chain(settings.keys()).collect::<BTreeSet<_>>() {
         note(&mut keys, &key(setting), &before.settings.get(setting), &settings.get(setting));

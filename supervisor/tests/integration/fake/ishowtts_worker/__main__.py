@@ -1,7 +1,7 @@
 """A worker written from the wire's contract, standard library only, that plays what a test asks for.
 
 How a life begins is told by FAKE_START, a list separated by commas; each life takes the next entry, the last one
-holds for all that follow: ready, slow, silent, exit, denied, garbage, wrong_version, wrong_engine, fatal, stranger.
+holds for all that follow: ready, slow, mull, silent, exit, denied, garbage, wrong_version, wrong_engine, fatal, stranger.
 What a synthesis does is told by the first word of its text: see `speak`. A number behind it tells how often that
 happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
 one line each. FAKE_GONE: a device on which it finds nothing to compute on. FAKE_BATCH: how many syntheses it says it
@@ -17,6 +17,7 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -82,6 +83,11 @@ class Worker:
         if start == "fatal":
             self.say(type="error", id=None, code="missing_model", message="no model at /m", param=None, fatal=True)
             sys.exit(1)
+        if start == "mull":
+            # As one that has somebody else compile, and waits for it.
+            note("loading")
+            wait = "import pathlib, sys\nwhile not pathlib.Path(sys.argv[1]).exists(): pass"
+            subprocess.run([sys.executable, "-c", wait, os.environ["FAKE_NOTES"] + ".go"], check=True)
         if start == "slow":
             note("loading")
             while not pathlib.Path(os.environ["FAKE_NOTES"] + ".go").exists():
