@@ -66,8 +66,7 @@ def test_it_speaks_and_repeats_itself_for_a_seed(engine: IndexEngine) -> None:
     assert engine.info.tier == "cuda-graph-kernels"
     first, again, other = speak(engine, seed=1), speak(engine, seed=1), speak(engine, seed=2)
     assert np.isfinite(first).all() and first.size > 22050 and np.abs(first).max() > 1e-3
-    # In half precision a product may be summed in another order when a graph is there for it.
-    assert first.size == again.size and distance(first, again) < 0.01
+    assert first.size == again.size and distance(first, again) < 1e-4
     assert first.size != other.size or distance(first, other) > 0.1
     assert engine.device_bytes() > 0
 

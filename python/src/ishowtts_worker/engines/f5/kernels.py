@@ -41,13 +41,13 @@ def _add_norm(
 
 
 @triton.jit
-def _rotate(qkv, cos, sin, INNER: tl.constexpr, HEADS: tl.constexpr, TURNED: tl.constexpr, HALF: tl.constexpr,
-            BOTH: tl.constexpr):  # fmt: skip
-    """One row a program: the heads of queries and keys, in place."""
+def _rotate_keys(qkv, cos, sin, INNER: tl.constexpr, TURNED: tl.constexpr, HALF: tl.constexpr,
+                 HEADS: tl.constexpr):  # fmt: skip
+    """One row a program: the heads of its key, in place."""
     row = tl.program_id(0).to(tl.int64)
-    head, pair = tl.arange(0, BOTH), tl.arange(0, HALF)
-    turn = ((head % HEADS < TURNED) & (head < 2 * HEADS))[:, None]
-    at = qkv + row * 3 * INNER + head[:, None] * 2 * HALF + pair[None, :]
+    head, pair = tl.arange(0, HEADS), tl.arange(0, HALF)
+    turn = (head < TURNED)[:, None]
+    at = qkv + row * 3 * INNER + INNER + head[:, None] * 2 * HALF + pair[None, :]
     c = tl.load(cos + row * HALF + pair)[None, :]
     s = tl.load(sin + row * HALF + pair)[None, :]
     first = tl.load(at, mask=turn, other=0.0).to(tl.float32)
@@ -57,9 +57,12 @@ def _rotate(qkv, cos, sin, INNER: tl.constexpr, HEADS: tl.constexpr, TURNED: tl.
 
 
 @triton.jit
-def _attend(qkv, out, starts, lengths, rows, requests, INNER: tl.constexpr, DIM: tl.constexpr,
-            SCALE: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr):  # fmt: skip
-    """Attention with a running softmax; a program takes some queries of one head of one request's half."""
+def _attend(qkv, cos, sin, out, starts, lengths, rows, requests, INNER: tl.constexpr, TURNED: tl.constexpr,
+            DIM: tl.constexpr, SCALE: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr):  # fmt: skip
+    """Attention with a running softmax; a program takes some queries of one head of one request's half.
+
+    It rotates those queries, which nobody else reads; keys come rotated, since many programs read each.
+    """
     block, head, which = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     length = tl.load(lengths + which % requests)
     if block * QUERIES >= length:
@@ -68,7 +71,16 @@ def _attend(qkv, out, starts, lengths, rows, requests, INNER: tl.constexpr, DIM:
     base = qkv + first.to(tl.int64) * 3 * INNER + head * DIM
     column = tl.arange(0, DIM)
     row = block * QUERIES + tl.arange(0, QUERIES)
-    query = tl.load(base + row[:, None] * 3 * INNER + column[None, :], mask=row[:, None] < length, other=0.0)
+    asked = row[:, None] < length
+    query = tl.load(base + row[:, None] * 3 * INNER + column[None, :], mask=asked, other=0.0)
+    if head < TURNED:
+        half = DIM // 2
+        partner = (column + half) % DIM
+        other = tl.load(base + row[:, None] * 3 * INNER + partner[None, :], mask=asked, other=0.0)
+        angle = (first + row).to(tl.int64)[:, None] * half + (column % half)[None, :]
+        c = tl.load(cos + angle, mask=asked, other=0.0)
+        s = tl.load(sin + angle, mask=asked, other=0.0) * tl.where(column < half, -1.0, 1.0)[None, :]
+        query = (query.to(tl.float32) * c + other.to(tl.float32) * s).to(query.dtype)
     key_row = tl.arange(0, KEYS)
     keys = base + INNER + key_row[None, :] * 3 * INNER + column[:, None]
     values = base + 2 * INNER + key_row[:, None] * 3 * INNER + column[None, :]
@@ -217,27 +229,21 @@ class TritonOps(Ops):
         inner, half, requests = qkv.shape[1] // 3, rotation.cos.shape[-1], spans.starts.shape[0]
         if half & (half - 1) or half < _LEAST // 2:
             return super().attend(qkv, block, rotation, spans)
+        turned = 0
         if block.query_norm is not None:
             qkv = self.turn(qkv, block, rotation)
         elif rotation.turned:
-            both = triton.next_power_of_2(2 * rotation.heads)
-            _rotate[(qkv.shape[0],)](
-                qkv,
-                rotation.cos,
-                rotation.sin,
-                inner,
-                rotation.heads,
-                rotation.turned,
-                half,
-                both,
-                num_warps=4,
-            )
+            turned = rotation.turned
+            _rotate_keys[(qkv.shape[0],)](
+                qkv, rotation.cos, rotation.sin, inner, turned, half, triton.next_power_of_2(turned),
+                num_warps=2,
+            )  # fmt: skip
         queries, keys, warps, stages = self._tile
         # Rows that are nobody's are never written, so they have to be numbers from the beginning.
         out = qkv.new_zeros(qkv.shape[0], inner) if spans.mixed is None else spans.mixed
         _attend[(triton.cdiv(spans.rows, queries), rotation.heads, 2 * requests)](
-            qkv, out, spans.starts, spans.lengths, spans.rows, requests, inner, 2 * half,
-            _LOG2_E * (2 * half) ** -0.5, queries, keys, num_warps=warps, num_stages=stages,
+            qkv, rotation.cos, rotation.sin, out, spans.starts, spans.lengths, spans.rows, requests, inner,
+            turned, 2 * half, _LOG2_E * (2 * half) ** -0.5, queries, keys, num_warps=warps, num_stages=stages,
         )  # fmt: skip
         return out
 
@@ -277,7 +283,7 @@ class TritonOps(Ops):
 
 def compiled() -> int:
     """How many kernels were compiled in this process so far."""
-    kernels = (_add_norm, _rotate, _attend, _position_conv, _depthwise_norm, _euler)
+    kernels = (_add_norm, _rotate_keys, _attend, _position_conv, _depthwise_norm, _euler)
     return sum(_count(kernel) for kernel in kernels)
 
 

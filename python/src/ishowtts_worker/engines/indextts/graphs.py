@@ -53,7 +53,8 @@ class GraphDecoder(Decoder):
         self._forget()
         state.knobs.copy_(knobs.on("cpu"))
         state.noise.exponential_()
-        state.cursor.copy_(torch.tensor([len(prefix), self._weights.first_position, 0]))
+        # Choosing a token moves the cursor on, the first one to the row behind the prefix.
+        state.cursor.copy_(torch.tensor([len(prefix) - 1, self._weights.first_position, 0]))
         self._step.begin(self._logits(self._forward(prefix, 0)))
         done = 0
         while done < most:
