@@ -14,6 +14,7 @@ use super::{
     device::device,
     engine::{engine, is_device},
     gpu::gpu,
+    jobs::jobs,
     locate::Overrides,
     log,
     openai::openai,
@@ -59,6 +60,7 @@ fn read(
     let log_level = log::level(&root.table("log"), notes);
     let limits = limits(&root.table("limits"));
     let cache = cache(&root.table("cache"), base);
+    let jobs = jobs(&root.table("jobs"));
 
     let gpu = gpu(&root.table("gpu"), base);
     let sandbox = sandbox(&root.table("sandbox"), notes);
@@ -119,6 +121,7 @@ fn read(
         limits,
         devices,
         cache,
+        jobs,
         gpu,
         sandbox,
         default_voices,

@@ -8,7 +8,7 @@ mod recent;
 mod recovery;
 
 use prometheus::{
-    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
@@ -67,6 +67,10 @@ pub struct Metrics {
     pub cache_entries: IntGaugeVec,
     /// Recordings that had to make room for others, by tier.
     pub cache_evictions: IntCounterVec,
+    /// Jobs, by state.
+    pub jobs: IntGaugeVec,
+    /// Room that jobs take on the disk.
+    pub jobs_bytes: IntGauge,
     /// Whether the server answers new requests.
     pub up: Gauge,
     /// The last requests, which are no family: nobody scrapes them.
@@ -172,6 +176,11 @@ impl Metrics {
                 "ishowtts_cache_evictions_total",
                 "Cached recordings that had to make room for others",
                 &["tier"],
+            )?,
+            jobs: gauge("ishowtts_jobs", "Jobs that are kept, by state", &["state"])?,
+            jobs_bytes: register(
+                &registry,
+                IntGauge::new("ishowtts_jobs_bytes", "Bytes on the disk that jobs take")?,
             )?,
             up,
             recent: Recent::default(),

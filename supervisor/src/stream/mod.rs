@@ -13,6 +13,7 @@ mod meter;
 mod production;
 mod report;
 mod shared;
+mod solo;
 mod source;
 mod studio;
 
@@ -29,6 +30,7 @@ pub use error::SpeechError;
 use meter::Meter;
 pub(crate) use report::milliseconds;
 pub use report::{Account, Report};
+pub use solo::{Slice, Solo};
 pub use source::Origin;
 use source::Source;
 pub use studio::Studio;

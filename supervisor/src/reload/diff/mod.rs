@@ -96,6 +96,7 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
     note(applied, "openai.voices", &last.openai.voices, &new.openai.voices);
     let restart = &mut outcome.needs_restart;
     note(restart, "cache", &started.cache, &new.cache);
+    note(restart, "jobs", &started.jobs, &new.jobs);
     note(restart, "gpu", &started.gpu, &new.gpu);
     note(restart, "sandbox", &started.sandbox, &new.sandbox);
     note(restart, "devices", &started.devices, &new.devices);
