@@ -42,12 +42,12 @@ fn spoken(dir: &Path) -> Vec<String> {
 }
 
 /// Speaks a book twice, once undisturbed and once while things are killed at random, and compares.
-async fn outlives(characters: usize, kills: u32, rtf: f64, seed: u64) {
+async fn outlives((characters, format): (usize, &str), kills: u32, rtf: f64, seed: u64) {
     let config = "[limits]\nprobe_s = 0\n";
     let mut server = supervisor().noting().workers(2).config(config).start().await.ready().await;
     let text = sentences(characters / 44);
     assert!(text.len() >= characters * 9 / 10);
-    let book = |rtf: f64| json!({ "text": text, "format": "flac", "engine_options": { "rtf": rtf } });
+    let book = |rtf: f64| json!({ "text": text, "format": format, "engine_options": { "rtf": rtf } });
     let undisturbed = server.submit(book(0.0)).await;
     server.job_is(&undisturbed, "done").await;
     let expected = server.job_audio(&undisturbed, &[]).await.bytes().to_vec();
@@ -103,7 +103,7 @@ async fn outlives(characters: usize, kills: u32, rtf: f64, seed: u64) {
 
 #[tokio::test]
 async fn a_book_is_the_same_however_often_its_speakers_are_killed() {
-    outlives(8000, 4, 0.01, 7).await;
+    outlives((8000, "flac"), 4, 0.01, 7).await;
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_book_is_the_same_however_often_its_speakers_are_killed() {
 async fn a_long_book_is_the_same_however_often_its_speakers_are_killed() {
     let seed = rand::random();
     println!("seed {seed}");
-    outlives(100_000, 10, 0.01, seed).await;
+    outlives((100_000, "wav"), 10, 0.01, seed).await;
 }
 
 #[tokio::test]
