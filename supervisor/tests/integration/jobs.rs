@@ -276,6 +276,44 @@ async fn a_job_that_was_taken_back_stops_and_can_be_removed() {
 }
 
 #[tokio::test]
+async fn the_command_line_sends_watches_fetches_and_takes_back() {
+    let server = supervisor().start().await.ready().await;
+    let file = server.dir.path().join("a book.txt");
+    std::fs::write(&file, sentences(100)).unwrap();
+    let (file, url) = (file.to_string_lossy().into_owned(), server.url.clone());
+    let told = async |args: &[&str]| {
+        let args: Vec<&str> = [&["jobs"], args, &["--server", &url]].concat();
+        let output = server.command(&args).await;
+        let error = String::from_utf8(output.stderr).unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap(), error)
+    };
+    let (sent, id, error) = told(&["submit", &file, "--format", "flac", "--idempotency-key", "one"]).await;
+    assert!(sent, "{error}");
+    let id = id.trim();
+    assert_eq!(told(&["submit", &file, "--format", "flac", "--idempotency-key", "one"]).await.1.trim(), id);
+    let (is_done, line, _) = told(&["watch", id]).await;
+    assert!(
+        is_done && line.contains("done") && line.contains("100.0 %") && line.contains("a book"),
+        "{line}"
+    );
+    let target = server.dir.path().join("book.flac");
+    let target = target.to_str().unwrap();
+    assert_eq!(told(&["fetch", id, "--output", target]).await.1.trim(), target);
+    assert!(std::fs::read(target).unwrap() == server.job_audio(id, &[]).await.bytes());
+    let (_, line, _) = told(&["list", "--state", "done"]).await;
+    assert!(line.starts_with(id) && line.lines().count() == 1, "{line}");
+    // The ending of the output's name is the format.
+    let other = server.dir.path().join("other.mp3");
+    assert!(told(&["submit", &file, "--output", other.to_str().unwrap()]).await.0);
+    assert!(std::fs::metadata(other).unwrap().len() > 1000);
+    assert_eq!(told(&["cancel", id]).await.1.trim(), format!("{id}: removed"));
+    let (is_there, _, error) = told(&["fetch", id]).await;
+    assert!(!is_there && error.contains("there is no job"), "{error}");
+    let (is_one, _, error) = told(&["watch", "../status"]).await;
+    assert!(!is_one && error.contains("is no job's id"), "{error}");
+}
+
+#[tokio::test]
 async fn events_tell_how_a_job_goes_on_until_it_is_over() {
     let server = supervisor().engine("rtf", 0.02).start().await.ready().await;
     let id = server.submit(json!({ "text": sentences(40), "format": "pcm" })).await;

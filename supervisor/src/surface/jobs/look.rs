@@ -7,7 +7,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::{
     find, jobs, scope,
@@ -23,18 +22,11 @@ const USUAL: u32 = 100;
 const MOST: u32 = 1000;
 
 /// Which jobs.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(in crate::surface) struct Which {
-    /// Only those in this state: `queued`, `running`, `done`, `failed` or `cancelled`.
-    #[param(example = "running")]
     state: Option<String>,
-    /// At most so many, 1 to 1000; 100 if it is not told.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, example = 100)]
     limit: Option<String>,
-    /// Only those made before this one: `next` of the page before.
-    #[param(example = "0197a2c4e8f01122334455667788aabb")]
     before: Option<String>,
 }
 
@@ -43,7 +35,14 @@ pub(in crate::surface) struct Which {
     get,
     path = "/api/jobs",
     tag = "jobs",
-    params(Which),
+    params(
+        ("state" = Option<String>, Query, description = "Only those in this state: `queued`, `running`, `done`, `failed` \
+            or `cancelled`.", example = "running"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many; 100 if it is not told.",
+            example = 100),
+        ("before" = Option<String>, Query, description = "Only those made before this one: `next` of the page before.",
+            example = "0197a2c4e8f01122334455667788aabb"),
+    ),
     responses((status = 200, description = "A page of jobs.", body = JobPage), answers::Unlisted),
 )]
 pub(in crate::surface) async fn list(
