@@ -20,7 +20,10 @@ use ishowtts_workers::{
     process::{Launch, Launcher},
 };
 use tempfile::TempDir;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 
 use crate::{
     auth::Keyring,
@@ -33,6 +36,7 @@ use crate::{
     listeners::{self, Doors, Entrance},
     metrics::Metrics,
     package,
+    placement::Cards,
     pools::{Places, Pools},
     probe,
     reload::{Reachable, Reloader},
@@ -51,6 +55,8 @@ const SETUP_STEP: Duration = Duration::from_mins(30);
 const LEAVING: Duration = Duration::from_secs(20);
 /// How long a voice that was sent waits for others that come with it.
 const GATHERED: Duration = Duration::from_millis(300);
+/// How long NVIDIA's driver may take to tell which GPUs there are.
+const DRIVER: Duration = Duration::from_secs(20);
 /// How long recordings may take to reach the disk once everything was answered.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -97,6 +103,7 @@ impl Running {
         }
         let runtime = runtime_dir()?;
         let sandbox = Sandbox::prepare(config, &interpreters).await;
+        let cards = cards(config).await;
         let places = Places {
             code: package::unpack(&config.server.state_dir.join("worker-code")).map_err(|error| {
                 let dir = config.server.state_dir.display();
@@ -111,6 +118,7 @@ impl Running {
             launcher: PathBuf::from("/proc/self/exe"),
             log_level: worker_level(level).to_owned(),
             sandbox,
+            cards,
         };
         let launcher: Arc<dyn Launch> = Arc::new(Launcher::start()?);
         let pools = Arc::new(Pools::start(config, &places, &launcher, unavailable));
@@ -221,7 +229,9 @@ pub async fn serve(
     let address = told(&doors);
     tracing::info!(version = crate::VERSION, address, wyoming = wyoming.as_ref().map(told), "Starting");
 
-    let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
+    let devices = config
+        .enabled_engines()
+        .flat_map(|(name, engine)| engine.devices.iter().map(|device| (name.clone(), device.clone())));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
     let running = tokio::select! {
         running = set_up(&config, worker_level, (&doors, wyoming.as_ref()), &live, &shelf) => running?,
@@ -284,9 +294,7 @@ pub async fn serve(
     let grace = reloader.grace().await;
     systemd::stopping(scheduler.in_flight(), grace + LEAVING);
     running.metrics.up.set(0.0);
-    if let Some(wyoming) = &wyoming {
-        wyoming.drain();
-    }
+    wyoming.iter().for_each(Wyoming::drain);
     tokio::select! {
         _ = async { tokio::join!(drain(scheduler, is_inherited.then_some(&entrance)), rest(&jobs)) } => {
             tracing::info!("Drained: every request was answered");
@@ -368,7 +376,7 @@ async fn jobs(config: &Config, studio: &Arc<Studio>, live: &InForce) -> Result<A
     }
     let folder = config.server.state_dir.join("jobs");
     let min_free_mb = u64::from(config.jobs.min_free_mb);
-    let opened = tokio::task::spawn_blocking(move || Sqlite::open(&folder, min_free_mb)).await;
+    let opened = spawn_blocking(move || Sqlite::open(&folder, min_free_mb)).await;
     let store = match opened {
         Ok(opened) => opened.map_err(|error| error.to_string()),
         Err(lost) => Err(lost.to_string()),
@@ -394,6 +402,22 @@ fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn E
     };
     reachable.check(config)?;
     Ok((http, wyoming, reachable))
+}
+
+/// The GPUs of this machine, if an engine is to compute on one.
+async fn cards(config: &Config) -> Cards {
+    if !config.enabled_engines().any(|(_, engine)| engine.is_on_gpu()) {
+        return Cards::default();
+    }
+    let root = config.gpu.root.clone();
+    let looked = timeout(DRIVER, spawn_blocking(move || Cards::look(&root))).await;
+    looked.map_or_else(
+        |_| {
+            tracing::warn!("NVIDIA's driver does not answer: workers are told their GPUs by number");
+            Cards::default()
+        },
+        Result::unwrap_or_default,
+    )
 }
 
 /// The engines that are waited for.

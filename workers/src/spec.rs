@@ -14,8 +14,10 @@ pub struct WorkerSpec {
     pub engine: String,
     /// Which of the engine's workers this is, from 0.
     pub replica: u32,
-    /// Device to compute on: `cpu`, `cuda:0`, `none`.
+    /// Device to compute on: `cpu`, `cuda:1`, `none`.
     pub device: String,
+    /// What the worker is told to compute on: of several GPUs it sees its own alone, which then is `cuda:0`.
+    pub seen_as: String,
     /// Threads that the engine may compute with.
     pub threads: u32,
     /// The engine's own settings, handed over in `load`.

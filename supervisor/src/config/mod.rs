@@ -29,7 +29,7 @@ pub use auth::Auth;
 pub use cache::Cache;
 pub use cloning::Cloning;
 pub use device::Device;
-pub use engine::{Engine, Python};
+pub use engine::{Engine, Python, VISIBLE_GPUS};
 pub use gpu::Gpu;
 pub use jobs::Jobs;
 pub use locate::{Overrides, keys_file, load, parse};

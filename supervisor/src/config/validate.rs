@@ -11,8 +11,8 @@ use super::{
     Config, Problems, Route, access,
     auth::auth,
     cache::cache,
-    device::device,
-    engine::{engine, is_device},
+    device::{device, is_device},
+    engine::engine,
     gpu::gpu,
     jobs::jobs,
     locate::Overrides,
@@ -67,7 +67,7 @@ fn read(
 
     let mut devices = BTreeMap::new();
     for (name, table) in root.table("devices").tables() {
-        if !is_device(&name.value) || name.value == "none" {
+        if !is_device(&name.value) {
             name.problem(notes, "must be cpu or cuda:N");
         }
         devices.insert(name.value, device(&table));

@@ -6,7 +6,7 @@ use std::{fs::File, io, path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::{
     io::{AsyncWriteExt, BufWriter},
-    sync::{broadcast::error::RecvError, watch},
+    sync::watch,
     time::{Instant, timeout},
 };
 
@@ -131,8 +131,7 @@ impl Writer {
                 // Changes of other jobs, and those that were missed, are no reason to look.
                 match timeout(until.saturating_duration_since(Instant::now()), news.recv()).await {
                     Ok(Ok(change)) if change.id != self.id => {}
-                    Ok(Err(RecvError::Closed)) | Err(_) => break,
-                    Ok(_) => break,
+                    Ok(_) | Err(_) => break,
                 }
             }
             let job = self.jobs.store().job(&self.id).await.map_err(|error| broken(&error))?;
@@ -154,8 +153,8 @@ impl Writer {
     async fn write(&mut self, ready: &mut Vec<Bytes>, encoder: &mut Encoder) -> Result<(), JobError> {
         for pcm in ready.drain(..) {
             self.pcm_bytes += u64::try_from(pcm.len()).unwrap_or_default();
-            let encoded = encoder.push(pcm).await.map_err(|error| internal(&error))?;
-            self.append(&encoded).await?;
+            let bytes = encoder.push(pcm).await.map_err(|error| internal(&error))?;
+            self.append(&bytes).await?;
         }
         Ok(())
     }

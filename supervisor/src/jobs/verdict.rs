@@ -48,6 +48,8 @@ pub(super) fn verdict(error: &SpeechError, tries: u32) -> Verdict {
         SpeechError::Voice { .. } => Verdict::Never(told("voice_failed")),
         SpeechError::Cast(_) => Verdict::Never(told("invalid_field")),
         SpeechError::Encode(_) => again("internal"),
+        // Its engine is away, which is no fault of the segment's.
+        SpeechError::NobodyCame { .. } => Verdict::Waits(AWAY, told("worker_lost")),
         SpeechError::Deadline => again("deadline_exceeded"),
         SpeechError::Failed { failure, .. } => match failure {
             Failure::WorkerLost { .. } => again("worker_lost"),

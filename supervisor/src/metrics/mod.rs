@@ -2,19 +2,20 @@
 //! from a request.
 
 mod gpu;
+mod jobs;
 mod labels;
 mod observe;
 mod recent;
 mod recovery;
 
 use prometheus::{
-    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 
-use self::{gpu::GpuFamilies, recovery::RecoveryFamilies};
+use self::{gpu::GpuFamilies, jobs::JobFamilies, recovery::RecoveryFamilies};
 use crate::speech::Priority;
 pub use observe::worker as observe_worker;
 pub use recent::{Finished, Heard, Recent};
@@ -67,16 +68,13 @@ pub struct Metrics {
     pub cache_entries: IntGaugeVec,
     /// Recordings that had to make room for others, by tier.
     pub cache_evictions: IntCounterVec,
-    /// Jobs, by state.
-    pub jobs: IntGaugeVec,
-    /// Room that jobs take on the disk.
-    pub jobs_bytes: IntGauge,
     /// Whether the server answers new requests.
     pub up: Gauge,
     /// The last requests, which are no family: nobody scrapes them.
     pub recent: Recent,
     gpus: GpuFamilies,
     recovery: RecoveryFamilies,
+    jobs: JobFamilies,
 }
 
 impl Metrics {
@@ -105,9 +103,7 @@ impl Metrics {
         };
         let audio = Opts::new("ishowtts_audio_seconds_total", "Seconds of audio made");
         let audio_seconds = register(&registry, CounterVec::new(audio, &["engine"])?)?;
-        let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
-        let build = register(&registry, GaugeVec::new(build, &["version", "commit"])?)?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
+        tell_build(&registry)?;
         let up = register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?;
         let asked = "Recordings asked of the cache and found in no tier";
         let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", asked)?)?;
@@ -177,15 +173,11 @@ impl Metrics {
                 "Cached recordings that had to make room for others",
                 &["tier"],
             )?,
-            jobs: gauge("ishowtts_jobs", "Jobs that are kept, by state", &["state"])?,
-            jobs_bytes: register(
-                &registry,
-                IntGauge::new("ishowtts_jobs_bytes", "Bytes on the disk that jobs take")?,
-            )?,
             up,
             recent: Recent::default(),
             gpus: GpuFamilies::new(&registry)?,
             recovery: RecoveryFamilies::new(&registry)?,
+            jobs: JobFamilies::new(&registry)?,
             registry,
         };
         metrics.begin();
@@ -216,6 +208,14 @@ impl Metrics {
         encoder.encode(&self.registry.gather(), &mut text)?;
         Ok((encoder.format_type().to_owned(), text))
     }
+}
+
+/// Says what runs.
+fn tell_build(registry: &Registry) -> Result<(), prometheus::Error> {
+    let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
+    let build = register(registry, GaugeVec::new(build, &["version", "commit"])?)?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
+    Ok(())
 }
 
 fn register<F>(registry: &Registry, family: F) -> Result<F, prometheus::Error>

@@ -252,6 +252,7 @@ impl Production {
                 return Err(SpeechError::Failed { engine, failure });
             }
             Heard::Refused(refusal) => return Err(refusal.into()),
+            Heard::Late(failure, waited) => return Err(SpeechError::NobodyCame { failure, waited }),
         }
         Ok(())
     }

@@ -90,6 +90,9 @@ impl Studio {
                     return Ok(Solo { pcm: Bytes::new(), rate, skipped });
                 }
                 Some(Heard::Failed(failure)) => return Err(SpeechError::Failed { engine, failure }),
+                Some(Heard::Late(failure, waited)) => {
+                    return Err(SpeechError::NobodyCame { failure, waited });
+                }
                 Some(Heard::Refused(refusal)) => return Err(refusal.into()),
                 None => return Err(SpeechError::Refused(crate::schedule::Refusal::Draining)),
             }

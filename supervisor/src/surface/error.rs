@@ -287,7 +287,9 @@ fn speech(error: &SpeechError) -> Row {
             let failed = row(unavailable, SERVER, "voice_failed", Some(MENDED));
             Row { param: Some("voice_id".into()), ..failed }
         }
-        SpeechError::Deadline => row(StatusCode::GATEWAY_TIMEOUT, CAPACITY, "deadline_exceeded", None),
+        SpeechError::Deadline | SpeechError::NobodyCame { .. } => {
+            row(StatusCode::GATEWAY_TIMEOUT, CAPACITY, "deadline_exceeded", None)
+        }
         SpeechError::Refused(refusal) => match refusal {
             Refusal::Busy { retry, .. } => row(busy, CAPACITY, "no_capacity", Some(*retry)),
             Refusal::Memory { retry } => row(busy, CAPACITY, "memory", Some(*retry)),

@@ -8,7 +8,7 @@ use axum::{
 
 use super::{ApiError, AppState, openapi::answers};
 use crate::{
-    jobs::{JobState, Totals},
+    jobs::JobState,
     metrics::{Metrics, observe_worker},
     schedule::Load,
     speech::Priority,
@@ -36,7 +36,8 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
     if let Ok(jobs) = &state.jobs {
         // What the store cannot tell now stays as it was.
         if let Ok(totals) = jobs.totals().await {
-            observe_jobs(&state.metrics, &totals);
+            let states = JobState::ALL.iter().map(|state| state.label());
+            state.metrics.observe_jobs(states.zip(totals.jobs), totals.bytes);
         }
     }
     state.metrics.observe_gpus(&state.gpus.latest());
@@ -44,15 +45,6 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
         Ok((media_type, text)) => ([(header::CONTENT_TYPE, media_type)], text).into_response(),
         Err(error) => ApiError::Internal(format!("could not render the metrics: {error}")).into_response(),
     }
-}
-
-/// Brings the families of jobs up to date.
-fn observe_jobs(metrics: &Metrics, totals: &Totals) {
-    let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    for (state, count) in JobState::ALL.iter().zip(totals.jobs) {
-        metrics.jobs.with_label_values(&[state.label()]).set(gauge(count));
-    }
-    metrics.jobs_bytes.set(gauge(totals.bytes));
 }
 
 /// Brings the families of the scheduler up to date.

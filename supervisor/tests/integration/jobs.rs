@@ -80,7 +80,8 @@ impl Answer {
 
 /// So many sentences, no two of them the same.
 pub(crate) fn sentences(count: usize) -> String {
-    (1..=count).map(|number| format!("This is sentence number {number} of a long book. ")).collect()
+    let sentence = |number| format!("This is sentence number {number} of a long book. ");
+    (1..=count).map(sentence).collect::<Vec<_>>().concat()
 }
 
 #[tokio::test]
@@ -309,8 +310,8 @@ async fn the_command_line_sends_watches_fetches_and_takes_back() {
     assert_eq!(told(&["cancel", id]).await.1.trim(), format!("{id}: removed"));
     let (is_there, _, error) = told(&["fetch", id]).await;
     assert!(!is_there && error.contains("there is no job"), "{error}");
-    let (is_one, _, error) = told(&["watch", "../status"]).await;
-    assert!(!is_one && error.contains("is no job's id"), "{error}");
+    let (watched, _, error) = told(&["watch", "../status"]).await;
+    assert!(!watched && error.contains("is no job's id"), "{error}");
 }
 
 #[tokio::test]

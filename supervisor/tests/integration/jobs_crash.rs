@@ -3,6 +3,8 @@
 //! The short form belongs to every run. The long form kills ten times on the way through 100,000 characters:
 //! `cargo test -p ishowtts --test integration jobs_crash -- --ignored --nocapture`.
 
+#![expect(clippy::print_stdout, reason = "figures are for whoever asks for them")]
+
 use std::{collections::HashSet, fs, path::Path};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};

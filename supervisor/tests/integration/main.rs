@@ -42,6 +42,7 @@ mod reload;
 mod sandbox;
 mod schedule;
 mod service;
+mod several_devices;
 mod shutdown;
 mod spares;
 mod startup;

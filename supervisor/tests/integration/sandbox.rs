@@ -86,7 +86,7 @@ async fn attempt(server: &Server, names: &[&str]) -> Vec<String> {
 }
 
 /// What a kernel lacks is no failure of ours, but nobody shall think that it was tested.
-fn loudly(what: &str) {
+pub(crate) fn loudly(what: &str) {
     // Past the test runner, which keeps the output of tests that pass to itself.
     drop(writeln!(io::stderr(), "\n!!! NOT TESTED ON THIS MACHINE: {what}\n"));
 }

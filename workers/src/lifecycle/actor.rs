@@ -203,8 +203,8 @@ impl Actor {
         }
         (self.has_wished, self.wear) = (false, Wear::default());
         self.earlier_recompiles = self.status.borrow().recompiles;
-        let lives = self.lives;
-        self.note(|status| status.lives = lives);
+        let (lives, device) = (self.lives, self.spec.device.clone());
+        self.note(|status| (status.lives, status.device) = (lives, device));
         let (mut life, fault) = match Life::launch(&self.spec, self.launcher.as_ref()).await {
             Ok(mut life) => {
                 let pid = life.pid();
@@ -274,7 +274,7 @@ impl Actor {
             status.ready = Some(Arc::clone(&ready));
         });
         self.wear.at_first = ready.memory.rss_bytes;
-        self.chair.offer(self.lives, ready);
+        self.chair.offer(self.lives, &self.spec.device, ready);
     }
 
     /// Takes an order in, unless it was meant for an earlier life.

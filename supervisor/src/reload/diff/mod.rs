@@ -214,7 +214,7 @@ pub fn effective(started: &Config, new: &Config) -> Config {
     let mut config = new.clone();
     for (name, engine) in &mut config.engines {
         if let Some(first) = started.engines.get(name) {
-            engine.device.clone_from(&first.device);
+            engine.devices.clone_from(&first.devices);
             engine.python.clone_from(&first.python);
             (engine.replicas, engine.spares, engine.threads) = (first.replicas, first.spares, first.threads);
         }
@@ -226,7 +226,8 @@ pub fn effective(started: &Config, new: &Config) -> Config {
 fn fixed_keys(name: &str, started: &Engine, after: &Engine) -> Vec<String> {
     let mut keys = Vec::new();
     let key = |key: &str| format!("engines.{name}.{key}");
-    note(&mut keys, &key("device"), &started.device, &after.device);
+    let is_one = started.devices.len() == 1 && after.devices.len() == 1;
+    note(&mut keys, &key(if is_one { "device" } else { "devices" }), &started.devices, &after.devices);
     note(&mut keys, &key("replicas"), &started.replicas, &after.replicas);
     note(&mut keys, &key("spares"), &started.spares, &after.spares);
     note(&mut keys, &key("threads"), &started.threads, &after.threads);
@@ -242,7 +243,7 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     // Taken apart, so that a key that is added later is not forgotten here.
     let Engine {
         enabled: _,
-        device: _,
+        devices: _,
         replicas: _,
         spares: _,
         threads: _,

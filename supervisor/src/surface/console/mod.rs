@@ -62,6 +62,7 @@ static THE_PAGE: LazyLock<Page> = LazyLock::new(|| {
 #[utoipa::path(
     get,
     path = "/",
+    operation_id = "console",
     tag = "server",
     security(()),
     responses((status = 200, description = "A page for browsers.", body = String, content_type = "text/html",
@@ -137,7 +138,8 @@ fn knows(asked: &HeaderMap, etag: &HeaderValue) -> bool {
 
 /// The first 128 bits, which nothing else will have.
 fn hex(digest: &[u8]) -> String {
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let digits = digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn tag(version: &str) -> HeaderValue {

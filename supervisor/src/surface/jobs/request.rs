@@ -1,6 +1,7 @@
 //! The body of `POST /api/jobs`, checked.
 
 use axum::http::HeaderMap;
+use base64::Engine as _;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -228,7 +229,7 @@ fn digest(order: &Order, book: &Book, title: Option<&str>, webhook: Option<&str>
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
 /// What the client calls this request, so that it can send it again without asking for a second job.

@@ -130,6 +130,15 @@ impl Builder {
         self
     }
 
+    /// Its state directory is a disk of its own, with so many MiB.
+    pub(crate) fn on_a_small_disk(mut self, size_mb: u32) -> Self {
+        let script = format!(
+            "mkdir \"$(dirname \"$3\")/state\" && mount -t tmpfs -o size={size_mb}m none \"$(dirname \"$3\")/state\" && exec \"$@\""
+        );
+        self.wrapper = ["unshare", "-rm", "sh", "-c", &script, "sh"].map(str::to_owned).into();
+        self
+    }
+
     /// It runs as on a kernel without Landlock.
     pub(crate) fn on_an_older_kernel(mut self) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake/older_kernel.py");
