@@ -32,6 +32,7 @@ use crate::{
     control::{Answer, Control, RUNTIME_PREFIX},
     environments::{Environments, Progress},
     gpu::Watch,
+    jobs::{Jobs, Sqlite},
     listeners::{self, Doors, Entrance},
     metrics::Metrics,
     package,
@@ -243,6 +244,7 @@ pub async fn serve(
         }
     };
     running.pools.sandbox().tell();
+    let jobs = jobs(&config, &running.studio, &live).await;
     let required = required(&config);
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
@@ -253,6 +255,7 @@ pub async fn serve(
         uploads: Uploads::default(),
         previews: Previews::default(),
         required: required.clone(),
+        jobs: jobs.clone(),
         started: Instant::now(),
     });
     let entrance = doors.entrance();
@@ -294,11 +297,9 @@ pub async fn serve(
     let grace = reloader.grace().await;
     systemd::stopping(scheduler.in_flight(), grace + LEAVING);
     running.metrics.up.set(0.0);
-    if let Some(wyoming) = &wyoming {
-        wyoming.drain();
-    }
+    wyoming.iter().for_each(Wyoming::drain);
     tokio::select! {
-        () = drain(scheduler, is_inherited.then_some(&entrance)) => {
+        _ = async { tokio::join!(drain(scheduler, is_inherited.then_some(&entrance)), rest(&jobs)) } => {
             tracing::info!("Drained: every request was answered");
         }
         () = sleep(grace) => {
@@ -370,6 +371,30 @@ async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
     }
     scheduler.drain();
     scheduler.drained().await;
+}
+
+/// Goes on with the jobs that are there, and takes others in; or says why not.
+async fn jobs(config: &Config, studio: &Arc<Studio>, live: &InForce) -> Result<Arc<Jobs>, String> {
+    if !config.jobs.enabled {
+        return Err("[jobs] enabled is false in its configuration".into());
+    }
+    let folder = config.server.state_dir.join("jobs");
+    let min_free_mb = u64::from(config.jobs.min_free_mb);
+    let opened = spawn_blocking(move || Sqlite::open(&folder, min_free_mb)).await;
+    let store = match opened {
+        Ok(opened) => opened.map_err(|error| error.to_string()),
+        Err(lost) => Err(lost.to_string()),
+    };
+    let store = store.inspect_err(|error| tracing::error!("Jobs are not available: {error}"))?;
+    let casting = surface::casting(live, studio);
+    Ok(Jobs::start(Arc::new(store), Arc::clone(studio), casting, config.jobs.clone()))
+}
+
+/// Waits until what jobs have under way is stored; the rest is done after the next start.
+async fn rest(jobs: &Result<Arc<Jobs>, String>) {
+    if let Ok(jobs) = jobs {
+        jobs.rest().await;
+    }
 }
 
 /// The doors for HTTP and Wyoming, if they may be where they are: a port may be bound otherwise than it was written.

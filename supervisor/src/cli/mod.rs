@@ -6,6 +6,7 @@ mod check_config;
 mod doctor;
 #[cfg(test)]
 mod documented;
+mod jobs;
 mod keys;
 mod progress;
 mod say;
@@ -58,6 +59,9 @@ fn run(args: &Args, task: Task) -> ExitCode {
     let task = match task {
         // It asks a server, which has a configuration of its own.
         Task::Bench(given) => return finish(bench::run(*given)),
+        Task::Jobs { task } => {
+            return finish(async { jobs::run(*task).await.map(|()| ExitCode::SUCCESS) });
+        }
         Task::Reload { pid } => return finish(reload(pid)),
         // They stand in a file of their own, and the first one mends a configuration that asks for keys.
         Task::Keys(given) => return finish(async move { keys::run(&args.overrides(), given) }),
@@ -91,9 +95,11 @@ fn run(args: &Args, task: Task) -> ExitCode {
             }
             Task::Doctor => doctor::run(&config).await,
             Task::CheckConfig => check_config::run(&config).map(|()| ExitCode::SUCCESS),
-            Task::Bench(_) | Task::WorkerExec(_) | Task::Reload { .. } | Task::Keys(_) => {
-                Ok(ExitCode::SUCCESS)
-            }
+            Task::Bench(_)
+            | Task::Jobs { .. }
+            | Task::WorkerExec(_)
+            | Task::Reload { .. }
+            | Task::Keys(_) => Ok(ExitCode::SUCCESS),
         }
     })
 }

@@ -98,7 +98,7 @@ pub(super) fn write(target: Option<&Path>, pieces: &[Bytes]) -> io::Result<()> {
 }
 
 /// Temporary files are private; this one is to be an ordinary file.
-fn set_usual_mode(file: &fs::File) -> io::Result<()> {
+pub(super) fn set_usual_mode(file: &fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
 
     // The mask can only be read by setting it; at this point no other thread makes files.

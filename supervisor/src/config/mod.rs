@@ -8,6 +8,7 @@ mod cloning;
 mod device;
 mod engine;
 mod gpu;
+mod jobs;
 mod locate;
 mod log;
 mod mixture;
@@ -31,6 +32,7 @@ pub use cloning::Cloning;
 pub use device::Device;
 pub use engine::{Engine, Python, VISIBLE_GPUS};
 pub use gpu::Gpu;
+pub use jobs::Jobs;
 pub use locate::{Overrides, keys_file, load, parse};
 pub use log::Log;
 pub use mixture::{Share, is_mixture, mixers, mixes, mixture, shares};
@@ -69,6 +71,8 @@ pub struct Config {
     pub limits: Limits,
     /// Finished audio that is kept.
     pub cache: Cache,
+    /// Long texts that are spoken when there is time.
+    pub jobs: Jobs,
     /// How GPUs are watched.
     pub gpu: Gpu,
     /// How workers are confined.

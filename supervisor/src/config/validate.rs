@@ -14,6 +14,7 @@ use super::{
     device::{device, is_device},
     engine::engine,
     gpu::gpu,
+    jobs::jobs,
     locate::Overrides,
     log::log,
     openai::openai,
@@ -61,6 +62,7 @@ fn read(
     let telemetry = telemetry(&root.table("telemetry"), notes);
     let limits = limits(&root.table("limits"));
     let cache = cache(&root.table("cache"), base);
+    let jobs = jobs(&root.table("jobs"));
 
     let gpu = gpu(&root.table("gpu"), base);
     let sandbox = sandbox(&root.table("sandbox"), notes);
@@ -122,6 +124,7 @@ fn read(
         limits,
         devices,
         cache,
+        jobs,
         gpu,
         sandbox,
         default_voices,

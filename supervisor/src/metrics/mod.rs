@@ -2,6 +2,7 @@
 //! from a request.
 
 mod gpu;
+mod jobs;
 mod labels;
 mod observe;
 mod recent;
@@ -14,7 +15,7 @@ use prometheus::{
 
 pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 
-use self::{gpu::GpuFamilies, recovery::RecoveryFamilies};
+use self::{gpu::GpuFamilies, jobs::JobFamilies, recovery::RecoveryFamilies};
 use crate::{speech::Priority, traces::Traces};
 pub use observe::worker as observe_worker;
 pub use recent::{Finished, Heard, Recent};
@@ -76,6 +77,7 @@ pub struct Metrics {
     pub recent: Recent,
     gpus: GpuFamilies,
     recovery: RecoveryFamilies,
+    jobs: JobFamilies,
 }
 
 impl Metrics {
@@ -104,9 +106,7 @@ impl Metrics {
         };
         let audio = Opts::new("ishowtts_audio_seconds_total", "Seconds of audio made");
         let audio_seconds = register(&registry, CounterVec::new(audio, &["engine"])?)?;
-        let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
-        let build = register(&registry, GaugeVec::new(build, &["version", "commit"])?)?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
+        tell_build(&registry)?;
         let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", MISSES_HELP)?)?;
         let worker = ["engine", "replica"];
         let metrics = Self {
@@ -179,6 +179,7 @@ impl Metrics {
             recent: Recent::default(),
             gpus: GpuFamilies::new(&registry)?,
             recovery: RecoveryFamilies::new(&registry)?,
+            jobs: JobFamilies::new(&registry)?,
             registry,
         };
         metrics.begin();
@@ -215,6 +216,14 @@ impl Metrics {
         encoder.encode(&self.registry.gather(), &mut text)?;
         Ok((encoder.format_type().to_owned(), text))
     }
+}
+
+/// Says what runs.
+fn tell_build(registry: &Registry) -> Result<(), prometheus::Error> {
+    let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
+    let build = register(registry, GaugeVec::new(build, &["version", "commit"])?)?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
+    Ok(())
 }
 
 fn register<F>(registry: &Registry, family: F) -> Result<F, prometheus::Error>

@@ -14,6 +14,7 @@ mod meter;
 mod production;
 mod report;
 mod shared;
+mod solo;
 mod source;
 mod studio;
 
@@ -31,6 +32,7 @@ pub use inbox::{TextIn, TooLong};
 use meter::Meter;
 pub(crate) use report::milliseconds;
 pub use report::{Account, Report};
+pub use solo::{Slice, Solo};
 pub use source::Origin;
 use source::Source;
 pub use studio::Studio;

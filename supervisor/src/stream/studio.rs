@@ -55,6 +55,11 @@ impl Studio {
         &self.scheduler
     }
 
+    /// Voices that come and go.
+    pub(super) fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
+    }
+
     /// Finished audio.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache

@@ -98,6 +98,7 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
     note(restart, "log.format", &started.log.format, &new.log.format);
     note(restart, "telemetry", &started.telemetry, &new.telemetry);
     note(restart, "cache", &started.cache, &new.cache);
+    note(restart, "jobs", &started.jobs, &new.jobs);
     note(restart, "gpu", &started.gpu, &new.gpu);
     note(restart, "sandbox", &started.sandbox, &new.sandbox);
     note(restart, "devices", &started.devices, &new.devices);
