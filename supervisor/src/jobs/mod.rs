@@ -11,7 +11,7 @@
 //! door. `runner` does the work; `verdict` and [`progress`] decide and foretell, and touch nothing.
 
 mod cutting;
-mod intake;
+pub mod intake;
 mod job;
 mod piece;
 pub mod progress;
