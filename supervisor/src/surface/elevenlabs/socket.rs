@@ -27,13 +27,13 @@ use futures_util::{
     SinkExt, Stream, StreamExt, TryStreamExt,
     stream::{SplitSink, SplitStream, once},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{error, message::Message, query::Query};
 use crate::{
     metrics::Surface,
-    speech::{ClientId, Priority},
+    speech::{ClientId, Format, Terms},
     stream::{Account, Casting, Manner, Opening, SpeechError, TextIn},
     surface::{
         ApiError, AppState, Live,
@@ -139,7 +139,7 @@ impl Visitor {
                 return Err(error.into());
             }
         };
-        let format = manner.format;
+        let format = manner.terms.format;
         let (text, opening) = self.state.studio.arrive(manner, self.casting(), account)?;
         converse(mouth, ear, Conversation { text, audio: audio(opening, format), patience }, first).await
     }
@@ -161,13 +161,12 @@ impl Visitor {
         let output = self.query.output_format()?;
         let limits = &self.live.limits;
         Ok(Manner {
-            speed: first.speed.unwrap_or(1.0),
-            seed: self.query.seed()?,
-            options: Map::new(),
-            format: output.format,
-            sample_rate: Some(output.rate),
-            priority: Priority::Interactive,
-            client,
+            terms: Terms {
+                speed: first.speed.unwrap_or(1.0),
+                seed: self.query.seed()?,
+                sample_rate: Some(output.rate),
+                ..Terms::usual(client, output.format)
+            },
             has_breaks: true,
             most_chars: limits.max_text_chars,
             patience: limits.patience,
@@ -185,7 +184,7 @@ impl Visitor {
 }
 
 /// The encoded audio of a text, from the moment that there is any.
-fn audio(opening: Opening, format: crate::speech::Format) -> Audio {
+fn audio(opening: Opening, format: Format) -> Audio {
     let begun = once(async move { answer::pieces(opening.stream().await?, format) });
     Box::pin(begun.try_flatten())
 }

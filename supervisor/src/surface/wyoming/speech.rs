@@ -3,13 +3,12 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use serde_json::Map;
 
 use super::{dialogue::VoiceWish, error::Trouble};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Format, Priority, Terms, Utterance, play_time},
+    speech::{ClientId, Format, Terms, Utterance, play_time},
     stream::{Account, Manner, Stream, TextIn},
     surface::{
         ApiError, AppState,
@@ -18,9 +17,6 @@ use crate::{
     },
     voices::{self, VoiceBook},
 };
-
-/// Speaking rate, which the protocol does not know.
-const SPEED: f64 = 1.0;
 
 /// What is to be spoken.
 #[derive(Clone, Debug)]
@@ -63,13 +59,7 @@ impl Speech {
         let live = state.live.kept();
         let (account, voice) = asked::checked(account, chosen(state, &live, &voice))?;
         let manner = Manner {
-            speed: SPEED,
-            seed: None,
-            options: Map::new(),
-            format: Format::Pcm,
-            sample_rate: None,
-            priority: Priority::Interactive,
-            client,
+            terms: Terms::usual(client, Format::Pcm),
             has_breaks: false,
             most_chars: live.limits.max_text_chars,
             patience: live.limits.patience,
