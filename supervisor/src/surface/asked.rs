@@ -1,10 +1,12 @@
 //! What every surface makes of a request: a text, who is to speak it, and on what terms. It becomes an utterance, and
 //! that a stream.
 
+use std::sync::Arc;
+
 use super::{ApiError, AppState, Live};
 use crate::{
     speech::{Terms, Utterance},
-    stream::Account,
+    stream::{Account, Casting},
     voices::{CastError, Manner},
 };
 
@@ -27,6 +29,16 @@ impl Asked<'_> {
         let cast = live.voices.cast_as(voice, text, manner, &|engine| pools.ready(engine))?;
         Ok(cast.utterance(text, terms))
     }
+}
+
+/// Gives the pieces of a text that is still being written their voices: the same for all of them, whatever is configured
+/// meanwhile. A piece is no markup, whatever it looks like.
+pub(super) fn casting(state: &AppState, live: &Arc<Live>, voice: Option<String>) -> Casting {
+    let (live, scheduler) = (Arc::clone(live), Arc::clone(state.studio.scheduler()));
+    Box::new(move |text| {
+        let pools = scheduler.pools();
+        live.voices.cast_as(voice.as_deref(), text, Manner::plain(), &|engine| pools.ready(engine))
+    })
 }
 
 /// What was made of a request, and its account, which is closed if the request is wrong.

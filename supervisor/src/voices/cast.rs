@@ -53,3 +53,10 @@ pub enum CastError {
     #[error("no voice was named, and [defaults] voices in the configuration names none")]
     NoDefault,
 }
+
+impl CastError {
+    /// There is no voice of this name, of which no more than its beginning is told back.
+    pub fn unknown_voice(name: &str) -> Self {
+        Self::UnknownVoice(name.chars().take(80).collect())
+    }
+}

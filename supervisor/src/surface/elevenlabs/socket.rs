@@ -34,15 +34,16 @@ use super::{error, message::Message, query::Query};
 use crate::{
     metrics::Surface,
     speech::{ClientId, Format, Terms},
-    stream::{Account, Casting, Manner, Opening, SpeechError, TextIn},
+    stream::{Account, Manner, Opening, SpeechError, TextIn},
     surface::{
         ApiError, AppState, Live,
         api::{answer, fields::invalid},
+        asked::casting,
         edge::Access,
         request::RequestId,
     },
     traces::Caller,
-    voices::{self, CastError},
+    voices::CastError,
 };
 
 /// How long a client may take to close its side once we have closed ours.
@@ -140,7 +141,8 @@ impl Visitor {
             }
         };
         let format = manner.terms.format;
-        let (text, opening) = self.state.studio.arrive(manner, self.casting(), account)?;
+        let casting = casting(&self.state, &self.live, Some(self.voice));
+        let (text, opening) = self.state.studio.arrive(manner, casting, account)?;
         converse(mouth, ear, Conversation { text, audio: audio(opening, format), patience }, first).await
     }
 
@@ -170,15 +172,6 @@ impl Visitor {
             has_breaks: true,
             most_chars: limits.max_text_chars,
             patience: limits.patience,
-        })
-    }
-
-    fn casting(&self) -> Casting {
-        let (live, studio, voice) =
-            (Arc::clone(&self.live), Arc::clone(&self.state.studio), self.voice.clone());
-        Box::new(move |text| {
-            let pools = studio.scheduler().pools();
-            live.voices.cast_as(Some(&voice), text, voices::Manner::plain(), &|engine| pools.ready(engine))
         })
     }
 }

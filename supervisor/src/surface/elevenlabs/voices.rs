@@ -27,7 +27,7 @@ use crate::{
     responses((status = 200, description = "The voices.", body = LabelledVoices), answers::Refused),
 )]
 pub(in crate::surface) async fn voices(State(state): State<AppState>) -> Json<Value> {
-    Json(json!({ "voices": listed(&state).iter().map(shown).collect::<Vec<_>>() }))
+    Json(json!({ "voices": state.voices(&state.live.now()).iter().map(shown).collect::<Vec<_>>() }))
 }
 
 /// Lists the voices on one page.
@@ -46,7 +46,7 @@ pub(in crate::surface) async fn voices_by_page(
 ) -> Json<Value> {
     let wanted = query.get("search").map(|search| search.to_lowercase()).unwrap_or_default();
     let is_wanted = |voice: &&Listing| voice.id.to_lowercase().contains(&wanted);
-    let voices: Vec<Value> = listed(&state).iter().filter(is_wanted).map(shown).collect();
+    let voices: Vec<Value> = state.voices(&state.live.now()).iter().filter(is_wanted).map(shown).collect();
     Json(json!({ "total_count": voices.len(), "voices": voices, "has_more": false, "next_page_token": null }))
 }
 
@@ -64,16 +64,10 @@ pub(in crate::surface) async fn voice(
     voice: Result<Path<String>, PathRejection>,
 ) -> Response {
     let Ok(Path(voice)) = voice else { return error::answer(ApiError::NoSuchRoute).await };
-    if let Some(listing) = listed(&state).iter().find(|listing| listing.id == voice) {
+    if let Some(listing) = state.voices(&state.live.now()).iter().find(|listing| listing.id == voice) {
         return Json(shown(listing)).into_response();
     }
-    let name = voice.chars().take(80).collect();
-    error::answer(ApiError::Cast(CastError::UnknownVoice(name))).await
-}
-
-fn listed(state: &AppState) -> Vec<Listing> {
-    let pools = state.studio.scheduler().pools();
-    state.live.now().voices.list(&|engine| pools.ready(engine))
+    error::answer(CastError::unknown_voice(&voice).into()).await
 }
 
 fn shown(listing: &Listing) -> Value {

@@ -64,12 +64,7 @@ impl Speech {
             most_chars: live.limits.max_text_chars,
             patience: live.limits.patience,
         };
-        let scheduler = Arc::clone(state.studio.scheduler());
-        let casting = Box::new(move |text: &str| {
-            live.voices.cast_as(voice.as_deref(), text, voices::Manner::plain(), &|engine| {
-                scheduler.pools().ready(engine)
-            })
-        });
+        let casting = asked::casting(state, &live, voice);
         let (writing, opening) = state.studio.arrive(manner, casting, account)?;
         let opening = Box::pin(async move { opening.stream().await.map_err(Trouble::from) });
         writing.push(&text)?;
@@ -125,9 +120,8 @@ async fn open(state: AppState, wanted: Wanted) -> Result<Stream, Trouble> {
 
 /// The name of the voice that a wish comes to now.
 fn chosen(state: &AppState, live: &Live, wish: &VoiceWish) -> Result<Option<String>, ApiError> {
-    let pools = state.studio.scheduler().pools();
     named(wish, &live.voices, &|language| {
-        let mut listed = live.voices.list(&|engine| pools.ready(engine)).into_iter();
+        let mut listed = state.voices(live).into_iter();
         listed.find(|voice| voice.languages.iter().any(|tag| is_in(tag, language))).map(|voice| voice.id)
     })
 }

@@ -65,7 +65,7 @@ impl VoiceBook {
 
     /// The routes of a voice, wherever it comes from.
     pub(in crate::voices) fn resolve(&self, name: &str, facts: Facts<'_>) -> Result<Resolved, CastError> {
-        let unknown = || CastError::UnknownVoice(name.chars().take(80).collect());
+        let unknown = || CastError::unknown_voice(name);
         if let Some(voice) = self.voices.get(name) {
             return Ok(Resolved { name: name.to_owned(), routes: voice.routes.clone() });
         }
