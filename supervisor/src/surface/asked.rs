@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use axum::http::{HeaderMap, header};
+
 use super::{ApiError, AppState, Live};
 use crate::{
     speech::{Terms, Utterance},
@@ -50,4 +52,11 @@ pub(super) fn checked<T>(account: Account, checked: Result<T, ApiError>) -> Resu
             Err(error)
         }
     }
+}
+
+/// Whether `Cache-Control` asks for audio that is made anew.
+pub(super) fn wants_it_fresh(headers: &HeaderMap) -> bool {
+    let words = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let mut words = words.flat_map(|value| value.split(',')).map(str::trim);
+    words.any(|word| word.eq_ignore_ascii_case("no-cache") || word.eq_ignore_ascii_case("no-store"))
 }

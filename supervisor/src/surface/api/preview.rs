@@ -14,15 +14,14 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
-use super::{answer, synthesize::wants_it_fresh};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
     speech::{ClientId, Format, Terms, Utterance},
     stream::Account,
     surface::{
-        ApiError, AppState, Live,
-        asked::Asked,
+        ApiError, AppState, Live, answer,
+        asked::{Asked, wants_it_fresh},
         openapi::answers::{Audio, Unspoken},
         request::RequestId,
     },

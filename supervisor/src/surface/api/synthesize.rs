@@ -5,19 +5,19 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{Extension, State},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 
-use super::{answer, types::TtsRequest};
+use super::types::TtsRequest;
 use crate::{
     metrics::Surface,
     schedule::Delivery,
     speech::{ClientId, Terms, Utterance},
     stream::Account,
     surface::{
-        ApiError, AppState, Live,
-        asked::{self, Asked},
+        ApiError, AppState, Live, answer,
+        asked::{self, Asked, wants_it_fresh},
         body,
         openapi::answers::{Audio, Unspoken},
         request::RequestId,
@@ -110,11 +110,4 @@ async fn check(
     };
     let utterance = asked.cast(state, live)?;
     Ok((utterance, if request.stream { Delivery::Live } else { Delivery::Whole }))
-}
-
-/// Whether `Cache-Control` asks for audio that is made anew.
-pub(in crate::surface) fn wants_it_fresh(headers: &HeaderMap) -> bool {
-    let words = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    let mut words = words.flat_map(|value| value.split(',')).map(str::trim);
-    words.any(|word| word.eq_ignore_ascii_case("no-cache") || word.eq_ignore_ascii_case("no-store"))
 }

@@ -36,10 +36,7 @@ use crate::{
     speech::{ClientId, Format, Terms},
     stream::{Account, Manner, Opening, SpeechError, TextIn},
     surface::{
-        ApiError, AppState, Live,
-        api::{answer, fields::invalid},
-        asked::casting,
-        edge::Access,
+        ApiError, AppState, Live, answer, api::fields::invalid, asked::casting, edge::Access,
         request::RequestId,
     },
     traces::Caller,

@@ -16,8 +16,7 @@ use crate::{
     speech::{ClientId, Markup, Terms, Utterance, is_ssml},
     stream::Account,
     surface::{
-        ApiError, AppState, Live,
-        api::answer,
+        ApiError, AppState, Live, answer,
         asked::{self, Asked},
         body,
         openapi::answers::{Audio, DetailedUnaligned, DetailedUnspoken},

@@ -21,9 +21,8 @@ use crate::{
     speech::{ClientId, Format, Terms, Utterance},
     stream::Account,
     surface::{
-        ApiError, AppState, Live,
-        api::{answer, synthesize::wants_it_fresh},
-        asked::{self, Asked},
+        ApiError, AppState, Live, answer,
+        asked::{self, Asked, wants_it_fresh},
         body,
         openapi::{
             answers::{Audio, Unspoken},
