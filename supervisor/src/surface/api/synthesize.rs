@@ -19,7 +19,7 @@ use crate::{
         ApiError, AppState, Live, answer,
         asked::{self, Asked, wants_it_fresh},
         body,
-        openapi::answers::{Audio, Unspoken},
+        openapi::{answers::Unspoken, spoken::Spoken},
         request::RequestId,
     },
     voices::Manner,
@@ -33,25 +33,7 @@ use crate::{
     params(("Cache-Control" = Option<String>, Header, description = "`no-cache` has the audio made anew.",
         example = "no-cache")),
     request_body(content = TtsRequest, description = "What to speak, and how."),
-    responses(
-        (status = 200, description = "The audio.",
-            content(
-                (Audio = "audio/wav"), (Audio = "audio/pcm"), (Audio = "audio/mpeg"), (Audio = "audio/ogg"),
-                (Audio = "audio/flac"), (Audio = "audio/aac"),
-            ),
-            headers(
-                ("X-Sample-Rate" = u32, description = "Samples per second."),
-                ("X-Engine" = String, description = "Engines that speak, with commas."),
-                ("X-Voice" = String, description = "The voice."),
-                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
-                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
-                ("X-Elapsed-Ms" = f64, description = "Not with `stream`: from arrival to the last sample."),
-                ("X-RTF" = f64, description = "Not with `stream`: time of synthesis / duration."),
-                ("X-Audio-Ms" = f64, description = "Not with `stream`: duration of the audio."),
-                ("X-Skipped-Characters" = u64, description = "Not with `stream`: characters that were left out."),
-            )),
-        Unspoken,
-    ),
+    responses(Spoken, Unspoken),
 )]
 pub(in crate::surface) async fn synthesize(
     State(state): State<AppState>,

@@ -19,7 +19,10 @@ use crate::{
         ApiError, AppState, Live, answer,
         asked::{self, Asked},
         body,
-        openapi::answers::{Audio, DetailedUnaligned, DetailedUnspoken},
+        openapi::{
+            answers::{DetailedUnaligned, DetailedUnspoken},
+            spoken::{SpokenLive, SpokenWhole},
+        },
         request::RequestId,
     },
     voices::Manner,
@@ -42,25 +45,7 @@ type Fields = RawQuery<HashMap<String, String>>;
             docs/api.md lists them.", example = "mp3_44100_128"),
     ),
     request_body(content = TextToSpeech, description = "What to speak, and how."),
-    responses(
-        (status = 200, description = "The audio.",
-            content(
-                (Audio = "audio/mpeg"), (Audio = "audio/ogg"), (Audio = "audio/wav"), (Audio = "audio/pcm"),
-                (Audio = "audio/PCMU"), (Audio = "audio/PCMA"),
-            ),
-            headers(
-                ("X-Sample-Rate" = u32, description = "Samples per second."),
-                ("X-Engine" = String, description = "Engines that speak, with commas."),
-                ("X-Voice" = String, description = "The voice."),
-                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
-                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
-                ("X-Elapsed-Ms" = f64, description = "From arrival to the last sample."),
-                ("X-RTF" = f64, description = "Time of synthesis / duration."),
-                ("X-Audio-Ms" = f64, description = "Duration of the audio."),
-                ("X-Skipped-Characters" = u64, description = "Characters that were left out."),
-            )),
-        DetailedUnspoken,
-    ),
+    responses(SpokenWhole, DetailedUnspoken),
 )]
 pub(in crate::surface) async fn whole(told: Told, body: Body) -> Response {
     speak(told, body, Delivery::Whole).await
@@ -78,21 +63,7 @@ pub(in crate::surface) async fn whole(told: Told, body: Body) -> Response {
             docs/api.md lists them.", example = "mp3_44100_128"),
     ),
     request_body(content = TextToSpeech, description = "What to speak, and how."),
-    responses(
-        (status = 200, description = "The audio.",
-            content(
-                (Audio = "audio/mpeg"), (Audio = "audio/ogg"), (Audio = "audio/wav"), (Audio = "audio/pcm"),
-                (Audio = "audio/PCMU"), (Audio = "audio/PCMA"),
-            ),
-            headers(
-                ("X-Sample-Rate" = u32, description = "Samples per second."),
-                ("X-Engine" = String, description = "Engines that speak, with commas."),
-                ("X-Voice" = String, description = "The voice."),
-                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
-                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
-            )),
-        DetailedUnspoken,
-    ),
+    responses(SpokenLive, DetailedUnspoken),
 )]
 pub(in crate::surface) async fn stream(told: Told, body: Body) -> Response {
     speak(told, body, Delivery::Live).await
