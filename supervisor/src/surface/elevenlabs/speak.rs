@@ -9,7 +9,12 @@ use axum::{
     response::Response,
 };
 
-use super::{described::TextToSpeech, error, query::Query, request};
+use super::{
+    described::{SpeechQuery, TextToSpeech},
+    error,
+    query::Query,
+    request,
+};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
@@ -41,8 +46,7 @@ type Fields = RawQuery<HashMap<String, String>>;
     tag = "elevenlabs",
     params(
         ("voice" = String, Path, description = "A voice.", example = "walter"),
-        ("output_format" = Option<String>, Query, description = "Codec, samples per second and kbit/s; \
-            docs/api.md lists them.", example = "mp3_44100_128"),
+        SpeechQuery,
     ),
     request_body(content = TextToSpeech, description = "What to speak, and how."),
     responses(SpokenWhole, DetailedUnspoken),
@@ -59,8 +63,7 @@ pub(in crate::surface) async fn whole(told: Told, body: Body) -> Response {
     tag = "elevenlabs",
     params(
         ("voice" = String, Path, description = "A voice.", example = "walter"),
-        ("output_format" = Option<String>, Query, description = "Codec, samples per second and kbit/s; \
-            docs/api.md lists them.", example = "mp3_44100_128"),
+        SpeechQuery,
     ),
     request_body(content = TextToSpeech, description = "What to speak, and how."),
     responses(SpokenLive, DetailedUnspoken),
