@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 
-use super::{ApiError, AppState, Live};
+use super::{ApiError, AppState, Live, api::types::check_voice};
 use crate::{
     speech::{Terms, Utterance},
     stream::{Account, Casting},
-    voices::{CastError, Manner},
+    voices::Manner,
 };
 
 /// A text to be spoken.
@@ -25,8 +25,9 @@ pub(super) struct Asked<'r> {
 
 impl Asked<'_> {
     /// Gives the text its voices.
-    pub(super) fn cast(self, state: &AppState, live: &Live) -> Result<Utterance, CastError> {
+    pub(super) fn cast(self, state: &AppState, live: &Live) -> Result<Utterance, ApiError> {
         let Self { voice, text, manner, terms } = self;
+        check_voice(voice)?;
         let pools = state.studio.scheduler().pools();
         let cast = live.voices.cast_as(voice, text, manner, &|engine| pools.ready(engine))?;
         Ok(cast.utterance(text, terms))
@@ -35,12 +36,17 @@ impl Asked<'_> {
 
 /// Gives the pieces of a text that is still being written their voices: the same for all of them, whatever is configured
 /// meanwhile. A piece is no markup, whatever it looks like.
-pub(super) fn casting(state: &AppState, live: &Arc<Live>, voice: Option<String>) -> Casting {
+pub(super) fn casting(
+    state: &AppState,
+    live: &Arc<Live>,
+    voice: Option<String>,
+) -> Result<Casting, ApiError> {
+    check_voice(voice.as_deref())?;
     let (live, scheduler) = (Arc::clone(live), Arc::clone(state.studio.scheduler()));
-    Box::new(move |text| {
+    Ok(Box::new(move |text| {
         let pools = scheduler.pools();
         live.voices.cast_as(voice.as_deref(), text, Manner::plain(), &|engine| pools.ready(engine))
-    })
+    }))
 }
 
 /// What was made of a request, and its account, which is closed if the request is wrong.

@@ -137,5 +137,5 @@ fn utterance(state: &AppState, live: &Live, voice: &str, client: ClientId) -> Re
     };
     let (_, text) = languages.iter().find_map(known).unwrap_or(SENTENCES[0]);
     let terms = Terms::usual(client, Format::Wav);
-    Ok(Asked { voice: Some(voice), text, manner: Manner::default(), terms }.cast(state, live)?)
+    Asked { voice: Some(voice), text, manner: Manner::default(), terms }.cast(state, live)
 }

@@ -36,8 +36,7 @@ use crate::{
     speech::{ClientId, Format, Terms},
     stream::{Account, Manner, Opening, SpeechError, TextIn},
     surface::{
-        ApiError, AppState, Live, answer, api::fields::invalid, asked::casting, edge::Access,
-        request::RequestId,
+        ApiError, AppState, Live, answer, api::fields::invalid, asked, edge::Access, request::RequestId,
     },
     traces::Caller,
     voices::CastError,
@@ -129,16 +128,12 @@ impl Visitor {
         let client = self.admit(first.as_ref().ok().and_then(|message| message.key.as_deref()))?;
         let account =
             Account::open(Arc::clone(&self.state.metrics), Surface::ElevenLabs, self.id.clone(), &client);
-        let prepared = first.and_then(|first| Ok((self.manner(&first, client)?, first, patience?)));
-        let (manner, first, patience) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                account.invalid(&error.code(), &error.to_string());
-                return Err(error.into());
-            }
-        };
+        let prepared = first.and_then(|first| {
+            let casting = asked::casting(&self.state, &self.live, Some(self.voice.clone()))?;
+            Ok((self.manner(&first, client)?, casting, first, patience?))
+        });
+        let (account, (manner, casting, first, patience)) = asked::checked(account, prepared)?;
         let format = manner.terms.format;
-        let casting = casting(&self.state, &self.live, Some(self.voice));
         let (text, opening) = self.state.studio.arrive(manner, casting, account)?;
         converse(mouth, ear, Conversation { text, audio: audio(opening, format), patience }, first).await
     }

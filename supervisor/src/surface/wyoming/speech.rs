@@ -57,14 +57,14 @@ impl Speech {
         let Wanted { text, voice, request_id, client } = wanted;
         let account = Account::open(Arc::clone(&state.metrics), Surface::Wyoming, request_id, &client);
         let live = state.live.kept();
-        let (account, voice) = asked::checked(account, chosen(state, &live, &voice))?;
+        let casting = chosen(state, &live, &voice).and_then(|voice| asked::casting(state, &live, voice));
+        let (account, casting) = asked::checked(account, casting)?;
         let manner = Manner {
             terms: Terms::usual(client, Format::Pcm),
             has_breaks: false,
             most_chars: live.limits.max_text_chars,
             patience: live.limits.patience,
         };
-        let casting = asked::casting(state, &live, voice);
         let (writing, opening) = state.studio.arrive(manner, casting, account)?;
         let opening = Box::pin(async move { opening.stream().await.map_err(Trouble::from) });
         writing.push(&text)?;
@@ -131,7 +131,7 @@ fn utterance(state: &AppState, live: &Live, wanted: Wanted) -> Result<Utterance,
     let voice = chosen(state, live, &voice)?;
     let terms = Terms::usual(client, Format::Pcm);
     let asked = Asked { voice: voice.as_deref(), text: &text, manner: voices::Manner::default(), terms };
-    Ok(asked.cast(state, live)?)
+    asked.cast(state, live)
 }
 
 /// The voice that a wish comes to: its name, with the speaker behind it, as we name the voices that engines bring; else
