@@ -11,6 +11,8 @@ pub struct Jobs {
     pub max_jobs: u32,
     /// Longest text, in characters.
     pub max_text_chars: usize,
+    /// Largest book that is sent as a file, in MiB.
+    pub max_upload_mb: u32,
     /// Days that a job is kept after its end.
     pub keep_days: u32,
     /// Most room on the disk, in MiB; beyond it the oldest of those that are over go.
@@ -19,6 +21,13 @@ pub struct Jobs {
     pub min_free_mb: u32,
     /// Hosts that may be told of the end of a job.
     pub webhook_hosts: Vec<String>,
+}
+
+impl Jobs {
+    /// Largest book that is sent as a file, in bytes.
+    pub fn max_upload_bytes(&self) -> usize {
+        usize::try_from(self.max_upload_mb).unwrap_or(usize::MAX).saturating_mul(1 << 20)
+    }
 }
 
 pub(super) fn jobs(table: &Table<'_>) -> Jobs {
@@ -31,6 +40,8 @@ pub(super) fn jobs(table: &Table<'_>) -> Jobs {
             .count("max_text_chars", 1, 50_000_000, 1_000_000)
             .try_into()
             .unwrap_or(usize::MAX),
+        // A book with pictures; its text is a hundredth of it.
+        max_upload_mb: table.count("max_upload_mb", 1, 1024, 64),
         keep_days: table.count("keep_days", 0, 36_500, 30),
         keep_mb: table.count("keep_mb", 0, 1 << 24, 20_480),
         min_free_mb: table.count("min_free_mb", 0, 1 << 24, 512),

@@ -33,6 +33,7 @@ mod jobs;
 mod jobs_audio;
 mod jobs_crash;
 mod jobs_load;
+mod jobs_upload;
 mod journal;
 mod kit;
 mod limits;

@@ -1,13 +1,15 @@
 //! `/api/jobs`: long texts that are spoken when there is time. A thin translator over [`Jobs`]: [`request`] checks what is
-//! asked for, [`standing`] words how a job stands, [`range`] decides which bytes are sent, and touches nothing.
+//! asked for, [`upload`] reads a book that is sent as it is, [`standing`] words how a job stands, [`range`] decides which bytes are sent, and touches nothing.
 
 pub(super) mod audio;
+pub(super) mod described;
 pub(super) mod events;
 pub(super) mod look;
 mod range;
 mod request;
 pub(super) mod standing;
 pub(super) mod submit;
+mod upload;
 
 use std::sync::Arc;
 
