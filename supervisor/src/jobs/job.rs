@@ -192,6 +192,9 @@ pub struct Job {
     pub skipped: u64,
     /// Bytes of its finished audio without a header; 0 until it is done.
     pub audio_bytes: u64,
+    /// Samples of its finished audio; 0 until it is done, or if its store does not know.
+    #[serde(default)]
+    pub samples: u64,
     /// Where its chapters begin, once it is done.
     pub chapters: Vec<Mark>,
 }

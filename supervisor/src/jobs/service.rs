@@ -71,7 +71,7 @@ pub enum NotTaken {
 pub enum Sound {
     /// All of it.
     Done {
-        /// The file, without a header.
+        /// The file as it was encoded, without what tells of it.
         file: PathBuf,
     },
     /// What there is of it.

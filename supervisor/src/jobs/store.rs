@@ -253,6 +253,8 @@ pub struct Finished {
     pub bytes: u64,
     /// Length of the audio in milliseconds.
     pub audio_ms: u64,
+    /// Length of the audio in samples of what is heard.
+    pub samples: u64,
     /// Where its chapters begin.
     pub chapters: Vec<Mark>,
 }

@@ -241,11 +241,10 @@ impl ApiError {
             Self::UnknownBook => {
                 about(row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"), "file")
             }
-            Self::Book(error) => {
-                let nothing = matches!(error, IntakeError::Nothing);
-                let code = if nothing { "nothing_to_speak" } else { "invalid_book" };
-                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, code), "file")
+            Self::Book(IntakeError::Nothing) => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "file")
             }
+            Self::Book(_) => about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_book"), "file"),
             Self::NoAudio { retry, .. } => {
                 Row { retry: *retry, ..row(StatusCode::CONFLICT, INVALID, "no_audio") }
             }

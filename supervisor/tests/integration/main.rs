@@ -31,6 +31,7 @@ mod harness;
 mod hosts;
 mod jobs;
 mod jobs_audio;
+mod jobs_chapters;
 mod jobs_crash;
 mod jobs_load;
 mod jobs_upload;

@@ -276,13 +276,14 @@ impl Desk {
         let transaction = self.connection.transaction()?;
         transaction.execute(
             "UPDATE jobs SET state = 'done', error = NULL, ended_ms = ?2, audio_ms = ?3, audio_bytes = ?4, chapters = ?5,
-             bytes = ?4 + (SELECT length(book) FROM texts WHERE job = ?1) WHERE seq = ?1",
+             samples = ?6, bytes = ?4 + (SELECT length(book) FROM texts WHERE job = ?1) WHERE seq = ?1",
             params![
                 task.0,
                 int(now_ms()),
                 int(finished.audio_ms),
                 int(finished.bytes),
-                serde_json::to_string(&finished.chapters)?
+                serde_json::to_string(&finished.chapters)?,
+                int(finished.samples),
             ],
         )?;
         transaction.execute("DELETE FROM pieces WHERE job = ?1", [task.0])?;

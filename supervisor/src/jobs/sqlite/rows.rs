@@ -32,7 +32,8 @@ pub(super) fn natural<N: TryFrom<i64> + Default>(number: i64) -> N {
 
 /// The columns of [`job_of`], in order.
 const JOB: &str = "id, owner, account, engines, state, error, created_ms, started_ms, ended_ms, characters, segments, \
-                   segments_stored, spoken_ms, spoken_stored_ms, audio_ms, rate, skipped, audio_bytes, chapters, seq";
+                   segments_stored, spoken_ms, spoken_stored_ms, audio_ms, rate, skipped, audio_bytes, chapters, seq, \
+                   samples";
 
 fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
@@ -76,6 +77,7 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<(Job, i64)> {
         skipped: count(16)?,
         audio_bytes: count(17)?,
         chapters: json(row, 18)?,
+        samples: count(20)?,
     };
     Ok((job, row.get(19)?))
 }
@@ -95,7 +97,7 @@ pub(super) fn by_key(
     let mut found = connection.prepare_cached(&format!(
         "SELECT {JOB}, digest FROM jobs WHERE coalesce(owner, '') = coalesce(?1, '') AND idempotency_key = ?2"
     ))?;
-    let found = found.query_row(params![owner, key], |row| Ok((job_of(row)?.0, row.get(20)?)));
+    let found = found.query_row(params![owner, key], |row| Ok((job_of(row)?.0, row.get(21)?)));
     Ok(found.optional()?)
 }
 
