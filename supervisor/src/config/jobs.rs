@@ -1,6 +1,11 @@
 //! `[jobs]`: long texts that are spoken when there is time.
 
-use super::raw::Table;
+use std::path::Path;
+
+use super::{
+    raw::{Notes, Table},
+    webhook::{WebhookHost, WebhookSecrets, webhooks},
+};
 
 /// How jobs are taken in and kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +25,9 @@ pub struct Jobs {
     /// MiB of the disk that are left to others: below it no new job is taken.
     pub min_free_mb: u32,
     /// Hosts that may be told of the end of a job.
-    pub webhook_hosts: Vec<String>,
+    pub webhook_hosts: Vec<WebhookHost>,
+    /// What they know the messages by.
+    pub webhook_secrets: WebhookSecrets,
 }
 
 impl Jobs {
@@ -30,8 +37,8 @@ impl Jobs {
     }
 }
 
-pub(super) fn jobs(table: &Table<'_>) -> Jobs {
-    let hosts = table.list("webhook_hosts").into_iter().map(|found| found.value.to_ascii_lowercase());
+pub(super) fn jobs(table: &Table<'_>, notes: &Notes<'_>, base: &Path) -> Jobs {
+    let (webhook_hosts, webhook_secrets) = webhooks(table, notes, base);
     let jobs = Jobs {
         enabled: table.boolean("enabled", true),
         max_jobs: table.count("max_jobs", 1, 1_000_000, 10_000),
@@ -45,7 +52,8 @@ pub(super) fn jobs(table: &Table<'_>) -> Jobs {
         keep_days: table.count("keep_days", 0, 36_500, 30),
         keep_mb: table.count("keep_mb", 0, 1 << 24, 20_480),
         min_free_mb: table.count("min_free_mb", 0, 1 << 24, 512),
-        webhook_hosts: hosts.collect(),
+        webhook_hosts,
+        webhook_secrets,
     };
     table.finish();
     jobs

@@ -128,9 +128,9 @@ fn comments(mut bytes: &[u8]) -> Told {
             }
             name => {
                 assert_eq!(name, format!("CHAPTER{:03}", told.chapters.len() + 1));
-                let parts: Vec<f64> = value.split(':').map(|part| part.parse().unwrap()).collect();
-                let seconds = parts[0] * 3600.0 + parts[1] * 60.0 + parts[2];
-                told.chapters.push((None, (seconds * 1000.0).round() as u64));
+                let parts: Vec<u64> = value.split([':', '.']).map(|part| part.parse().unwrap()).collect();
+                let seconds = parts[0] * 3600 + parts[1] * 60 + parts[2];
+                told.chapters.push((None, seconds * 1000 + parts[3]));
             }
         }
     }

@@ -35,6 +35,7 @@ mod jobs_chapters;
 mod jobs_crash;
 mod jobs_load;
 mod jobs_upload;
+mod jobs_webhook;
 mod journal;
 mod kit;
 mod limits;

@@ -43,7 +43,7 @@ use self::{
 };
 use super::{
     Answer, Book, Created, Finished, Job, JobError, JobId, JobState, Kept, Lease, NewJob, Plan, Query,
-    Retention, Store, StoreError, Stored, Take, Totals, Wanted, Work,
+    Retention, Store, StoreError, Stored, Take, Telling, Totals, Wanted, Work,
 };
 
 /// What makes the database's layout: the first step of an empty one, the others of what an earlier version made. The number of
@@ -239,6 +239,11 @@ impl Store for Sqlite {
     fn finish(&self, lease: &Lease, finished: Finished) -> Answer<'_, ()> {
         let lease = lease.clone();
         Box::pin(self.changes.ask("keep finished audio", move |desk| desk.finish(&lease, &finished)))
+    }
+
+    fn told(&self, lease: &Lease, telling: Telling) -> Answer<'_, ()> {
+        let lease = lease.clone();
+        Box::pin(self.changes.ask("keep who was told", move |desk| desk.told(&lease, &telling)))
     }
 
     fn audio(&self, id: &JobId) -> Answer<'_, Option<PathBuf>> {

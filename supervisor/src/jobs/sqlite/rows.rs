@@ -33,7 +33,7 @@ pub(super) fn natural<N: TryFrom<i64> + Default>(number: i64) -> N {
 /// The columns of [`job_of`], in order.
 const JOB: &str = "id, owner, account, engines, state, error, created_ms, started_ms, ended_ms, characters, segments, \
                    segments_stored, spoken_ms, spoken_stored_ms, audio_ms, rate, skipped, audio_bytes, chapters, seq, \
-                   samples";
+                   samples, telling";
 
 fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
@@ -78,6 +78,7 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<(Job, i64)> {
         audio_bytes: count(17)?,
         chapters: json(row, 18)?,
         samples: count(20)?,
+        telling: row.get::<_, Option<String>>(21)?.and_then(|text| serde_json::from_str(&text).ok()),
     };
     Ok((job, row.get(19)?))
 }
@@ -97,7 +98,7 @@ pub(super) fn by_key(
     let mut found = connection.prepare_cached(&format!(
         "SELECT {JOB}, digest FROM jobs WHERE coalesce(owner, '') = coalesce(?1, '') AND idempotency_key = ?2"
     ))?;
-    let found = found.query_row(params![owner, key], |row| Ok((job_of(row)?.0, row.get(21)?)));
+    let found = found.query_row(params![owner, key], |row| Ok((job_of(row)?.0, row.get(22)?)));
     Ok(found.optional()?)
 }
 
@@ -114,6 +115,23 @@ pub(super) fn first(
            SELECT 1 FROM json_each(jobs.engines) WHERE value IN (SELECT value FROM json_each(?2)))) ORDER BY seq"
     ))?;
     let mut rows = found.query(params![state.label(), engines])?;
+    while let Some(row) = rows.next()? {
+        if wanted(row.get(19)?) {
+            return Ok(Some(job_of(row)?));
+        }
+    }
+    Ok(None)
+}
+
+/// The first job of whose end somebody is to be told by now, of those that `wanted` wants.
+pub(super) fn to_tell(
+    connection: &Connection,
+    now_ms: u64,
+    wanted: impl Fn(i64) -> bool,
+) -> Result<Option<(Job, i64)>, Trouble> {
+    let mut found = connection
+        .prepare_cached(&format!("SELECT {JOB} FROM jobs WHERE tell_ms <= ?1 ORDER BY tell_ms, seq"))?;
+    let mut rows = found.query([int(now_ms)])?;
     while let Some(row) = rows.next()? {
         if wanted(row.get(19)?) {
             return Ok(Some(job_of(row)?));

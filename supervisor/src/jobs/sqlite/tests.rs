@@ -64,7 +64,7 @@ fn take(byte: u8) -> Take {
 }
 
 fn wanted() -> Wanted {
-    Wanted { engines: vec!["tone".into()], finish: true }
+    Wanted { engines: vec!["tone".into()], finish: true, tell: false }
 }
 
 fn open(dir: &TempDir) -> Sqlite {

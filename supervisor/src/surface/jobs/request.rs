@@ -246,9 +246,12 @@ fn check_webhook(webhook: &str, config: &Config) -> Result<(), ApiError> {
     let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
         return wrong("webhook must be an address that begins with https:// or http://".into());
     };
-    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-    if !config.webhook_hosts.contains(&host) {
-        return wrong(format!("{host:?} may not be called: [jobs] webhook_hosts does not name it"));
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("webhook must have neither a name nor a password: messages are signed".into());
+    }
+    if !config.webhook_hosts.iter().any(|host| host.is_host_of(&url)) {
+        let place = url.origin().ascii_serialization();
+        return wrong(format!("{place} may not be called: [jobs] webhook_hosts does not name it"));
     }
     Ok(())
 }
