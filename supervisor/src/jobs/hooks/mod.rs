@@ -22,7 +22,7 @@ use super::{Job, Jobs, Lease, Telling, TellingState, Wanted, Work, now_ms};
 pub type Wording = Arc<dyn Fn(Job) -> Vec<u8> + Send + Sync>;
 
 /// Messages that are on their way at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 32;
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a message is ours: longer than it can take.
