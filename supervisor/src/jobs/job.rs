@@ -158,6 +158,9 @@ pub struct Job {
     pub owner: Option<String>,
     /// What it is called.
     pub title: Option<String>,
+    /// Who wrote it, as the book tells.
+    #[serde(default)]
+    pub author: Option<String>,
     /// How it is to sound.
     pub order: Order,
     /// The engines that speak it.

@@ -10,10 +10,11 @@ use crate::{
 
 const TITLE: &str = "Tom & 书";
 
-/// What a file tells: its title, and titles and places of its chapters in milliseconds.
+/// What a file tells: its title and author, and titles and places of its chapters in milliseconds.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
     title: Option<String>,
+    author: Option<String>,
     chapters: Vec<(Option<String>, u64)>,
 }
 
@@ -96,7 +97,11 @@ fn id3(file: &[u8]) -> (Told, usize) {
         })
         .collect();
     let chapter = |wanted: String| chapters.iter().find(|(name, _)| *name == wanted).unwrap().1.clone();
-    let told = Told { title: of("TIT2").next().map(text), chapters: order.map(chapter).collect() };
+    let told = Told {
+        title: of("TIT2").next().map(text),
+        author: of("TPE1").next().map(text),
+        chapters: order.map(chapter).collect(),
+    };
     assert_eq!(told.chapters.len(), chapters.len(), "all of them are in the table");
     (told, 10 + size)
 }
@@ -122,6 +127,7 @@ fn comments(mut bytes: &[u8]) -> Told {
         let (name, value) = comment.split_once('=').unwrap();
         match name {
             "TITLE" => told.title = Some(value.to_owned()),
+            "ARTIST" => told.author = Some(value.to_owned()),
             name if name.ends_with("NAME") => {
                 assert_eq!(name, format!("CHAPTER{:03}NAME", told.chapters.len()));
                 told.chapters.last_mut().unwrap().0 = Some(value.to_owned());
@@ -206,6 +212,7 @@ fn wav(file: &[u8]) -> (Told, &[u8]) {
                         |bytes: &[u8]| Some(String::from_utf8(bytes[..bytes.len() - 1].to_vec()).unwrap());
                     match (&content[..4], name) {
                         (b"INFO", b"INAM") => told.title = text(part),
+                        (b"INFO", b"IART") => told.author = text(part),
                         (b"adtl", b"labl") => told.chapters[le(&part[..4]) - 1].0 = text(&part[4..]),
                         other => panic!("{other:?}"),
                     }
@@ -235,6 +242,7 @@ fn told_by(job: &Value) -> Told {
     let is_none = chapters.len() == 1 && chapters[0]["title"].is_null();
     Told {
         title: job["title"].as_str().map(str::to_owned),
+        author: job["author"].as_str().map(str::to_owned),
         chapters: if is_none { Vec::new() } else { chapters.iter().map(chapter).collect() },
     }
 }
@@ -320,5 +328,27 @@ async fn parts_of_a_file_that_tells_of_its_chapters_are_those_of_the_whole() {
         let growing = format!("\"{id}-growing\"");
         let again = server.job_audio(&id, &[("range", "bytes=5-9"), ("if-range", &growing)]).await;
         assert!((again.status, again.bytes().len()) == (200, length));
+    }
+}
+
+#[tokio::test]
+async fn who_wrote_a_book_stands_in_the_file() {
+    let server = supervisor().start().await.ready().await;
+    let book = "---\ntitle: Le pêcheur\nauthor: Ann One\n---\n\n# One\n\nFirst.\n\n# Two\n\nSecond.\n";
+    for format in ["mp3", "opus", "flac", "wav"] {
+        let request = reqwest::Client::new().post(format!("{}/api/jobs?format={format}", server.url));
+        let answer = request.header("content-type", "text/markdown").body(book).send().await.unwrap();
+        let job: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        let id = job["id"].as_str().unwrap();
+        let job = server.job_is(id, "done").await;
+        assert_eq!((&job["title"], &job["author"]), (&json!("Le pêcheur"), &json!("Ann One")));
+        let audio = server.job_audio(id, &[]).await;
+        let told = match format {
+            "mp3" => id3(audio.bytes()).0,
+            "opus" => opus(audio.bytes()).0,
+            "flac" => flac(audio.bytes()).0,
+            _ => wav(audio.bytes()).0,
+        };
+        assert_eq!(told, told_by(&job), "{format}");
     }
 }

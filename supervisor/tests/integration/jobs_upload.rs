@@ -16,7 +16,7 @@ const MARKDOWN: &str =
     "# Tom's day\n\n## Morning\n\nHe *rises*.\n\n## Evening\n\nHe [sleeps](http://x.example).\n";
 
 /// An EPUB 3 with a title and two chapters.
-fn epub() -> Vec<u8> {
+pub(crate) fn epub() -> Vec<u8> {
     let page = |heading: &str, text: &str| {
         format!(
             "<html xmlns=\"http://www.w3.org/1999/xhtml\"><head><title>x</title></head><body><h1>{heading}</h1><p>{text}</p></body></html>"

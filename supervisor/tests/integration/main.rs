@@ -33,6 +33,7 @@ mod jobs;
 mod jobs_audio;
 mod jobs_chapters;
 mod jobs_crash;
+mod jobs_garbage;
 mod jobs_load;
 mod jobs_upload;
 mod jobs_webhook;

@@ -10,13 +10,20 @@ use crate::jobs::{Book, Job, JobId, JobState, Joint, NewJob, Order, Piece, Query
 #[derive(Serialize, Deserialize)]
 pub(super) struct Account {
     title: Option<String>,
+    #[serde(default)]
+    author: Option<String>,
     order: Order,
     webhook: Option<String>,
 }
 
 impl Account {
     pub(super) fn of(job: &NewJob) -> Self {
-        Self { title: job.title.clone(), order: job.order.clone(), webhook: job.webhook.clone() }
+        Self {
+            title: job.title.clone(),
+            author: job.book.author.clone(),
+            order: job.order.clone(),
+            webhook: job.webhook.clone(),
+        }
     }
 }
 
@@ -52,13 +59,14 @@ fn word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T
 
 /// A job and its place in the order.
 fn job_of(row: &Row<'_>) -> rusqlite::Result<(Job, i64)> {
-    let Account { title, order, webhook } = json(row, 2)?;
+    let Account { title, author, order, webhook } = json(row, 2)?;
     let count = |column| row.get(column).map(natural::<u64>);
     let error: Option<String> = row.get(5)?;
     let job = Job {
         id: word(row, 0)?,
         owner: row.get(1)?,
         title,
+        author,
         order,
         engines: json(row, 3)?,
         webhook,

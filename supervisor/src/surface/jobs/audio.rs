@@ -121,6 +121,7 @@ fn tags_of(job: &Job) -> Tags {
     let mark = |mark: &Mark| ChapterTag { title: mark.title.clone(), start_ms: mark.start_ms };
     Tags {
         title: job.title.clone(),
+        author: job.author.clone(),
         chapters: job.chapters.iter().map(mark).collect(),
         audio_ms: job.audio_ms,
         samples: (job.samples > 0).then_some(job.samples),

@@ -19,6 +19,9 @@ pub(in crate::surface) struct JobStanding {
     /// What it was called by whoever sent it.
     #[schema(required, example = "A book")]
     title: Option<String>,
+    /// Who wrote it, as the book tells.
+    #[schema(required, example = json!(null))]
+    author: Option<String>,
     /// The voice that was asked for; `auto` for the default voice of each part's language.
     #[schema(example = "auto")]
     voice_id: String,
@@ -177,6 +180,7 @@ impl JobStanding {
             id: job.id.into(),
             state: job.state.label(),
             title: job.title,
+            author: job.author,
             voice_id: job.order.voice.unwrap_or_else(|| "auto".into()),
             engines: job.engines,
             format: job.order.format,

@@ -20,6 +20,9 @@ pub(super) fn tag(tags: &Tags) -> Result<Vec<u8>, EncodeError> {
     if let Some(title) = tags.title() {
         tag.set_title(title);
     }
+    if let Some(author) = tags.author() {
+        tag.set_artist(author);
+    }
     let chapters = tags.chapters();
     let ends = chapters.iter().skip(1).map(|chapter| chapter.start_ms).chain([tags.audio_ms]);
     for (number, (chapter, end)) in chapters.iter().zip(ends).enumerate() {

@@ -1,9 +1,9 @@
-//! What a finished file tells beside its audio: its title, and where its chapters begin.
+//! What a finished file tells beside its audio: its title, who wrote it, and where its chapters begin.
 //!
 //! | format | where |
 //! |---|---|
-//! | mp3 | a tag before the audio: `TIT2`, `CHAP`, `CTOC` ([`id3v2`]) |
-//! | opus, flac | comments in the header: `TITLE`, `CHAPTER001`, `CHAPTER001NAME` ([`vorbis`]) |
+//! | mp3 | a tag before the audio: `TIT2`, `TPE1`, `CHAP`, `CTOC` ([`id3v2`]) |
+//! | opus, flac | comments in the header: `TITLE`, `ARTIST`, `CHAPTER001`, `CHAPTER001NAME` ([`vorbis`]) |
 //! | wav | chunks behind the audio: `cue `, `LIST adtl`, `LIST INFO` ([`riff`]) |
 //! | pcm, aac | nowhere |
 //!
@@ -26,6 +26,8 @@ use super::{EncodeError, Format, flac, opus, wav};
 pub struct Tags {
     /// What it is called.
     pub title: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
     /// Where its chapters begin, in order. A single one without a title is none.
     pub chapters: Vec<ChapterTag>,
     /// Its length in milliseconds.
@@ -48,6 +50,10 @@ impl Tags {
         self.title.as_deref().filter(|title| !title.is_empty())
     }
 
+    fn author(&self) -> Option<&str> {
+        self.author.as_deref().filter(|author| !author.is_empty())
+    }
+
     fn chapters(&self) -> &[ChapterTag] {
         match self.chapters.as_slice() {
             [only] if only.title.is_none() => &[],
@@ -56,7 +62,7 @@ impl Tags {
     }
 
     fn is_empty(&self) -> bool {
-        self.title().is_none() && self.chapters().is_empty()
+        self.title().is_none() && self.author().is_none() && self.chapters().is_empty()
     }
 }
 

@@ -1,5 +1,5 @@
 //! Chunks of a WAVE file ("Multimedia Programming Interface and Data Specifications 1.0", chapter 3): a `cue ` point where
-//! each chapter begins, its label in `LIST adtl`, and the title in `LIST INFO`. They stand behind the samples, where
+//! each chapter begins, its label in `LIST adtl`, and the title and author in `LIST INFO`. They stand behind the samples, where
 //! everybody finds these who expects them at byte 44.
 
 use super::Tags;
@@ -31,9 +31,13 @@ pub(super) fn chunks(rate: u32, tags: &Tags) -> Vec<u8> {
             put(&mut chunks, *b"LIST", &labels);
         }
     }
-    if let Some(title) = tags.title() {
-        let mut info = b"INFO".to_vec();
-        put(&mut info, *b"INAM", &[title.as_bytes(), &[0]].concat());
+    let mut info = b"INFO".to_vec();
+    for (name, text) in [(*b"INAM", tags.title()), (*b"IART", tags.author())] {
+        if let Some(text) = text {
+            put(&mut info, name, &[text.as_bytes(), &[0]].concat());
+        }
+    }
+    if info.len() > 4 {
         put(&mut chunks, *b"LIST", &info);
     }
     chunks

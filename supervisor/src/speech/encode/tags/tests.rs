@@ -6,14 +6,14 @@ fn chapter(title: &str, start_ms: u64) -> ChapterTag {
 
 fn many(count: u64, title: &str) -> Tags {
     let chapters = (0..count).map(|number| chapter(&format!("{title}{number}"), number * 1000)).collect();
-    Tags { title: Some("All".into()), chapters, audio_ms: count * 1000, samples: None }
+    Tags { title: Some("All".into()), chapters, audio_ms: count * 1000, ..Tags::default() }
 }
 
 #[test]
 fn a_file_that_has_nothing_to_tell_is_as_it_was_encoded() {
     let untitled = ChapterTag { title: None, start_ms: 40 };
     let nothing =
-        Tags { title: Some(String::new()), chapters: vec![untitled], audio_ms: 1000, samples: None };
+        Tags { title: Some(String::new()), chapters: vec![untitled], audio_ms: 1000, ..Tags::default() };
     for (name, format) in Format::NAMES {
         let framed = Framed::of(*format, 24_000, 1000, &nothing).unwrap();
         let replaced = u64::try_from(framed.head.len()).unwrap();

@@ -21,6 +21,7 @@ pub(super) fn comments(tags: &Tags, most: usize) -> Vec<u8> {
 fn written(tags: &Tags, longest: usize) -> Vec<u8> {
     let mut list = Vec::new();
     list.extend(tags.title().map(|title| format!("TITLE={title}")));
+    list.extend(tags.author().map(|author| format!("ARTIST={author}")));
     for (number, chapter) in (1..).zip(tags.chapters().iter().take(MOST_CHAPTERS)) {
         list.push(format!("CHAPTER{number:03}={}", time(chapter.start_ms)));
         if let Some(title) = chapter.title.as_deref().filter(|_| longest > 0) {
