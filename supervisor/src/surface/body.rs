@@ -49,16 +49,6 @@ pub(super) async fn json(
     if !is_json(media_type.unwrap_or_default()) {
         return Err(ApiError::UnsupportedMediaType);
     }
-    bytes(headers, body, most, patience).await
-}
-
-/// Reads any body of at most `most` bytes within `patience`.
-pub(super) async fn bytes(
-    headers: &HeaderMap,
-    body: Body,
-    most: usize,
-    patience: Duration,
-) -> Result<Bytes, ApiError> {
     check_length(headers, most)?;
     let announced = announced(headers).unwrap_or(0);
     let read = timeout(patience, read(Limited::new(body, most), announced)).await;

@@ -5,6 +5,7 @@ use std::{
     process::Stdio,
 };
 
+use futures_util::StreamExt;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -209,6 +210,18 @@ async fn what_is_no_book_is_told_at_once() {
         (413, "body_too_large".into(), None)
     );
     assert_eq!(server.get("/api/jobs").await["jobs"], json!([]), "nothing was taken in");
+}
+
+#[tokio::test]
+async fn a_book_that_is_held_back_is_let_go() {
+    let server = supervisor().config("[limits]\nbody_timeout_s = 1\n").start().await.ready().await;
+    let begun = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.md\"\r\n\r\nIt begins";
+    for (media_type, begun) in [("text/plain", "It begins"), ("multipart/form-data; boundary=x", begun)] {
+        let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(begun)]);
+        let body = reqwest::Body::wrap_stream(pieces.chain(futures_util::stream::pending()));
+        let answer = server.send_raw(media_type, "", body).await;
+        assert_eq!(answer.error(), (408, "body_too_slow".into(), None), "{media_type}");
+    }
 }
 
 #[tokio::test]

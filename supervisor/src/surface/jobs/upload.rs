@@ -1,17 +1,18 @@
 //! A book that is sent to `POST /api/jobs` as it is: in a form, or as the whole body.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use axum::{
     body::Body,
     http::{HeaderMap, header},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
 use multer::{Constraints, Multipart, SizeLimit, parse_boundary};
 use serde_json::{Map, Value};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
@@ -86,12 +87,58 @@ pub(super) async fn raw(
     most: usize,
     patience: Duration,
 ) -> Result<Upload, ApiError> {
-    let file = body::bytes(headers, body, most, patience_for(headers, most, patience)).await?;
+    body::check_length(headers, most)?;
     let mut fields = Map::new();
     for (name, value) in query {
         put(&mut fields, name, value)?;
     }
-    Ok(Upload { name: None, kind: Some(kind), file, fields })
+    let mut pieces = pin!(paced(body, patience));
+    let mut file = BytesMut::with_capacity(body::announced(headers).unwrap_or(0));
+    while let Some(piece) = pieces.next().await {
+        file.extend_from_slice(&piece.map_err(ApiError::from)?);
+        if file.len() > most {
+            return Err(ApiError::BodyTooLarge(most));
+        }
+    }
+    Ok(Upload { name: None, kind: Some(kind), file: file.freeze(), fields })
+}
+
+/// Why a body broke off.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Interrupted {
+    /// It came too slowly; how long that was looked at, in seconds.
+    #[error("it came too slowly")]
+    Slow(u64),
+    #[error("the connection failed")]
+    Broken,
+}
+
+impl From<Interrupted> for ApiError {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::Slow(seconds) => Self::BodyTooSlow(seconds),
+            Interrupted::Broken => Self::BodyBroken,
+        }
+    }
+}
+
+/// A body as it comes. It may take so long as any, and the time that what came takes at the slowest: whoever holds back a
+/// large one keeps nobody waiting for longer than who holds back a small one.
+fn paced(body: Body, usual: Duration) -> impl Stream<Item = Result<Bytes, Interrupted>> {
+    let begun = Instant::now();
+    let parts = (body.into_data_stream(), 0_usize);
+    futures_util::stream::try_unfold(parts, move |(mut body, received)| async move {
+        let more = Duration::from_secs(u64::try_from(received / SLOWEST).unwrap_or_default());
+        let piece = timeout_at(begun + usual + more, body.next()).await;
+        match piece.map_err(|_late| Interrupted::Slow(begun.elapsed().as_secs()))? {
+            None => Ok(None),
+            Some(Err(_)) => Err(Interrupted::Broken),
+            Some(Ok(piece)) => {
+                let received = received.saturating_add(piece.len());
+                Ok(Some((piece, (body, received))))
+            }
+        }
+    })
 }
 
 /// The body is a form, whose file has at most `most` bytes.
@@ -101,25 +148,12 @@ pub(super) async fn form(
     most: usize,
     patience: Duration,
 ) -> Result<Upload, ApiError> {
-    let whole = most.saturating_add(BESIDE);
-    body::check_length(headers, whole)?;
-    let patience = patience_for(headers, whole, patience);
-    let read = timeout(patience, parts(body, boundary, most)).await;
-    read.map_err(|_late| ApiError::BodyTooSlow(patience.as_secs()))?
-}
-
-/// How long a body may take to arrive: so long as any, and the time that its length takes at the slowest.
-fn patience_for(headers: &HeaderMap, most: usize, usual: Duration) -> Duration {
-    let length = body::announced(headers).unwrap_or(most).min(most);
-    usual + Duration::from_secs(u64::try_from(length / SLOWEST).unwrap_or_default())
-}
-
-async fn parts(body: Body, boundary: String, most: usize) -> Result<Upload, ApiError> {
+    body::check_length(headers, most.saturating_add(BESIDE))?;
     let bytes = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
     let sizes = SizeLimit::new().whole_stream(bytes(most.saturating_add(BESIDE)));
     let sizes = sizes.per_field(bytes(BESIDE)).for_field("file", bytes(most));
     let constraints = Constraints::new().size_limit(sizes);
-    let mut multipart = Multipart::with_constraints(body.into_data_stream(), boundary, constraints);
+    let mut multipart = Multipart::with_constraints(paced(body, patience), boundary, constraints);
     let broken = |error| broken(error, most);
     let (mut book, mut fields) = (None, Map::new());
     while let Some(field) = multipart.next_field().await.map_err(broken)? {
@@ -165,7 +199,9 @@ fn broken(error: multer::Error, most: usize) -> ApiError {
             Some("file") => ApiError::BodyTooLarge(most),
             name => invalid(name.unwrap_or_default(), format!("this field has more than {BESIDE} bytes")),
         },
-        multer::Error::StreamReadFailed(_) => ApiError::BodyBroken,
+        multer::Error::StreamReadFailed(error) => {
+            error.downcast_ref::<Interrupted>().copied().unwrap_or(Interrupted::Broken).into()
+        }
         other => ApiError::InvalidMultipart(other.to_string()),
     }
 }
