@@ -117,10 +117,9 @@ async fn a_short_job_sounds_like_an_answer() {
         let job = server.job_audio(&id, &[]).await;
         let answer = server.speak(json!({ "text": text, "format": format })).await;
         assert_eq!(job.header("content-type"), answer.header("content-type"));
-        // Ogg has a serial number of its own for each stream.
-        if format != "opus" {
-            assert!(job.bytes() == answer.bytes(), "{format}");
-        }
+        // That of a finished FLAC file tells how many samples it has.
+        let from = if format == "flac" { 42 } else { 0 };
+        assert!(job.bytes()[from..] == answer.bytes()[from..], "{format}");
     }
     let id = server.submit(json!({ "text": text })).await;
     server.job_is(&id, "done").await;

@@ -116,8 +116,8 @@ pub(in crate::cli) enum VoicesTask {
 /// What to do with jobs.
 #[derive(Clone, Debug, Subcommand)]
 pub(in crate::cli) enum JobsTask {
-    /// Send a text, and tell the job's id
-    Submit(Submit),
+    /// Send a text or a book, and tell the job's id
+    Submit(Box<Submit>),
     /// List jobs, the latest first
     List {
         /// Only those in this state: queued, running, done, failed or cancelled
@@ -159,10 +159,13 @@ pub(in crate::cli) enum JobsTask {
 /// A long text, and how it is to sound.
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct Submit {
-    /// File with the text, UTF-8; `-` reads it from standard input
+    /// The book: plain text (.txt), Markdown (.md) or EPUB (.epub); `-` reads it from standard input
     #[arg(value_name = "FILE")]
-    pub(in crate::cli) text: PathBuf,
-    /// What the job is called; else the file's name
+    pub(in crate::cli) file: PathBuf,
+    /// text, markdown or epub; else by the ending of the file's name, or as it begins
+    #[arg(long)]
+    pub(in crate::cli) kind: Option<String>,
+    /// What the job is called; else the book's own title, or the file's name
     #[arg(long)]
     pub(in crate::cli) title: Option<String>,
     /// Voice; else by the language of the text
@@ -180,6 +183,9 @@ pub(in crate::cli) struct Submit {
     /// Options of the engines, a JSON object
     #[arg(long, value_name = "JSON", value_parser = object)]
     pub(in crate::cli) engine_options: Option<Map<String, Value>>,
+    /// Who is told of its end, at a host that the server's configuration names
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) webhook: Option<String>,
     /// A name for this order: sent again under it, it is no second job
     #[arg(long, value_name = "KEY")]
     pub(in crate::cli) idempotency_key: Option<String>,
