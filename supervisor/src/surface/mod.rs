@@ -1,5 +1,6 @@
 //! HTTP. Every surface is a thin translator: an utterance in, a stream out.
 
+mod answer;
 mod api;
 mod asked;
 mod body;
