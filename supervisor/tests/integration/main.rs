@@ -12,6 +12,7 @@
 
 mod auth;
 mod bad_input;
+mod balancer;
 mod bench;
 mod cache;
 mod cancel;
