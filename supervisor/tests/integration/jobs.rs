@@ -316,7 +316,7 @@ async fn the_command_line_sends_watches_fetches_and_takes_back() {
 #[tokio::test]
 async fn events_tell_how_a_job_goes_on_until_it_is_over() {
     let server = supervisor().engine("rtf", 0.02).start().await.ready().await;
-    let id = server.submit(json!({ "text": sentences(40), "format": "pcm" })).await;
+    let id = server.submit(json!({ "text": sentences(25), "format": "pcm" })).await;
     let events = reqwest::get(format!("{}/api/jobs/{id}/events", server.url)).await.unwrap();
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     let text = soon("the last event", events.text()).await.unwrap();
