@@ -387,7 +387,7 @@ async fn jobs(config: &Config, studio: &Arc<Studio>, live: &InForce) -> Result<A
     };
     let store = store.inspect_err(|error| tracing::error!("Jobs are not available: {error}"))?;
     let casting = surface::casting(live, studio);
-    Ok(Jobs::start(Arc::new(store), Arc::clone(studio), casting, config.jobs.clone()))
+    Ok(Jobs::start(Arc::new(store), Arc::clone(studio), casting, surface::wording(), config.jobs.clone()))
 }
 
 /// Waits until what jobs have under way is stored; the rest is done after the next start.
