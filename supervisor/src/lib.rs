@@ -3,7 +3,7 @@
 //! Knowledge flows one way; a module uses only those to its left:
 //!
 //! ```text
-//! package, auth ← config, gpu ← voices, speech, environments, metrics, sandbox ← cache, pools ← schedule ← stream ← surface ← reload ← control ← app ← main
+//! package, auth ← config, gpu ← voices, speech, environments, metrics, sandbox ← cache, pools ← schedule ← stream ← jobs ← surface ← reload ← control ← app ← main
 //! ```
 //!
 //! - [`auth`]: API keys;
@@ -20,6 +20,7 @@
 //! - [`schedule`]: who may speak next;
 //! - [`probe`]: a word now and then from workers that have nothing to say;
 //! - [`stream`]: one utterance's audio in order, measured;
+//! - [`jobs`]: long texts, spoken when there is time and kept across restarts;
 //! - [`surface`]: HTTP, a thin translator;
 //! - [`reload`]: a changed configuration, without dropping a request;
 //! - [`control`]: how a command reaches a running server;
@@ -39,6 +40,7 @@ pub mod control;
 pub mod doctor;
 pub mod environments;
 pub mod gpu;
+pub mod jobs;
 pub mod listeners;
 pub mod metrics;
 pub mod package;
