@@ -38,6 +38,8 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod doctor;
+#[cfg(test)]
+mod documentation;
 pub mod environments;
 pub mod gpu;
 pub mod jobs;

@@ -4,6 +4,8 @@ mod args;
 mod bench;
 mod check_config;
 mod doctor;
+#[cfg(test)]
+mod documented;
 mod keys;
 mod progress;
 mod say;

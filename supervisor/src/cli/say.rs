@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::{args::Say, complain_line, progress::Spinner};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Encoder, Format, Priority, Utterance},
+    speech::{ClientId, Encoder, Format, Terms, Utterance},
     stream::{Account, milliseconds},
     voices::{Shelf, VoiceBook},
 };
@@ -142,20 +142,8 @@ async fn alone(
         )
         .into());
     }
-    let utterance = Utterance {
-        seed: Utterance::seed_of(&cast.voice, text, say.speed, &Map::new()),
-        voice: cast.voice,
-        parts: cast.parts,
-        speed: say.speed,
-        options: Map::new(),
-        format,
-        sample_rate: None,
-        priority: Priority::Interactive,
-        deadline: None,
-        skipped: cast.skipped,
-        client: ClientId::local("say"),
-        is_fresh: true,
-    };
+    let terms = Terms { speed: say.speed, is_fresh: true, ..Terms::usual(ClientId::local("say"), format) };
+    let utterance = cast.utterance(text, terms);
     let needed: Vec<String> = utterance.engines().into_iter().map(str::to_owned).collect();
     // Nobody asks a second time, and a server may be using the folder.
     (config.cache.memory_mb, config.cache.disk_mb) = (0, 0);

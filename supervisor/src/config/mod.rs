@@ -10,6 +10,7 @@ mod engine;
 mod gpu;
 mod locate;
 mod log;
+mod mixture;
 mod openai;
 mod pronunciation;
 mod raw;
@@ -30,6 +31,7 @@ pub use device::Device;
 pub use engine::{Engine, Python};
 pub use gpu::Gpu;
 pub use locate::{Overrides, keys_file, load, parse};
+pub use mixture::{Share, is_mixture, mixers, mixes, mixture, shares};
 pub use openai::OpenAi;
 pub use pronunciation::{Pronunciation, Pronunciations, takes_phonemes};
 pub use sandbox::{Cgroup, Openings, Sandbox};
@@ -127,5 +129,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests;

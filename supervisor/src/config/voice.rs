@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Cloning, Engine,
+    mixture::{is_mixture, mixers, mixes, shares},
     raw::{Found, Notes, Table},
     server::absolute,
 };
@@ -36,11 +37,6 @@ impl Route {
             Some((engine, speaker)) => Self { engine: engine.into(), speaker: Some(speaker.into()) },
             None => Self { engine: text.into(), speaker: None },
         }
-    }
-
-    /// The voices that a mixture such as `one(2)+other` is made of, without their weights; of a plain one itself.
-    pub fn mixed(speaker: &str) -> impl Iterator<Item = &str> {
-        speaker.split('+').map(|part| part.split_once('(').map_or(part, |(name, _)| name).trim())
     }
 }
 
@@ -76,6 +72,15 @@ pub(super) fn voice(
         let route = Route::parse(&found.value);
         if !engines.contains_key(&route.engine) {
             found.problem(notes, format!("there is no engine {:?} in this file", route.engine));
+        }
+        if let Some(speaker) = route.speaker.as_deref().filter(|speaker| is_mixture(speaker)) {
+            match shares(speaker) {
+                Err(message) => found.problem(notes, message),
+                Ok(_) if !mixes(&route.engine) => {
+                    found.problem(notes, format!("{} cannot mix voices; {} can", route.engine, mixers()));
+                }
+                Ok(_) => {}
+            }
         }
         route
     };

@@ -12,11 +12,13 @@
 mod intake;
 mod job;
 mod piece;
+mod sqlite;
 mod store;
 
 pub use intake::{Book, Chapter};
 pub use job::{Job, JobError, JobId, JobState, Mark, NewJob, NoJobId, Order, now_ms};
 pub use piece::{Joint, Piece, Plan, Take};
+pub use sqlite::Sqlite;
 pub use store::{
     Answer, Created, Finished, Kept, Lease, Query, Retention, Scope, Store, StoreError, Stored, Totals,
     Wanted, Work,

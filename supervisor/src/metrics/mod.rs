@@ -4,6 +4,7 @@
 mod gpu;
 mod labels;
 mod observe;
+mod recent;
 mod recovery;
 
 use prometheus::{
@@ -16,6 +17,7 @@ pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 use self::{gpu::GpuFamilies, recovery::RecoveryFamilies};
 use crate::speech::Priority;
 pub use observe::worker as observe_worker;
+pub use recent::{Finished, Heard, Recent};
 
 const ACCEPTING_HELP: &str = "1 while new requests are accepted, 0 during a drain";
 const LOAD_HELP: &str =
@@ -67,6 +69,8 @@ pub struct Metrics {
     pub cache_evictions: IntCounterVec,
     /// Whether the server answers new requests.
     pub up: Gauge,
+    /// The last requests, which are no family: nobody scrapes them.
+    pub recent: Recent,
     gpus: GpuFamilies,
     recovery: RecoveryFamilies,
 }
@@ -170,6 +174,7 @@ impl Metrics {
                 &["tier"],
             )?,
             up,
+            recent: Recent::default(),
             gpus: GpuFamilies::new(&registry)?,
             recovery: RecoveryFamilies::new(&registry)?,
             registry,

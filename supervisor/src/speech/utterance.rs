@@ -142,6 +142,47 @@ pub struct Utterance {
     pub is_fresh: bool,
 }
 
+/// How a text is to be spoken, apart from what it says and who says it.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Speaking rate, 0.25 to 4.
+    pub speed: f64,
+    /// Seed of whatever is drawn at random; without, it follows from the request, so that the same request sounds the same
+    /// again.
+    pub seed: Option<u64>,
+    /// The engines' own options.
+    pub options: Map<String, Value>,
+    /// How the client wants it.
+    pub format: Format,
+    /// Samples per second, or the engine's own.
+    pub sample_rate: Option<u32>,
+    /// Who comes first.
+    pub priority: Priority,
+    /// When it is no longer wanted, from now.
+    pub deadline: Option<Duration>,
+    /// Who asks.
+    pub client: ClientId,
+    /// It is to be made anew, whatever is there.
+    pub is_fresh: bool,
+}
+
+impl Terms {
+    /// The usual ones: at its own pace, for somebody who listens.
+    pub fn usual(client: ClientId, format: Format) -> Self {
+        Self {
+            speed: 1.0,
+            seed: None,
+            options: Map::new(),
+            format,
+            sample_rate: None,
+            priority: Priority::Interactive,
+            deadline: None,
+            client,
+            is_fresh: false,
+        }
+    }
+}
+
 impl Utterance {
     /// Its parts, cut so that none is longer than a segment of its engine may be. Only the first of all is short.
     pub fn cut(&self, budget: impl Fn(&str) -> Budget) -> Vec<Part> {

@@ -31,8 +31,11 @@ use super::{
 };
 use crate::{
     config::Route,
-    schedule::{Booking, Delivery, Entry, Segment, Tail},
-    speech::{ClientId, Format, Part, Priority, Utterance, complete, cut_parts},
+    schedule::{Booking, Delivery, Entry, Segment, Tail, Turns},
+    speech::{
+        Breaks, ClientId, Format, Line as Written, Part, Priority, Terms, Utterance, complete,
+        complete_with_breaks, cut_parts, half_break,
+    },
     voices::{Cast, CastError},
 };
 
@@ -59,6 +62,8 @@ pub struct Manner {
     pub priority: Priority,
     /// Who asks.
     pub client: ClientId,
+    /// Whether `<break time="1s"/>` in the text is a silence; else it is text.
+    pub has_breaks: bool,
     /// Longest text, in characters.
     pub most_chars: usize,
     /// Longest wait for an engine that was never ready yet, and for audio that was promised.
@@ -165,6 +170,8 @@ struct Inbox {
 #[derive(Debug, Default)]
 struct Page {
     text: String,
+    /// Whether breaks in it are silences.
+    has_breaks: bool,
     /// So many bytes of it are to be spoken even if no clause ends there.
     flushed: usize,
     ended: bool,
@@ -180,7 +187,12 @@ impl Inbox {
     /// What can be spoken now, and whether nothing follows it.
     fn take(&self) -> (String, bool) {
         let mut page = self.page();
-        let end = if page.ended { page.text.len() } else { page.flushed.max(complete(&page.text)) };
+        let end = match (page.ended, page.has_breaks) {
+            (true, _) => page.text.len(),
+            (false, false) => page.flushed.max(complete(&page.text)),
+            // What may be half a silence is no text that could be spoken.
+            (false, true) => page.flushed.min(half_break(&page.text)).max(complete_with_breaks(&page.text)),
+        };
         page.flushed = 0;
         let rest = page.text.split_off(end);
         (std::mem::replace(&mut page.text, rest), page.ended)
@@ -202,6 +214,7 @@ impl Studio {
             return Err(error);
         }
         let inbox = Arc::new(Inbox::default());
+        inbox.page().has_breaks = manner.has_breaks;
         let text = TextIn { inbox: Arc::clone(&inbox), most: manner.most_chars };
         let (opens, opened) = oneshot::channel();
         let scribe = Scribe {
@@ -210,6 +223,8 @@ impl Studio {
             casting,
             inbox,
             last: None,
+            breaks: Breaks::default(),
+            rest_ms: 0,
             progress: Progress::Silent(opens),
         };
         tokio::spawn(scribe.run());
@@ -225,6 +240,9 @@ struct Scribe {
     inbox: Arc<Inbox>,
     /// Who spoke last.
     last: Option<(Route, Option<String>)>,
+    breaks: Breaks,
+    /// The silence that was asked for since then, in milliseconds.
+    rest_ms: u32,
     progress: Progress,
 }
 
@@ -245,16 +263,13 @@ impl Scribe {
         loop {
             let (text, ended) = self.inbox.take();
             if !text.is_empty()
-                && let Err(error) = self.speak(&text).await
+                && let Err(error) = self.read(&text).await
             {
                 self.fail(error);
                 return;
             }
             if ended {
-                if matches!(self.progress, Progress::Silent(_)) {
-                    self.fail(SpeechError::nothing_to_speak());
-                }
-                return;
+                return self.end();
             }
             let Self { inbox, progress, .. } = &mut self;
             let gone = async {
@@ -267,6 +282,34 @@ impl Scribe {
                 () = gone => return,
                 () = inbox.news.notified() => {}
             }
+        }
+    }
+
+    /// Has complete text spoken, with the silences in it.
+    async fn read(&mut self, text: &str) -> Result<(), SpeechError> {
+        if !self.manner.has_breaks {
+            return self.speak(text).await;
+        }
+        for line in self.breaks.read(text).map_err(CastError::from)? {
+            match line {
+                Written::Break(pause_ms) => self.rest_ms = self.rest_ms.saturating_add(pause_ms),
+                Written::Text { text, .. } => self.speak(&text).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// All of the text has been read.
+    fn end(self) {
+        match &self.progress {
+            Progress::Silent(_) => self.fail(CastError::NothingToSpeak.into()),
+            Progress::Speaking { outflow, .. } if self.rest_ms > 0 => {
+                let (turns, lines) = (Turns::default(), Vec::new());
+                let more = More { turns, lines, rest_ms: self.rest_ms, skipped: 0, at: Instant::now() };
+                // If nobody listens any more, nobody misses it.
+                drop(outflow.send(Ok(more)));
+            }
+            Progress::Speaking { .. } => {}
         }
     }
 
@@ -284,10 +327,14 @@ impl Scribe {
         let cast = match (self.casting)(text) {
             Ok(cast) => cast,
             Err(CastError::NothingToSpeak) => return Ok(()),
-            Err(error) => return Err(SpeechError::no_cast(&error)),
+            Err(error) => return Err(error.into()),
         };
-        let parts = self.keep_to_the_last_voice(text, cast.parts);
+        let mut parts = self.keep_to_the_last_voice(text, cast.parts);
+        let rest_ms = std::mem::take(&mut self.rest_ms);
         let begins = matches!(self.progress, Progress::Silent(_));
+        if let Some(first) = parts.first_mut().filter(|_| begins) {
+            first.lead_ms += rest_ms;
+        }
         let utterance = self.utterance(text, &cast.voice, parts, cast.skipped);
         let scheduler = self.studio.scheduler();
         let engines = utterance.engines();
@@ -311,7 +358,7 @@ impl Scribe {
                 let turns = tail.append(segments)?;
                 let skipped = u64::try_from(utterance.skipped).unwrap_or(u64::MAX);
                 // If nobody listens any more, the next look at it ends this.
-                drop(outflow.send(Ok(More { turns, lines, skipped, at })));
+                drop(outflow.send(Ok(More { turns, lines, rest_ms, skipped, at })));
                 Ok(())
             }
         }
@@ -374,20 +421,9 @@ impl Scribe {
             return Utterance { parts, skipped, ..Utterance::clone(utterance) };
         }
         let Manner { speed, seed, options, format, sample_rate, priority, client, .. } = self.manner.clone();
-        Utterance {
-            voice: voice.to_owned(),
-            parts,
-            speed,
-            seed: seed.unwrap_or_else(|| Utterance::seed_of(voice, text, speed, &options)),
-            options,
-            format,
-            sample_rate,
-            priority,
-            deadline: None,
-            skipped,
-            client,
-            is_fresh: true,
-        }
+        let cast = Cast { voice: voice.to_owned(), parts, skipped };
+        let usual = Terms::usual(client, format);
+        cast.utterance(text, Terms { speed, seed, options, sample_rate, priority, is_fresh: true, ..usual })
     }
 }
 

@@ -16,6 +16,9 @@ pub enum SpeechError {
     /// Its audio could not be brought into the format that was asked for.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// What has come of a text that is still arriving has no cast.
+    #[error(transparent)]
+    Cast(#[from] CastError),
     /// It needs a voice that was sent to us and that no worker knows.
     #[error("the voice {voice:?} cannot be used: {reason}")]
     Voice {
@@ -45,20 +48,12 @@ impl SpeechError {
         Self::Failed { engine: String::new(), failure }
     }
 
-    /// What has come of a text has no voice.
-    pub(super) fn no_cast(error: &CastError) -> Self {
-        let failure = Failure::Engine {
-            code: "unknown_voice".into(),
-            message: error.to_string(),
-            param: Some("voice_id".into()),
-        };
-        Self::Failed { engine: String::new(), failure }
-    }
-
     /// How metrics and logs count it.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Refused(Refusal::DeadlineTooShort { .. } | Refusal::TooSlow { .. }) => Outcome::Invalid,
+            Self::Refused(Refusal::DeadlineTooShort { .. } | Refusal::TooSlow { .. }) | Self::Cast(_) => {
+                Outcome::Invalid
+            }
             Self::Refused(Refusal::Poison { .. }) => Outcome::Failed,
             Self::Refused(_) => Outcome::Refused,
             Self::Deadline => Outcome::Deadline,

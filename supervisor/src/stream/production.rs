@@ -40,6 +40,8 @@ pub(super) struct Line {
 pub(super) struct More {
     pub(super) turns: Turns,
     pub(super) lines: Vec<Line>,
+    /// The silence before them that was asked for, in milliseconds.
+    pub(super) rest_ms: u32,
     /// Characters that were left out of the text before anybody saw it.
     pub(super) skipped: u64,
     /// When the text came.
@@ -185,7 +187,10 @@ impl Production {
             self.inflow = None;
             return Ok(());
         };
-        let More { turns, lines, skipped, at } = more?;
+        let More { turns, lines, rest_ms, skipped, at } = more?;
+        if let Some(join) = self.join.as_mut().filter(|_| rest_ms > 0) {
+            join.rest(rest_ms);
+        }
         self.tickets.extend(turns);
         self.lines.extend(lines);
         self.totals.skipped += skipped;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Origin, SpeechError};
-use crate::metrics::{Metrics, Outcome, RejectReason, Surface};
+use crate::metrics::{Finished, Heard, Metrics, Outcome, RejectReason, Surface};
 use crate::schedule::Refusal;
 use crate::speech::ClientId;
 
@@ -138,6 +138,17 @@ impl Account {
         self.close(error.outcome(), &Report::default(), Some(("", &message)));
     }
 
+    fn heard(&self, report: &Report) -> Heard {
+        Heard {
+            ttfa: report.ttfa,
+            audio: report.audio,
+            rtf: (self.cache != Origin::Cached.label()).then(|| report.rtf()),
+            queue_wait: report.queue_wait,
+            underrun: report.underrun,
+            cache: self.cache,
+        }
+    }
+
     fn close(&mut self, outcome: Outcome, report: &Report, trouble: Option<(&str, &str)>) {
         if std::mem::replace(&mut self.closed, true) {
             return;
@@ -145,6 +156,16 @@ impl Account {
         let labels = [self.surface.label(), &self.engine, outcome.label()];
         self.metrics.requests.with_label_values(&labels).inc();
         let elapsed = if trouble.is_some() { self.accepted.elapsed() } else { report.elapsed };
+        self.metrics.recent.add(Finished {
+            ended: Instant::now(),
+            request_id: self.request_id.clone(),
+            surface: self.surface,
+            outcome,
+            engine: self.engine.clone(),
+            voice: self.voice.clone(),
+            elapsed,
+            heard: (outcome == Outcome::Ok).then(|| self.heard(report)),
+        });
         tracing::info!(
             request_id = self.request_id,
             surface = self.surface.label(),

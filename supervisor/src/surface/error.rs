@@ -107,6 +107,11 @@ pub enum ApiError {
     /// There is no such model.
     #[error("the model {0:?} does not exist; GET /v1/models lists those that do")]
     UnknownModel(String),
+    /// Timestamps are asked for.
+    #[error(
+        "no engine here tells when which word sounds, so there are no timestamps; ask {0} for the audio alone"
+    )]
+    NoAlignment(&'static str),
     /// There is no such engine.
     #[error("there is no engine {0:?} in the configuration")]
     UnknownEngine(String),
@@ -164,18 +169,7 @@ impl ApiError {
             Self::TextTooLong { .. } => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "text_too_long"), "text")
             }
-            Self::Cast(CastError::UnknownVoice(_)) => {
-                about(row(StatusCode::NOT_FOUND, INVALID, "unknown_voice"), "voice_id")
-            }
-            Self::Cast(CastError::Ssml(_)) => {
-                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_ssml"), "text")
-            }
-            Self::Cast(CastError::NothingToSpeak) => {
-                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "text")
-            }
-            Self::Cast(CastError::NoDefault) => {
-                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_field"), "voice_id")
-            }
+            Self::Cast(error) => cast(error),
             Self::UnknownModel(_) => about(row(StatusCode::NOT_FOUND, INVALID, "model_not_found"), "model"),
             Self::NotMultipart => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"),
             Self::InvalidMultipart(_) => row(StatusCode::BAD_REQUEST, INVALID, "invalid_multipart"),
@@ -195,6 +189,7 @@ impl ApiError {
                 ShelfError::Disk { .. } => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal"),
             },
             Self::VoiceFixed { .. } => row(StatusCode::CONFLICT, INVALID, "voice_fixed"),
+            Self::NoAlignment(_) => row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "no_alignment"),
             Self::UnknownEngine(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_engine"),
             Self::Starting => {
                 let starting = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "starting");
@@ -216,12 +211,24 @@ impl ApiError {
     }
 }
 
+fn cast(error: &CastError) -> Row {
+    let (invalid, missing) = (StatusCode::UNPROCESSABLE_ENTITY, StatusCode::NOT_FOUND);
+    let (status, code, param) = match error {
+        CastError::UnknownVoice(_) => (missing, "unknown_voice", "voice_id"),
+        CastError::Ssml(_) => (invalid, "invalid_ssml", "text"),
+        CastError::NothingToSpeak => (invalid, "nothing_to_speak", "text"),
+        CastError::NoDefault | CastError::Mixture(_) => (invalid, "invalid_field", "voice_id"),
+    };
+    Row { status, kind: INVALID, code: code.to_owned(), param: Some(param.to_owned()), retry: None }
+}
+
 fn speech(error: &SpeechError) -> Row {
     let row =
         |status, kind, code: &str, retry| Row { status, kind, code: code.to_owned(), param: None, retry };
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
     let (busy, invalid) = (StatusCode::TOO_MANY_REQUESTS, StatusCode::UNPROCESSABLE_ENTITY);
     match error {
+        SpeechError::Cast(error) => cast(error),
         SpeechError::Encode(_) => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal", None),
         SpeechError::Voice { .. } => {
             let failed = row(unavailable, SERVER, "voice_failed", Some(MENDED));

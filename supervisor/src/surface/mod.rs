@@ -1,7 +1,11 @@
 //! HTTP. Every surface is a thin translator: an utterance in, a stream out.
 
 mod api;
+mod asked;
 mod body;
+mod console;
+#[cfg(test)]
+mod documented;
 mod edge;
 mod elevenlabs;
 mod encoded;
@@ -32,7 +36,11 @@ pub use wyoming::Wyoming;
 /// What is answered while environments are still being made: the process is there, and asks for patience.
 pub fn starting(live: &InForce) -> Router {
     let not_yet = || async { ApiError::Starting.into_response() };
-    let router = Router::new().route("/healthz", get(health::healthz)).fallback(not_yet);
+    let router = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/", get(console::page))
+        .route("/console/{version}/{file}", get(console::file))
+        .fallback(not_yet);
     edge::around(router, live)
 }
 
@@ -47,6 +55,8 @@ pub fn router(state: AppState) -> Router {
         .route("/api/engines/{name}/restart", post(api::restart))
         .route("/v1/text-to-speech/{voice}", post(elevenlabs::whole))
         .route("/v1/text-to-speech/{voice}/stream", post(elevenlabs::stream))
+        .route("/v1/text-to-speech/{voice}/with-timestamps", post(elevenlabs::whole_with_timestamps))
+        .route("/v1/text-to-speech/{voice}/stream/with-timestamps", post(elevenlabs::stream_with_timestamps))
         .route("/v1/text-to-speech/{voice}/stream-input", get(elevenlabs::stream_input))
         .route("/v1/voices", get(elevenlabs::voices))
         .route("/v1/voices/{voice}", get(elevenlabs::voice))
@@ -60,6 +70,8 @@ pub fn router(state: AppState) -> Router {
         .route("/docs", get(openapi::page_without_slash))
         .route("/docs/", get(openapi::page))
         .route("/docs/{*file}", get(openapi::file))
+        .route("/", get(console::page))
+        .route("/console/{version}/{file}", get(console::file))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

@@ -14,8 +14,8 @@ use super::{
     parts::{Manner, Sheet, Stretch, Wording},
 };
 use crate::{
-    config::{Config, Route, Voice},
-    speech::{Part, Script, SsmlError, Writing, in_words, is_speakable, runs},
+    config::{Config, Route, Voice, is_mixture},
+    speech::{Part, Script, SsmlError, Terms, Utterance, Writing, in_words, is_speakable, runs},
 };
 
 /// All voices of the configuration, those that were sent to us, and the engines' own.
@@ -44,12 +44,36 @@ pub struct Cast {
     pub skipped: usize,
 }
 
+impl Cast {
+    /// What is to be spoken: the text that this is the cast of, on these terms.
+    pub fn utterance(self, text: &str, terms: Terms) -> Utterance {
+        let Terms { speed, seed, options, format, sample_rate, priority, deadline, client, is_fresh } = terms;
+        Utterance {
+            seed: seed.unwrap_or_else(|| Utterance::seed_of(&self.voice, text, speed, &options)),
+            voice: self.voice,
+            parts: self.parts,
+            speed,
+            options,
+            format,
+            sample_rate,
+            priority,
+            deadline,
+            skipped: self.skipped,
+            client,
+            is_fresh,
+        }
+    }
+}
+
 /// Why a text has no cast.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CastError {
     /// No such voice.
     #[error("there is no voice {0:?}; GET /api/voices lists them")]
     UnknownVoice(String),
+    /// Voices that cannot be mixed, or not in this way.
+    #[error("{0}")]
+    Mixture(String),
     /// It has markup that is malformed, or asks for what nobody can do.
     #[error(transparent)]
     Ssml(#[from] SsmlError),
@@ -77,16 +101,17 @@ pub struct Listing {
 }
 
 /// A voice with its routes, wherever it comes from.
-struct Resolved {
-    name: String,
-    routes: BTreeMap<String, Route>,
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) name: String,
+    pub(super) routes: BTreeMap<String, Route>,
 }
 
 /// What an engine of which nothing is known yet may speak, beside the languages that it is a default for.
 const GUESSED: [&str; 3] = ["en", "ja", "zh"];
 
 /// What is known of an engine by now: nothing before one of its workers was ready.
-type Facts<'f> = &'f dyn Fn(&str) -> Option<Arc<Ready>>;
+pub(super) type Facts<'f> = &'f dyn Fn(&str) -> Option<Arc<Ready>>;
 
 #[cfg(test)]
 impl VoiceBook {
@@ -217,13 +242,16 @@ impl VoiceBook {
         Ok(self.resolve(voice, facts)?.routes.into_keys().collect())
     }
 
-    fn resolve(&self, name: &str, facts: Facts<'_>) -> Result<Resolved, CastError> {
+    pub(super) fn resolve(&self, name: &str, facts: Facts<'_>) -> Result<Resolved, CastError> {
         let unknown = || CastError::UnknownVoice(name.chars().take(80).collect());
         if let Some(voice) = self.voices.get(name) {
             return Ok(Resolved { name: name.to_owned(), routes: voice.routes.clone() });
         }
         if let Some(voice) = self.shelf.as_ref().and_then(|shelf| shelf.voice(name)) {
             return Ok(Resolved { name: name.to_owned(), routes: voice.routes });
+        }
+        if is_mixture(name) {
+            return self.mix(name, facts);
         }
         let route = Route::parse(name);
         if !self.engines.contains(&route.engine) {
@@ -242,6 +270,18 @@ impl VoiceBook {
         let routes: BTreeMap<_, _> =
             languages.into_iter().map(|language| (language, route.clone())).collect();
         if routes.is_empty() { Err(unknown()) } else { Ok(Resolved { name: name.to_owned(), routes }) }
+    }
+
+    /// Whether a name is one that the configuration or somebody who sent a voice gave, or an engine's.
+    pub(super) fn is_known(&self, name: &str) -> bool {
+        self.is_configured(name)
+            || self.shelf.as_ref().is_some_and(|shelf| shelf.voice(name).is_some())
+            || self.engines.iter().any(|engine| engine == name)
+    }
+
+    /// Names of all engines.
+    pub(super) fn engines(&self) -> &[String] {
+        &self.engines
     }
 
     /// The voice for each language that is used when none is named.
@@ -299,47 +339,42 @@ impl VoiceBook {
     }
 }
 
-/// What one of an engine's voices speaks: none if it is unknown. A mixture speaks what its first voice does; whether
-/// the engine can mix, and what it makes of the weights, it says itself.
+/// What one of an engine's voices speaks: none if it is unknown.
 fn languages_of(speaker: &str, ready: &Ready) -> Vec<String> {
-    let of = |name: &str| -> Vec<String> {
-        let known = ready.voices.iter().filter(|voice| voice.id == name);
-        known.map(|voice| voice.language.clone()).collect()
-    };
-    let mut mixed = Route::mixed(speaker).map(of);
-    match mixed.next() {
-        Some(first) if mixed.all(|languages| !languages.is_empty()) => first,
-        _ => Vec::new(),
-    }
+    let known = ready.voices.iter().filter(|voice| voice.id == speaker);
+    known.map(|voice| voice.language.clone()).collect()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use ishowtts_workers::protocol::{EngineVoice, Memory, WarmUp};
 
     use super::*;
 
-    fn route(engine: &str) -> Route {
-        Route { engine: engine.into(), speaker: None }
-    }
-
-    fn book() -> VoiceBook {
+    /// A book with these engines, and voices with routes as the configuration has them.
+    pub(in crate::voices) fn book_of(engines: &[&str], voices: &[(&str, &[(&str, &str)])]) -> VoiceBook {
         let voice = |routes: &[(&str, &str)]| Voice {
-            routes: routes.iter().map(|(tag, engine)| ((*tag).to_owned(), route(engine))).collect(),
+            routes: routes.iter().map(|(tag, route)| ((*tag).to_owned(), Route::parse(route))).collect(),
             clone: None,
         };
         VoiceBook {
-            voices: BTreeMap::from([
-                ("walter".to_owned(), voice(&[("en", "piper"), ("zh", "fastspeech2")])),
-                ("hans".to_owned(), voice(&[("de", "f5")])),
-            ]),
-            defaults: BTreeMap::from([("en".into(), "walter".into()), ("zh".into(), "walter".into())]),
-            engines: vec!["piper".into(), "fastspeech2".into(), "f5".into()],
+            voices: voices.iter().map(|(name, routes)| ((*name).to_owned(), voice(routes))).collect(),
+            engines: engines.iter().map(|name| (*name).to_owned()).collect(),
             ..VoiceBook::empty()
         }
     }
 
-    fn ready(voices: &[(&str, &str)]) -> Ready {
+    fn book() -> VoiceBook {
+        let voices: [(&str, &[(&str, &str)]); 2] =
+            [("walter", &[("en", "piper"), ("zh", "fastspeech2")]), ("hans", &[("de", "f5")])];
+        VoiceBook {
+            defaults: BTreeMap::from([("en".into(), "walter".into()), ("zh".into(), "walter".into())]),
+            ..book_of(&["piper", "fastspeech2", "f5"], &voices)
+        }
+    }
+
+    /// What an engine with these voices says of itself.
+    pub(in crate::voices) fn ready(voices: &[(&str, &str)]) -> Ready {
         let voice = |(id, language): &(&str, &str)| EngineVoice {
             id: (*id).to_owned(),
             language: (*language).to_owned(),
@@ -400,25 +435,6 @@ mod tests {
             ]
         );
         assert_eq!(cast(None, "123"), [spoken("piper", "en", "123")]);
-    }
-
-    #[test]
-    fn a_mixture_of_an_engines_voices_reaches_it_and_speaks_what_the_first_of_them_does() {
-        let voices = [("anna", "de"), ("anna", "en"), ("rosa", "es")];
-        let ready = Arc::new(ready(&voices));
-        let cast = |voice: &str| book().cast(Some(voice), "Hallo", &|_| Some(Arc::clone(&ready)));
-        for (speaker, language) in
-            [("anna+rosa", "de"), ("anna(2) + rosa(0.5)", "de"), ("rosa(3)+anna", "es")]
-        {
-            let name = format!("f5:{speaker}");
-            let cast = cast(&name).unwrap();
-            let route = Route { engine: "f5".into(), speaker: Some(speaker.into()) };
-            let part = Part::new(route, Some(language.into()), "Hallo".into());
-            assert_eq!((cast.voice, cast.parts), (name, vec![part]));
-        }
-        for unknown in ["f5:anna+", "f5:anna+nobody", "f5:nobody+anna", "f5:+", "f5:anna+piper:joe"] {
-            assert_eq!(cast(unknown).unwrap_err(), CastError::UnknownVoice(unknown.into()));
-        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod book;
 mod dictionary;
+mod mixing;
 mod parts;
 mod recording;
 mod shelf;

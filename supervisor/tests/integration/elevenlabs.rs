@@ -59,6 +59,43 @@ async fn a_break_in_a_text_is_a_silence_of_its_length() {
 }
 
 #[tokio::test]
+async fn telephones_get_a_byte_for_each_sample() {
+    let server = supervisor().start().await.ready().await;
+    let body = json!({ "text": "Hello there." });
+    let plain = post(&server, "walter?output_format=pcm_8000", &body).await;
+    let plain = pcm(plain.bytes());
+    for (law, media_type, code) in [
+        ("ulaw", "audio/PCMU;rate=8000", from_ulaw as fn(u8) -> i32),
+        ("alaw", "audio/PCMA;rate=8000", from_alaw),
+    ] {
+        for path in ["walter", "walter/stream"] {
+            let answer = post(&server, &format!("{path}?output_format={law}_8000"), &body).await;
+            assert_eq!((answer.status, answer.header("content-type")), (200, media_type), "{path}");
+            assert_eq!(answer.header("x-sample-rate"), "8000");
+            assert_eq!(answer.bytes().len(), plain.len(), "{law} {path}");
+            for (byte, sample) in answer.bytes().iter().zip(&plain) {
+                let (heard, made) = (code(*byte), i32::from(*sample));
+                assert!((heard - made).abs() <= made.abs() / 32 + 16, "{law}: {heard} for {made}");
+            }
+        }
+    }
+}
+
+/// What a byte of G.711 stands for (ITU-T G.711, tables 2b and 1b).
+fn from_ulaw(byte: u8) -> i32 {
+    let code = i32::from(!byte);
+    let magnitude = (((((code & 0x0f) << 1) + 33) << (code >> 4 & 7)) - 33) * 4;
+    if code & 0x80 == 0 { magnitude } else { -magnitude }
+}
+
+fn from_alaw(byte: u8) -> i32 {
+    let code = i32::from(byte ^ 0x55);
+    let (segment, step) = (code >> 4 & 7, code & 0x0f);
+    let magnitude = if segment == 0 { step * 2 + 1 } else { (step * 2 + 33) << (segment - 1) } * 8;
+    if code & 0x80 == 0 { -magnitude } else { magnitude }
+}
+
+#[tokio::test]
 async fn errors_are_told_in_both_shapes() {
     let server = supervisor().start().await.ready().await;
     for (path, body, expected) in [
@@ -66,7 +103,7 @@ async fn errors_are_told_in_both_shapes() {
         ("walter", json!({ "text": "" }), (422, "invalid_field", Some("text"))),
         ("walter", json!({ "text": "…" }), (422, "nothing_to_speak", Some("text"))),
         (
-            "walter?output_format=ulaw_8000",
+            "walter?output_format=ulaw_16000",
             json!({ "text": "hi" }),
             (422, "invalid_field", Some("output_format")),
         ),
@@ -76,6 +113,9 @@ async fn errors_are_told_in_both_shapes() {
             (422, "invalid_field", Some("voice_settings.speed")),
         ),
         ("walter", json!([]), (400, "invalid_json", None)),
+        ("%ff", json!({ "text": "hi" }), (404, "no_such_route", None)),
+        ("walter/with-timestamps", json!({ "text": "hi" }), (422, "no_alignment", None)),
+        ("walter/stream/with-timestamps", json!({ "text": "hi" }), (422, "no_alignment", None)),
     ] {
         let answer = post(&server, path, &body).await;
         let (status, code, param) = answer.error();

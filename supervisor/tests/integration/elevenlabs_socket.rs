@@ -161,12 +161,51 @@ async fn a_text_written_at_once_sounds_like_one_that_was_sent_whole() {
 #[tokio::test]
 async fn a_text_without_a_sound_ends_without_audio() {
     let server = supervisor().start().await.ready().await;
-    for said in [" ", "… "] {
+    for said in [" ", "… ", "<break time=\"1s\"/>"] {
         let mut client = Client::pcm(&server).await;
         client.text(said).await;
         client.text("").await;
         assert!(client.rest().await.is_empty(), "{said:?}");
     }
+}
+
+#[tokio::test]
+async fn a_break_is_a_silence_wherever_its_tag_is_cut() {
+    let server = supervisor().start().await.ready().await;
+    let heard = async |pieces: &[&str]| {
+        let mut client = Client::pcm(&server).await;
+        for piece in pieces {
+            client.text(piece).await;
+        }
+        client.text("").await;
+        client.rest().await
+    };
+    let silent = |samples: &[i16]| samples.iter().filter(|sample| **sample == 0).count();
+    let whole = heard(&["Hello there <break time=\"1.0s\" /> everybody."]).await;
+    assert!(has(&whole, "Hello there") && has(&whole, "everybody."));
+    for pieces in [
+        &["Hello there <break time=\"2.0s\" /> everybody."][..],
+        &["Hello there ", "<", "break time=\"2.", "0s\" /> everybody."],
+        &["Hello there <bre", "ak time=\"1.5s\" /", "><break time=\"0.5s\"/>", " every", "body."],
+    ] {
+        let samples = heard(pieces).await;
+        assert_eq!(silent(&samples) - silent(&whole), 24_000, "{pieces:?}");
+        assert_eq!(samples.len() - whole.len(), 24_000, "{pieces:?}");
+    }
+    // At the beginning and at the end, exactly so long.
+    let ends = heard(&["<break time=\"0.5s\"/>", "Hello", "<break time=\"0.25s\"/>"]).await;
+    assert!(ends[..11_900].iter().all(|sample| *sample == 0) && ends[12_200] != 0);
+    assert!(ends[ends.len() - 6_000..].iter().all(|sample| *sample == 0));
+}
+
+#[tokio::test]
+async fn what_stands_before_a_break_is_spoken_before_the_text_goes_on() {
+    let server = supervisor().start().await.ready().await;
+    let mut client = Client::pcm(&server).await;
+    client.text("no mark here <break ti").await;
+    client.text("me=\"1s\"/>").await;
+    let heard = client.samples(tone::of("no mark here").len() - 200).await;
+    assert!(has(&heard, "no mark here"));
 }
 
 #[tokio::test]
@@ -266,7 +305,7 @@ async fn what_is_wrong_is_told_before_the_connection_is_closed() {
         .await;
     for (query, said, expected) in [
         ("nobody/stream-input", vec![json!({ "text": "hi" })], "unknown_voice"),
-        ("walter/stream-input?output_format=ulaw_8000", vec![json!({ "text": "hi" })], "invalid_field"),
+        ("walter/stream-input?output_format=ulaw_16000", vec![json!({ "text": "hi" })], "invalid_field"),
         ("walter/stream-input?inactivity_timeout=1000", vec![json!({ "text": "hi" })], "invalid_field"),
         ("walter/stream-input", vec![json!({ "text": 5 })], "invalid_field"),
         ("walter/stream-input", vec![json!({ "text": "hi " }), json!([])], "invalid_json"),
@@ -276,6 +315,7 @@ async fn what_is_wrong_is_told_before_the_connection_is_closed() {
             "text_too_long",
         ),
         ("walter/stream-input", vec![json!({ "text": "x".repeat(3000) })], "invalid_field"),
+        ("walter/stream-input", vec![json!({ "text": "<break time=\"99s\"/>" })], "invalid_ssml"),
         ("walter/stream-input?inactivity_timeout=1", vec![json!({ "text": "hi " })], "invalid_field"),
     ] {
         let mut client = Client::open(&server, query).await;

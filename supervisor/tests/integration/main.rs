@@ -29,6 +29,7 @@ mod harness;
 mod hosts;
 mod limits;
 mod metrics;
+mod mixtures;
 mod openai;
 mod openapi;
 mod probe;

@@ -17,10 +17,14 @@ pub enum Format {
     /// AAC-LC in ADTS.
     #[cfg(feature = "aac")]
     Aac,
+    /// G.711 µ-law, as telephones have it in North America and Japan: 8000 samples a second, a byte each.
+    Ulaw,
+    /// G.711 A-law, as telephones have it elsewhere.
+    Alaw,
 }
 
 impl Format {
-    /// Every format, by its name in requests.
+    /// Every format of our own surface and of `OpenAI`'s, by its name in requests.
     pub const NAMES: &[(&str, Self)] = &[
         ("wav", Self::Wav),
         ("pcm", Self::Pcm),
@@ -32,9 +36,19 @@ impl Format {
         ("aac", Self::Aac),
     ];
 
+    /// Those that only clients of telephones ask for.
+    const OF_TELEPHONES: &[(&str, Self)] = &[("ulaw", Self::Ulaw), ("alaw", Self::Alaw)];
+
     /// Its name in requests.
     pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, format)| *format == self).map_or("wav", |(name, _)| name)
+        let mut all = Self::NAMES.iter().chain(Self::OF_TELEPHONES);
+        all.find(|(_, format)| *format == self).map_or("wav", |(name, _)| name)
+    }
+
+    /// By its name, one of telephones or any other.
+    pub fn parse_any(name: &str) -> Option<Self> {
+        let mut all = Self::NAMES.iter().chain(Self::OF_TELEPHONES);
+        all.find(|(known, _)| *known == name).map(|&(_, format)| format)
     }
 
     /// By its name in requests.
@@ -53,6 +67,9 @@ impl Format {
             Self::Flac => "audio/flac".into(),
             #[cfg(feature = "aac")]
             Self::Aac => "audio/aac".into(),
+            // RFC 4856, sections 2.1.12 and 2.1.13.
+            Self::Ulaw => format!("audio/PCMU;rate={rate}"),
+            Self::Alaw => format!("audio/PCMA;rate={rate}"),
         }
     }
 
@@ -61,6 +78,7 @@ impl Format {
     pub fn nearest_rate(self, rate: u32) -> u32 {
         let known: &[u32] = match self {
             Self::Wav | Self::Pcm | Self::Flac => return rate,
+            Self::Ulaw | Self::Alaw => return 8_000,
             // RFC 6716, section 2: the rates of its bands.
             Self::Opus => &[8_000, 12_000, 16_000, 24_000, 48_000],
             // ISO/IEC 11172-3 and 13818-3, and 13818-7: both have these in common.

@@ -6,6 +6,7 @@
 mod aac;
 mod flac;
 mod format;
+mod g711;
 #[cfg(feature = "mp3")]
 mod mp3;
 mod opus;
@@ -42,7 +43,7 @@ trait Codec: Send {
 pub struct Encoder {
     format: Format,
     rate: u32,
-    /// `None` where the samples go out as they are.
+    /// `None` where the samples go out as they are, or each by itself.
     codec: Option<Box<dyn Codec>>,
 }
 
@@ -59,7 +60,7 @@ impl Encoder {
     /// For mono PCM16 at a rate that [`Format::nearest_rate`] allows.
     pub fn new(format: Format, rate: u32) -> Result<Self, EncodeError> {
         let codec: Option<Box<dyn Codec>> = match format {
-            Format::Wav | Format::Pcm => None,
+            Format::Wav | Format::Pcm | Format::Ulaw | Format::Alaw => None,
             Format::Flac => Some(Box::new(flac::Flac::new(rate)?)),
             Format::Opus => Some(Box::new(opus::Opus::new(rate)?)),
             #[cfg(feature = "mp3")]
@@ -81,8 +82,11 @@ impl Encoder {
 
     /// Encodes a piece; samples that go out as they are are not copied. The result may be empty.
     pub async fn push(&mut self, pcm: Bytes) -> Result<Bytes, EncodeError> {
-        if self.codec.is_none() {
-            return Ok(pcm);
+        match self.format {
+            Format::Ulaw => return Ok(samples(&pcm).map(g711::ulaw).collect()),
+            Format::Alaw => return Ok(samples(&pcm).map(g711::alaw).collect()),
+            _ if self.codec.is_none() => return Ok(pcm),
+            _ => {}
         }
         self.compute(move |codec, out| codec.push(&pcm, out)).await
     }

@@ -52,6 +52,14 @@ impl Join {
         self.seam = Some(Seam { pause: Pause::exactly(silence_ms), before: BytesMut::new() });
     }
 
+    /// Somebody asked for a silence of so many milliseconds before the next segment.
+    pub fn rest(&mut self, silence_ms: u32) {
+        match &mut self.seam {
+            Some(seam) => seam.pause = seam.pause.with(Pause::exactly(silence_ms)),
+            None => self.begin_with(silence_ms),
+        }
+    }
+
     /// Takes in PCM16 of the present segment; what can be passed on is appended to `out`.
     pub fn push(&mut self, pcm: Bytes, out: &mut Vec<Bytes>) {
         let Some((first, last)) = sound(&pcm) else {

@@ -4,10 +4,13 @@
 //! Markup becomes a [`Script`]: stretches of text with their rate and reading, and the silences between them. A text
 //! without markup is a script of one stretch, so that there is one way for both. Pure.
 
+mod arriving;
 mod read;
 #[cfg(test)]
 mod tests;
 mod values;
+
+pub use arriving::{Breaks, complete_with_breaks, half_break};
 
 use super::words::Reading;
 

@@ -136,7 +136,7 @@ impl Reader {
     }
 }
 
-static BREAK: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static BREAK: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(?i)<break(?:\s+time\s*=\s*["']([^"'<>]*)["'])?\s*/?\s*>"#).expect("the pattern is valid")
 });
 

@@ -18,6 +18,7 @@ use http_body_util::StreamBody;
 use hyper::body::{Frame, SizeHint};
 
 use crate::{
+    schedule::Delivery,
     speech::{Encoder, Format},
     stream::{SpeechError, Stream, milliseconds},
     surface::encoded::Encoded,
@@ -32,6 +33,18 @@ const RTF: HeaderName = HeaderName::from_static("x-rtf");
 const AUDIO_MS: HeaderName = HeaderName::from_static("x-audio-ms");
 const QUEUE_WAIT_MS: HeaderName = HeaderName::from_static("x-queue-wait-ms");
 const SKIPPED: HeaderName = HeaderName::from_static("x-skipped-characters");
+
+/// The audio, the way it is wanted.
+pub(in crate::surface) async fn of(
+    stream: Stream,
+    format: Format,
+    delivery: Delivery,
+) -> Result<Response, SpeechError> {
+    match delivery {
+        Delivery::Live => live(stream, format),
+        Delivery::Whole => whole(stream, format).await,
+    }
+}
 
 /// The audio as it is made. If it fails on the way the connection ends without the final chunk, so that nobody
 /// takes a part for the whole.

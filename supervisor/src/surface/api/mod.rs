@@ -3,6 +3,7 @@
 pub(super) mod answer;
 pub(super) mod fields;
 pub(super) mod preview;
+pub(super) mod recent;
 pub(super) mod status;
 pub(super) mod synthesize;
 pub(super) mod types;

@@ -13,19 +13,20 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use serde_json::Map;
 
 use super::{answer, synthesize::wants_it_fresh};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Format, Priority, Utterance},
+    speech::{ClientId, Format, Terms, Utterance},
     stream::Account,
     surface::{
         ApiError, AppState, Live,
+        asked::Asked,
         openapi::answers::{Audio, Unspoken},
         request::RequestId,
     },
+    voices::Manner,
 };
 
 /// What is said, by language; the first for all that is not here.
@@ -136,19 +137,6 @@ fn utterance(state: &AppState, live: &Live, voice: &str, client: ClientId) -> Re
         SENTENCES.into_iter().find(|(tag, _)| *tag == primary)
     };
     let (_, text) = languages.iter().find_map(known).unwrap_or(SENTENCES[0]);
-    let cast = live.voices.cast(Some(voice), text, &facts)?;
-    Ok(Utterance {
-        seed: Utterance::seed_of(&cast.voice, text, 1.0, &Map::new()),
-        voice: cast.voice,
-        parts: cast.parts,
-        speed: 1.0,
-        options: Map::new(),
-        format: Format::Wav,
-        sample_rate: None,
-        priority: Priority::Interactive,
-        deadline: None,
-        skipped: cast.skipped,
-        client,
-        is_fresh: false,
-    })
+    let terms = Terms::usual(client, Format::Wav);
+    Ok(Asked { voice: Some(voice), text, manner: Manner::default(), terms }.cast(state, live)?)
 }

@@ -8,8 +8,10 @@ use axum::{
 use ishowtts_workers::WorkerStatus;
 use serde_json::{Map, Value, json};
 
+use super::recent::RecentRequest;
 use crate::{
     VERSION,
+    config::Cloning,
     gpu::Reading,
     schedule::{Probed, Refusal},
     stream::milliseconds,
@@ -44,6 +46,7 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
                 "tier": ready.as_ref().map(|ready| ready.tier.clone()),
                 "repeatable": ready.as_ref().map(|ready| ready.repeatable),
                 "max_batch": ready.as_ref().map(|ready| ready.max_batch),
+                "cloning": Cloning::of(name).map(cloning),
                 "workers": workers,
                 "probes": probes(&state.studio.scheduler().probes(name)),
             });
@@ -65,7 +68,16 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
         "sandbox": pools.sandbox().told(),
         "gpus": state.gpus.latest().into_iter().map(|(device, found)| (device, gpu(found))).collect::<Map<_, _>>(),
         "engines": engines,
+        "recent": state.metrics.recent.latest().into_iter().map(RecentRequest::from).collect::<Vec<_>>(),
     }))
+}
+
+fn cloning(asked: Cloning) -> Value {
+    json!({
+        "needs_transcript": asked.needs_transcript,
+        "shortest_s": asked.shortest_s,
+        "longest_s": asked.longest_s,
+    })
 }
 
 /// What is not known is left out.

@@ -13,10 +13,12 @@ use super::{answer, types::TtsRequest};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Utterance},
+    speech::{ClientId, Terms, Utterance},
     stream::Account,
     surface::{
-        ApiError, AppState, Live, body,
+        ApiError, AppState, Live,
+        asked::{self, Asked},
+        body,
         openapi::answers::{Audio, Unspoken},
         request::RequestId,
     },
@@ -74,19 +76,10 @@ async fn speak(
 ) -> Result<Response, ApiError> {
     let live = state.live.kept();
     let checked = check(state, &live, client, headers, body).await;
-    let (utterance, delivery) = match checked {
-        Ok(checked) => checked,
-        Err(error) => {
-            account.invalid(&error.code(), &error.to_string());
-            return Err(error);
-        }
-    };
+    let (account, (utterance, delivery)) = asked::checked(account, checked)?;
     let format = utterance.format;
     let stream = state.studio.open(utterance, delivery, live.limits.patience, account).await?;
-    Ok(match delivery {
-        Delivery::Live => answer::live(stream, format)?,
-        Delivery::Whole => answer::whole(stream, format).await?,
-    })
+    Ok(answer::of(stream, format, delivery).await?)
 }
 
 /// Body → utterance, and how it is wanted.
@@ -100,27 +93,22 @@ async fn check(
     let limits = &live.limits;
     let body = body::json(headers, body, limits.max_body_bytes, limits.body_timeout).await?;
     let request = TtsRequest::parse(&body, limits)?;
-    let pools = state.studio.scheduler().pools();
-    let (voice, facts) = (request.voice.as_deref(), |engine: &str| pools.ready(engine));
-    let manner = Manner { markup: request.markup, normalise: request.normalise };
-    let cast = live.voices.cast_as(voice, &request.text, manner, &facts)?;
-    let seed = request
-        .seed
-        .unwrap_or_else(|| Utterance::seed_of(&cast.voice, &request.text, request.speed, &request.options));
-    let utterance = Utterance {
-        voice: cast.voice,
-        parts: cast.parts,
-        speed: request.speed,
-        seed,
-        options: request.options,
-        format: request.format,
-        sample_rate: request.sample_rate,
-        priority: request.priority,
-        deadline: request.deadline,
-        skipped: cast.skipped,
-        client,
-        is_fresh: wants_it_fresh(headers),
+    let asked = Asked {
+        voice: request.voice.as_deref(),
+        text: &request.text,
+        manner: Manner { markup: request.markup, normalise: request.normalise },
+        terms: Terms {
+            speed: request.speed,
+            seed: request.seed,
+            options: request.options,
+            sample_rate: request.sample_rate,
+            priority: request.priority,
+            deadline: request.deadline,
+            is_fresh: wants_it_fresh(headers),
+            ..Terms::usual(client, request.format)
+        },
     };
+    let utterance = asked.cast(state, live)?;
     Ok((utterance, if request.stream { Delivery::Live } else { Delivery::Whole }))
 }
 

@@ -28,7 +28,7 @@ pub(in crate::surface) struct TtsRequest {
     /// What to speak; at most `[limits] max_text_chars` characters.
     #[schema(min_length = 1, example = "Hello from iShowTTS.")]
     pub(super) text: String,
-    /// A voice, `engine`, or `engine:voice`; `auto` is the default voice of each part's language.
+    /// A voice, `engine`, `engine:voice`, or a mixture such as `one(2)+other`; `auto` is the default voice of each part's language.
     #[schema(rename = "voice_id", default = "auto", example = "auto")]
     pub(super) voice: Option<String>,
     /// Format of the audio.

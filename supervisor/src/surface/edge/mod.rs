@@ -29,8 +29,11 @@ pub(super) use admission::Access;
 use super::{ApiError, live::InForce, request};
 use crate::seldom::Seldom;
 
-/// Routes that answer anybody: whoever watches over the server has no key. They tell no more than that it is there.
-const FREE: [&str; 2] = ["/healthz", "/readyz"];
+/// Routes that answer anybody: whoever watches over the server has no key, nor has a browser that opens the console.
+/// They tell no more than that the server is there.
+const FREE: [&str; 3] = ["/healthz", "/readyz", "/"];
+/// Where the console's files are, which are free as well.
+const FREE_FILES: &str = "/console/";
 
 /// Puts the edge around all routes, those that do not exist among them.
 pub(super) fn around<S: Clone + Send + Sync + 'static>(router: Router<S>, live: &InForce) -> Router<S> {
@@ -56,7 +59,8 @@ fn brings_its_key_later(request: &Request) -> bool {
 async fn admit(State(live): State<InForce>, mut request: Request, next: Next) -> Response {
     {
         let live = live.now();
-        let is_free = FREE.contains(&request.uri().path());
+        let path = request.uri().path();
+        let is_free = FREE.contains(&path) || path.starts_with(FREE_FILES);
         let access = match admission::decide(&live, &request) {
             Ok(access) => access,
             Err(_) if is_free => Access::Nobody,

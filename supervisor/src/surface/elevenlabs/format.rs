@@ -14,11 +14,13 @@ pub(super) struct OutputFormat {
 }
 
 /// Rates that a format may be asked for in; the bit rate behind them is the encoder's own.
-const KNOWN: [(&str, &[u32]); 4] = [
+const KNOWN: [(&str, &[u32]); 6] = [
     ("mp3", &[22_050, 24_000, 44_100]),
     ("pcm", &[8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000]),
     ("wav", &[8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000]),
     ("opus", &[48_000]),
+    ("ulaw", &[8_000]),
+    ("alaw", &[8_000]),
 ];
 
 /// What is sent when nothing is asked for, where MP3 is built in.
@@ -34,7 +36,7 @@ impl OutputFormat {
         let has_bit_rate = bit_rate.is_some_and(|bits| bits.parse::<u32>().is_ok_and(|bits| bits > 0));
         let is_compressed = matches!(codec, "mp3" | "opus");
         let known = KNOWN.iter().find(|(known, _)| *known == codec);
-        match (known, rate, Format::parse(codec)) {
+        match (known, rate, Format::parse_any(codec)) {
             (Some((_, rates)), Some(rate), Some(format))
                 if rates.contains(&rate) && is_compressed == has_bit_rate && words.next().is_none() =>
             {
@@ -46,7 +48,7 @@ impl OutputFormat {
 }
 
 fn told(name: &str) -> String {
-    let codecs = KNOWN.iter().filter(|(codec, _)| Format::parse(codec).is_some());
+    let codecs = KNOWN.iter().filter(|(codec, _)| Format::parse_any(codec).is_some());
     let forms = codecs.map(|(codec, rates)| {
         let rates: Vec<String> = rates.iter().map(u32::to_string).collect();
         let bits = if matches!(*codec, "mp3" | "opus") { "_KBITS" } else { "" };
@@ -68,6 +70,8 @@ mod tests {
             ("pcm_44100", Format::Pcm, 44_100),
             ("wav_24000", Format::Wav, 24_000),
             ("opus_48000_64", Format::Opus, 48_000),
+            ("ulaw_8000", Format::Ulaw, 8_000),
+            ("alaw_8000", Format::Alaw, 8_000),
             #[cfg(feature = "mp3")]
             ("mp3_22050_32", Format::Mp3, 22_050),
             #[cfg(feature = "mp3")]
@@ -82,8 +86,8 @@ mod tests {
     #[test]
     fn what_cannot_be_made_is_told_with_what_can() {
         for name in [
-            "ulaw_8000",
-            "alaw_8000",
+            "ulaw_16000",
+            "alaw_8000_64",
             "pcm",
             "pcm_1",
             "pcm_16000_1",

@@ -14,6 +14,7 @@ use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 use axum::{
     extract::{
         Extension, Path, Query as RawQuery, State,
+        rejection::PathRejection,
         ws::{
             CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection,
         },
@@ -32,7 +33,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{error, message::Message, query::Query};
 use crate::{
     metrics::Surface,
-    speech::{ClientId, Priority, is_speakable},
+    speech::{ClientId, Priority},
     stream::{Account, Casting, Manner, Opening, SpeechError, TextIn},
     surface::{
         ApiError, AppState, Live,
@@ -40,7 +41,7 @@ use crate::{
         edge::Access,
         request::RequestId,
     },
-    voices,
+    voices::{self, CastError},
 };
 
 /// How long a client may take to close its side once we have closed ours.
@@ -54,10 +55,11 @@ pub(in crate::surface) async fn stream_input(
     Extension(RequestId(id)): Extension<RequestId>,
     Extension(client): Extension<ClientId>,
     Extension(access): Extension<Access>,
-    Path(voice): Path<String>,
+    voice: Result<Path<String>, PathRejection>,
     RawQuery(fields): RawQuery<HashMap<String, String>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let Ok(Path(voice)) = voice else { return error::answer(ApiError::NoSuchRoute).await };
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(why) => {
@@ -165,6 +167,7 @@ impl Visitor {
             sample_rate: Some(output.rate),
             priority: Priority::Interactive,
             client,
+            has_breaks: true,
             most_chars: limits.max_text_chars,
             patience: limits.patience,
         })
@@ -201,7 +204,6 @@ async fn converse(
     first: Message,
 ) -> Result<(), Left> {
     let Conversation { text, audio, patience } = &mut conversation;
-    let mut has_words = is_speakable(&first.text);
     let mut ended = take(text, &first)?;
     let mut silent_until = Instant::now().checked_add(*patience);
     loop {
@@ -211,7 +213,7 @@ async fn converse(
                     say(mouth, &told(Some(&piece), None)).await?;
                 }
                 // It was said with what sound: none.
-                Some(Err(_)) if ended && !has_words => return Ok(()),
+                Some(Err(SpeechError::Cast(CastError::NothingToSpeak))) if ended => return Ok(()),
                 Some(Err(error)) => return Err(error.into()),
                 None => return Ok(()),
             },
@@ -220,7 +222,6 @@ async fn converse(
                 // All of the text is there: only that the client leaves is still of interest.
                 if !ended {
                     let message = Message::parse(&said)?;
-                    has_words |= is_speakable(&message.text);
                     ended = take(text, &message)?;
                     silent_until = Instant::now().checked_add(*patience);
                 }

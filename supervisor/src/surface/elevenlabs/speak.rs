@@ -4,70 +4,149 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     body::Body,
-    extract::{Extension, Path, Query as RawQuery, State},
+    extract::{Extension, Path, Query as RawQuery, State, rejection::PathRejection},
     http::HeaderMap,
     response::Response,
 };
-use serde_json::Map;
 
-use super::{error, query::Query, request};
+use super::{described::TextToSpeech, error, query::Query, request};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Markup, Priority, Utterance, is_ssml},
+    speech::{ClientId, Markup, Terms, Utterance, is_ssml},
     stream::Account,
-    surface::{ApiError, AppState, Live, api::answer, body, request::RequestId},
+    surface::{
+        ApiError, AppState, Live,
+        api::answer,
+        asked::{self, Asked},
+        body,
+        openapi::answers::{Audio, DetailedUnaligned, DetailedUnspoken},
+        request::RequestId,
+    },
     voices::Manner,
 };
 
 /// What every handler here is told.
-type Told = (State<AppState>, Extension<RequestId>, Extension<ClientId>, Path<String>, Fields, HeaderMap);
+type Told = (State<AppState>, Extension<RequestId>, Extension<ClientId>, Voice, Fields, HeaderMap);
+type Voice = Result<Path<String>, PathRejection>;
 type Fields = RawQuery<HashMap<String, String>>;
 
 /// Speaks a text as one file.
+#[utoipa::path(
+    post,
+    path = "/v1/text-to-speech/{voice}",
+    operation_id = "elevenlabs_speech",
+    tag = "elevenlabs",
+    params(
+        ("voice" = String, Path, description = "A voice.", example = "walter"),
+        ("output_format" = Option<String>, Query, description = "Codec, samples per second and kbit/s; \
+            docs/api.md lists them.", example = "mp3_44100_128"),
+    ),
+    request_body(content = TextToSpeech, description = "What to speak, and how."),
+    responses(
+        (status = 200, description = "The audio.",
+            content(
+                (Audio = "audio/mpeg"), (Audio = "audio/ogg"), (Audio = "audio/wav"), (Audio = "audio/pcm"),
+                (Audio = "audio/PCMU"), (Audio = "audio/PCMA"),
+            ),
+            headers(
+                ("X-Sample-Rate" = u32, description = "Samples per second."),
+                ("X-Engine" = String, description = "Engines that speak, with commas."),
+                ("X-Voice" = String, description = "The voice."),
+                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
+                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
+                ("X-Elapsed-Ms" = f64, description = "From arrival to the last sample."),
+                ("X-RTF" = f64, description = "Time of synthesis / duration."),
+                ("X-Audio-Ms" = f64, description = "Duration of the audio."),
+                ("X-Skipped-Characters" = u64, description = "Characters that were left out."),
+            )),
+        DetailedUnspoken,
+    ),
+)]
 pub(in crate::surface) async fn whole(told: Told, body: Body) -> Response {
     speak(told, body, Delivery::Whole).await
 }
 
 /// Speaks a text as it is made.
+#[utoipa::path(
+    post,
+    path = "/v1/text-to-speech/{voice}/stream",
+    operation_id = "elevenlabs_stream",
+    tag = "elevenlabs",
+    params(
+        ("voice" = String, Path, description = "A voice.", example = "walter"),
+        ("output_format" = Option<String>, Query, description = "Codec, samples per second and kbit/s; \
+            docs/api.md lists them.", example = "mp3_44100_128"),
+    ),
+    request_body(content = TextToSpeech, description = "What to speak, and how."),
+    responses(
+        (status = 200, description = "The audio.",
+            content(
+                (Audio = "audio/mpeg"), (Audio = "audio/ogg"), (Audio = "audio/wav"), (Audio = "audio/pcm"),
+                (Audio = "audio/PCMU"), (Audio = "audio/PCMA"),
+            ),
+            headers(
+                ("X-Sample-Rate" = u32, description = "Samples per second."),
+                ("X-Engine" = String, description = "Engines that speak, with commas."),
+                ("X-Voice" = String, description = "The voice."),
+                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
+                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
+            )),
+        DetailedUnspoken,
+    ),
+)]
 pub(in crate::surface) async fn stream(told: Told, body: Body) -> Response {
     speak(told, body, Delivery::Live).await
 }
 
+/// Refuses to tell when which word sounds.
+///
+/// No engine says so, and a guess would be a lie.
+#[utoipa::path(
+    post,
+    path = "/v1/text-to-speech/{voice}/with-timestamps",
+    operation_id = "elevenlabs_speech_with_timestamps",
+    tag = "elevenlabs",
+    params(("voice" = String, Path, description = "A voice.", example = "walter")),
+    responses(DetailedUnaligned),
+)]
+pub(in crate::surface) async fn whole_with_timestamps() -> Response {
+    error::answer(ApiError::NoAlignment("/v1/text-to-speech/{voice}")).await
+}
+
+/// Refuses to tell it of a stream.
+#[utoipa::path(
+    post,
+    path = "/v1/text-to-speech/{voice}/stream/with-timestamps",
+    operation_id = "elevenlabs_stream_with_timestamps",
+    tag = "elevenlabs",
+    params(("voice" = String, Path, description = "A voice.", example = "walter")),
+    responses(DetailedUnaligned),
+)]
+pub(in crate::surface) async fn stream_with_timestamps() -> Response {
+    error::answer(ApiError::NoAlignment("/v1/text-to-speech/{voice}/stream")).await
+}
+
 async fn speak(
-    (State(state), Extension(id), Extension(client), Path(voice), RawQuery(fields), headers): Told,
+    (State(state), Extension(id), Extension(client), voice, RawQuery(fields), headers): Told,
     body: Body,
     delivery: Delivery,
 ) -> Response {
+    let Ok(Path(voice)) = voice else { return error::answer(ApiError::NoSuchRoute).await };
     let account = Account::open(Arc::clone(&state.metrics), Surface::ElevenLabs, id.0, &client);
     let live = state.live.kept();
-    let checked = check(&state, &live, client, &voice, &Query::of(fields), (&headers, body)).await;
-    let spoken = match checked {
-        Ok(utterance) => answer_with(&state, &live, utterance, delivery, account).await,
-        Err(error) => {
-            account.invalid(&error.code(), &error.to_string());
-            Err(error)
-        }
+    let spoken = async {
+        let query = Query::of(fields);
+        let checked = check(&state, &live, client, &voice, &query, (&headers, body)).await;
+        let (account, utterance) = asked::checked(account, checked)?;
+        let format = utterance.format;
+        let stream = state.studio.open(utterance, delivery, live.limits.patience, account).await?;
+        Ok::<_, ApiError>(answer::of(stream, format, delivery).await?)
     };
-    match spoken {
+    match spoken.await {
         Ok(response) => response,
         Err(error) => error::answer(error).await,
     }
-}
-
-async fn answer_with(
-    state: &AppState,
-    live: &Live,
-    utterance: Utterance,
-    delivery: Delivery,
-    account: Account,
-) -> Result<Response, ApiError> {
-    let format = utterance.format;
-    let stream = state.studio.open(utterance, delivery, live.limits.patience, account).await?;
-    Ok(match delivery {
-        Delivery::Live => answer::live(stream, format)?,
-        Delivery::Whole => answer::whole(stream, format).await?,
-    })
 }
 
 /// Body → utterance.
@@ -83,24 +162,18 @@ async fn check(
     let body = body::json(headers, body, limits.max_body_bytes, limits.body_timeout).await?;
     let output = query.output_format()?;
     let request = request::Body::parse(&body, limits)?;
-    let pools = state.studio.scheduler().pools();
     // Their texts have breaks in them without being SSML otherwise.
     let markup = if is_ssml(&request.text) { Markup::Ssml } else { Markup::Breaks };
-    let manner = Manner { markup, ..Manner::default() };
-    let cast = live.voices.cast_as(Some(voice), &request.text, manner, &|engine| pools.ready(engine))?;
-    let seed = || Utterance::seed_of(&cast.voice, &request.text, request.speed, &Map::new());
-    Ok(Utterance {
-        seed: request.seed.unwrap_or_else(seed),
-        voice: cast.voice,
-        parts: cast.parts,
-        speed: request.speed,
-        options: Map::new(),
-        format: output.format,
-        sample_rate: Some(output.rate),
-        priority: Priority::Interactive,
-        deadline: None,
-        skipped: cast.skipped,
-        client,
-        is_fresh: false,
-    })
+    let asked = Asked {
+        voice: Some(voice),
+        text: &request.text,
+        manner: Manner { markup, ..Manner::default() },
+        terms: Terms {
+            speed: request.speed,
+            seed: request.seed,
+            sample_rate: Some(output.rate),
+            ..Terms::usual(client, output.format)
+        },
+    };
+    Ok(asked.cast(state, live)?)
 }

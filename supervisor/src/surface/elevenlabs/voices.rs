@@ -4,23 +4,42 @@ use std::collections::HashMap;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, Query, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
 
-use super::error;
+use super::{
+    described::{LabelledVoice, LabelledVoices, VoicePage},
+    error,
+};
 use crate::{
-    surface::{ApiError, AppState},
+    surface::{ApiError, AppState, openapi::answers},
     voices::{CastError, Listing},
 };
 
-/// `GET /v1/voices`.
+/// Lists the voices, as `ElevenLabs`' clients read them.
+#[utoipa::path(
+    get,
+    path = "/v1/voices",
+    operation_id = "elevenlabs_voices",
+    tag = "elevenlabs",
+    responses((status = 200, description = "The voices.", body = LabelledVoices), answers::Refused),
+)]
 pub(in crate::surface) async fn voices(State(state): State<AppState>) -> Json<Value> {
     Json(json!({ "voices": listed(&state).iter().map(shown).collect::<Vec<_>>() }))
 }
 
-/// `GET /v2/voices`: all of them on one page; `search` picks those whose names have the words in them.
+/// Lists the voices on one page.
+#[utoipa::path(
+    get,
+    path = "/v2/voices",
+    operation_id = "elevenlabs_voice_page",
+    tag = "elevenlabs",
+    params(("search" = Option<String>, Query, description = "Only those whose names have this in them.",
+        example = "walter")),
+    responses((status = 200, description = "The voices.", body = VoicePage), answers::Refused),
+)]
 pub(in crate::surface) async fn voices_by_page(
     State(state): State<AppState>,
     Query(query): Query<HashMap<String, String>>,
@@ -31,8 +50,20 @@ pub(in crate::surface) async fn voices_by_page(
     Json(json!({ "total_count": voices.len(), "voices": voices, "has_more": false, "next_page_token": null }))
 }
 
-/// `GET /v1/voices/{voice}`.
-pub(in crate::surface) async fn voice(State(state): State<AppState>, Path(voice): Path<String>) -> Response {
+/// Tells of one voice, as `ElevenLabs`' clients read it.
+#[utoipa::path(
+    get,
+    path = "/v1/voices/{voice}",
+    operation_id = "elevenlabs_voice",
+    tag = "elevenlabs",
+    params(("voice" = String, Path, description = "The voice.", example = "walter")),
+    responses((status = 200, description = "The voice.", body = LabelledVoice), answers::DetailedMissing),
+)]
+pub(in crate::surface) async fn voice(
+    State(state): State<AppState>,
+    voice: Result<Path<String>, PathRejection>,
+) -> Response {
+    let Ok(Path(voice)) = voice else { return error::answer(ApiError::NoSuchRoute).await };
     if let Some(listing) = listed(&state).iter().find(|listing| listing.id == voice) {
         return Json(shown(listing)).into_response();
     }

@@ -8,7 +8,6 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use serde_json::Map;
 
 use super::{
     error::OpenAiError,
@@ -19,11 +18,12 @@ use super::{
 use crate::{
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Format, Priority, Utterance},
+    speech::{ClientId, Format, Terms, Utterance},
     stream::Account,
     surface::{
         ApiError, AppState, Live,
         api::{answer, synthesize::wants_it_fresh},
+        asked::{self, Asked},
         body,
         openapi::{
             answers::{Audio, Unspoken},
@@ -31,6 +31,7 @@ use crate::{
         },
         request::RequestId,
     },
+    voices::Manner,
 };
 
 /// Samples per second of `pcm`, which `OpenAI`'s clients take for granted.
@@ -77,13 +78,8 @@ async fn speak(
     body: Body,
 ) -> Result<Response, OpenAiError> {
     let live = state.live.kept();
-    let (request, utterance) = match check(state, &live, client, headers, body).await {
-        Ok(checked) => checked,
-        Err(error) => {
-            account.invalid(&error.code(), &error.to_string());
-            return Err(error.into());
-        }
-    };
+    let checked = check(state, &live, client, headers, body).await;
+    let (account, (request, utterance)) = asked::checked(account, checked)?;
     let format = request.response_format;
     let stream = state.studio.open(utterance, Delivery::Live, live.limits.patience, account).await?;
     Ok(match request.stream_format {
@@ -106,20 +102,17 @@ async fn check(
     let pools = state.studio.scheduler().pools();
     let (model, voice) = (request.model.as_deref(), request.voice.as_deref());
     let voice = names::voice(&live.openai, &live.voices, pools.engines(), model, voice)?;
-    let cast = live.voices.cast(Some(&voice), &request.input, &|engine| pools.ready(engine))?;
-    let utterance = Utterance {
-        seed: Utterance::seed_of(&cast.voice, &request.input, request.speed, &Map::new()),
-        voice: cast.voice,
-        parts: cast.parts,
-        speed: request.speed,
-        options: Map::new(),
-        format: request.response_format,
-        sample_rate: (request.response_format == Format::Pcm).then_some(PCM_RATE),
-        priority: Priority::Interactive,
-        deadline: None,
-        skipped: cast.skipped,
-        client,
-        is_fresh: wants_it_fresh(headers),
+    let asked = Asked {
+        voice: Some(&voice),
+        text: &request.input,
+        manner: Manner::default(),
+        terms: Terms {
+            speed: request.speed,
+            sample_rate: (request.response_format == Format::Pcm).then_some(PCM_RATE),
+            is_fresh: wants_it_fresh(headers),
+            ..Terms::usual(client, request.response_format)
+        },
     };
+    let utterance = asked.cast(state, live)?;
     Ok((request, utterance))
 }

@@ -35,6 +35,7 @@ pub(in crate::surface) struct AudioVoices {
 #[utoipa::path(
     get,
     path = "/v1/audio/voices",
+    operation_id = "openai_voices",
     tag = "openai",
     responses((status = 200, description = "The voices.", body = AudioVoices), answers::Refused),
 )]

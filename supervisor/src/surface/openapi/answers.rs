@@ -41,6 +41,32 @@ pub(in crate::surface) struct ErrorDetail {
     param: Option<String>,
 }
 
+/// An error as clients of `ElevenLabs` read it. What is refused before its route is asked has no `detail`.
+#[derive(ToSchema)]
+#[schema(as = DetailedError)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "errors are written by their table; this is their description")]
+pub(in crate::surface) struct DetailedErrorBody {
+    /// What went wrong.
+    error: ErrorDetail,
+    /// The same where these clients look for it.
+    #[schema(nullable = false)]
+    detail: Option<Detail>,
+}
+
+/// What went wrong, in short.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "errors are written by their table; this is their description")]
+struct Detail {
+    /// The stable code.
+    #[schema(example = "unknown_voice")]
+    status: String,
+    /// For people.
+    #[schema(example = "there is no voice \"nobody\"; GET /api/voices lists them")]
+    message: String,
+}
+
 /// What any route may answer.
 const ANY: &[(&str, &str)] = &[
     ("401", "There are API keys, and the request shows none or an unknown one."),
@@ -88,6 +114,9 @@ const REMOVING: &[(&str, &str)] = &[
     ("409", "It was not sent to this server: the configuration or an engine brings it."),
 ];
 
+/// What a route may answer besides that would tell when which word sounds.
+const ALIGNING: &[(&str, &str)] = &[("422", "No engine tells when which word sounds.")];
+
 /// Any route's.
 pub(in crate::surface) struct Refused;
 
@@ -102,6 +131,15 @@ pub(in crate::surface) struct Unstored;
 
 /// Those of a route that removes something.
 pub(in crate::surface) struct Kept;
+
+/// Those of a route for clients of `ElevenLabs` that names something.
+pub(in crate::surface) struct DetailedMissing;
+
+/// Those of a route for clients of `ElevenLabs` that speaks.
+pub(in crate::surface) struct DetailedUnspoken;
+
+/// Those of a route for clients of `ElevenLabs` that would tell when which word sounds.
+pub(in crate::surface) struct DetailedUnaligned;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
@@ -135,9 +173,31 @@ impl IntoResponses for Unspoken {
     }
 }
 
+impl IntoResponses for DetailedMissing {
+    fn responses() -> Responses {
+        described_as("DetailedError", &[ANY, NAMED].concat())
+    }
+}
+
+impl IntoResponses for DetailedUnspoken {
+    fn responses() -> Responses {
+        described_as("DetailedError", &[ANY, SPEAKING].concat())
+    }
+}
+
+impl IntoResponses for DetailedUnaligned {
+    fn responses() -> Responses {
+        described_as("DetailedError", &[ANY, ALIGNING].concat())
+    }
+}
+
 fn described(answers: &[(&str, &str)]) -> Responses {
+    described_as("Error", answers)
+}
+
+fn described_as(schema: &str, answers: &[(&str, &str)]) -> Responses {
     let response = |&(status, description): &(&str, &str)| {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).example(Some(
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).example(Some(
             json!({ "error": {
                 "type": "invalid_request_error",
                 "code": "invalid_field",
@@ -173,7 +233,8 @@ impl PartialSchema for Audio {
     fn schema() -> RefOr<utoipa::openapi::Schema> {
         let text =
             ObjectBuilder::new().schema_type(Type::String).content_media_type("application/octet-stream");
-        text.description(Some("The file, or the samples.")).into()
+        let text = text.description(Some("The file, or the samples; this is how a WAV file begins."));
+        text.examples([json!("RIFF\u{24}\u{0}\u{0}\u{0}WAVEfmt ")]).into()
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Handlers carry their own description (`utoipa::path`), and what they read and answer carries its own (`ToSchema`).
 //! [`answers`] has the errors that routes have in common, [`schemas`] the answers that are put together by hand,
-//! [`names`] the words that fields may hold, and [`viewer`] the page.
+//! [`names`] the words that fields may hold, [`headers`] what headers look like, and [`viewer`] the page.
 
 pub(super) mod answers;
+mod headers;
 pub(super) mod names;
 pub(super) mod schemas;
 mod viewer;
@@ -24,9 +25,10 @@ use utoipa::{
     },
 };
 
+use headers::Headers;
 pub(super) use viewer::{file, page, page_without_slash};
 
-use super::{api, health, metrics, openai};
+use super::{api, console, elevenlabs, health, metrics, openai};
 
 /// Everything that is described.
 #[derive(OpenApi)]
@@ -39,6 +41,7 @@ use super::{api, health, metrics, openai};
     tags(
         (name = "speech", description = "Text in, speech out, and who can speak it."),
         (name = "openai", description = "What clients of OpenAI's speech API ask for."),
+        (name = "elevenlabs", description = "What clients of ElevenLabs ask for; docs/api.md tells of their WebSocket."),
         (name = "server", description = "How the server is."),
     ),
     paths(
@@ -55,14 +58,22 @@ use super::{api, health, metrics, openai};
         openai::models::models,
         openai::models::model,
         openai::models::audio_models,
+        elevenlabs::speak::whole,
+        elevenlabs::speak::stream,
+        elevenlabs::speak::whole_with_timestamps,
+        elevenlabs::speak::stream_with_timestamps,
+        elevenlabs::voices::voices,
+        elevenlabs::voices::voice,
+        elevenlabs::voices::voices_by_page,
         health::healthz,
         health::readyz,
         metrics::metrics,
         document,
         viewer::page,
+        console::page,
     ),
-    components(schemas(answers::ErrorBody, openai::sse::SpeechEvent)),
-    modifiers(&Keys),
+    components(schemas(answers::ErrorBody, answers::DetailedErrorBody, openai::sse::SpeechEvent)),
+    modifiers(&Keys, &Headers),
     security((), ("bearer" = []), ("x_api_key" = []), ("xi_api_key" = [])),
 )]
 struct Description;
@@ -102,5 +113,7 @@ pub(super) async fn document() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], TEXT.clone()).into_response()
 }
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
+use crate::surface::api::recent::RecentRequest;
+
 /// `GET /api/voices`.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +154,8 @@ pub(in crate::surface) struct Status {
     gpus: BTreeMap<String, Gpu>,
     /// Engines of the configuration, by name.
     engines: BTreeMap<String, EngineStatus>,
+    /// The last requests that ended, at most 50, the newest first.
+    recent: Vec<RecentRequest>,
 }
 
 /// Waiting segments.
@@ -253,10 +257,28 @@ struct EngineStatus {
     /// Segments that it takes at once, as a ready worker said.
     #[schema(required, example = 1)]
     max_batch: Option<u32>,
+    /// What it asks of recordings, if it imitates them.
+    #[schema(required)]
+    cloning: Option<CloningNeeds>,
     /// Its workers.
     workers: Vec<WorkerStatus>,
     /// For each worker that takes orders, how it was tried last.
     probes: Vec<Option<Probe>>,
+}
+
+/// What an engine asks of the recordings that it imitates.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CloningNeeds {
+    /// Whether it has to be told what is said in them.
+    #[schema(example = true)]
+    needs_transcript: bool,
+    /// Shortest speech, in seconds.
+    #[schema(example = 1.0)]
+    shortest_s: f64,
+    /// Longest speech, in seconds.
+    #[schema(example = 15.0)]
+    longest_s: f64,
 }
 
 /// A worker.

@@ -9,9 +9,13 @@ use super::{dialogue::VoiceWish, error::Trouble};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Format, Priority, Utterance, play_time},
+    speech::{ClientId, Format, Priority, Terms, Utterance, play_time},
     stream::{Account, Manner, Stream, TextIn},
-    surface::{ApiError, AppState, live::Live},
+    surface::{
+        ApiError, AppState,
+        asked::{self, Asked},
+        live::Live,
+    },
     voices::{self, VoiceBook},
 };
 
@@ -57,13 +61,7 @@ impl Speech {
         let Wanted { text, voice, request_id, client } = wanted;
         let account = Account::open(Arc::clone(&state.metrics), Surface::Wyoming, request_id, &client);
         let live = state.live.kept();
-        let voice = match chosen(state, &live, &voice) {
-            Ok(voice) => voice,
-            Err(trouble) => {
-                account.invalid(&trouble.code(), &trouble.to_string());
-                return Err(trouble);
-            }
-        };
+        let (account, voice) = asked::checked(account, chosen(state, &live, &voice))?;
         let manner = Manner {
             speed: SPEED,
             seed: None,
@@ -72,6 +70,7 @@ impl Speech {
             sample_rate: None,
             priority: Priority::Interactive,
             client,
+            has_breaks: false,
             most_chars: live.limits.max_text_chars,
             patience: live.limits.patience,
         };
@@ -130,19 +129,12 @@ async fn open(state: AppState, wanted: Wanted) -> Result<Stream, Trouble> {
         &wanted.client,
     );
     let live = state.live.kept();
-    match utterance(&state, &live, wanted) {
-        Ok(utterance) => {
-            Ok(state.studio.open(utterance, Delivery::Live, live.limits.patience, account).await?)
-        }
-        Err(trouble) => {
-            account.invalid(&trouble.code(), &trouble.to_string());
-            Err(trouble)
-        }
-    }
+    let (account, utterance) = asked::checked(account, utterance(&state, &live, wanted))?;
+    Ok(state.studio.open(utterance, Delivery::Live, live.limits.patience, account).await?)
 }
 
 /// The name of the voice that a wish comes to now.
-fn chosen(state: &AppState, live: &Live, wish: &VoiceWish) -> Result<Option<String>, Trouble> {
+fn chosen(state: &AppState, live: &Live, wish: &VoiceWish) -> Result<Option<String>, ApiError> {
     let pools = state.studio.scheduler().pools();
     named(wish, &live.voices, &|language| {
         let mut listed = live.voices.list(&|engine| pools.ready(engine)).into_iter();
@@ -150,25 +142,12 @@ fn chosen(state: &AppState, live: &Live, wish: &VoiceWish) -> Result<Option<Stri
     })
 }
 
-fn utterance(state: &AppState, live: &Live, wanted: Wanted) -> Result<Utterance, Trouble> {
-    let pools = state.studio.scheduler().pools();
-    let voice = chosen(state, live, &wanted.voice)?;
-    let cast = live.voices.cast(voice.as_deref(), &wanted.text, &|engine| pools.ready(engine))?;
-    let (speed, options) = (SPEED, Map::new());
-    Ok(Utterance {
-        seed: Utterance::seed_of(&cast.voice, &wanted.text, speed, &options),
-        voice: cast.voice,
-        parts: cast.parts,
-        speed,
-        options,
-        format: Format::Pcm,
-        sample_rate: None,
-        priority: Priority::Interactive,
-        deadline: None,
-        skipped: cast.skipped,
-        client: wanted.client,
-        is_fresh: false,
-    })
+fn utterance(state: &AppState, live: &Live, wanted: Wanted) -> Result<Utterance, ApiError> {
+    let Wanted { text, voice, client, .. } = wanted;
+    let voice = chosen(state, live, &voice)?;
+    let terms = Terms::usual(client, Format::Pcm);
+    let asked = Asked { voice: voice.as_deref(), text: &text, manner: voices::Manner::default(), terms };
+    Ok(asked.cast(state, live)?)
 }
 
 /// The voice that a wish comes to: its name, with the speaker behind it, as we name the voices that engines bring; else
@@ -177,7 +156,7 @@ fn named(
     wish: &VoiceWish,
     book: &VoiceBook,
     first: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<String>, Trouble> {
+) -> Result<Option<String>, ApiError> {
     match (&wish.name, &wish.speaker, &wish.language) {
         (Some(name), Some(speaker), _) => Ok(Some(format!("{name}:{speaker}"))),
         (Some(name), None, _) => Ok(Some(name.clone())),
@@ -188,9 +167,7 @@ fn named(
             let language: String = language.chars().take(40).collect();
             let message =
                 format!("no voice speaks {language:?}; `describe` asks for the voices and their languages");
-            found
-                .map(Some)
-                .ok_or_else(|| ApiError::InvalidField { param: "voice.language".into(), message }.into())
+            found.map(Some).ok_or_else(|| ApiError::InvalidField { param: "voice.language".into(), message })
         }
     }
 }
@@ -225,7 +202,7 @@ mod tests {
             let word = |word: &str| Some(word.to_owned()).filter(|word| !word.is_empty());
             let wish = VoiceWish { name: word(name), language: word(language), speaker: word(speaker) };
             named(&wish, &VoiceBook::empty(), &|language| (language == "de").then(|| "hans".into()))
-                .map_err(|trouble| trouble.code())
+                .map_err(|error| error.code())
         };
         assert_eq!(wish("", "", ""), Ok(None));
         assert_eq!(wish("walter", "", "en"), Ok(Some("walter".into())));

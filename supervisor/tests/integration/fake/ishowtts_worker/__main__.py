@@ -6,6 +6,7 @@ What a synthesis does is told by the first word of its text: see `speak`. A numb
 happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
 one line each. FAKE_BATCH: how many syntheses it says it takes in one launch. FAKE_DIFFERS: its samples are others in
 each life, and it says so. FAKE_RATE: its samples per second, 24000. FAKE_MUTE: in so many lives a probe hears nothing.
+FAKE_VOICES: further voices that it has, with spaces.
 """
 
 import argparse
@@ -86,7 +87,8 @@ class Worker:
                 sys.exit(1)
         note(f"voices {' '.join(sorted(self.voices))}")
         voices = [{"id": "tone", "language": "en", "name": "Fake"}]
-        voices += [{"id": one, "language": "en", "name": one} for one in self.voices]
+        named = os.environ.get("FAKE_VOICES", "").split()
+        voices += [{"id": one, "language": "en", "name": one} for one in [*self.voices, *named]]
         self.say(
             type="ready", sample_rate=RATE, voices=voices, languages=["en", "zh"],
             max_batch=int(os.environ.get("FAKE_BATCH", "1")), repeatable=not self.differs,
@@ -121,7 +123,10 @@ class Worker:
 
     def speak(self, message):
         ident, words = message["id"], message["text"].split()
-        if message.get("voice") not in (None, "tone", *self.voices):
+        voice = message.get("voice")
+        if voice and "+" in voice:
+            note(f"mixed {voice}")
+        elif voice not in (None, "tone", *self.voices):
             self.say(type="error", id=ident, code="unknown_voice", message="who?", param="voice", fatal=False)
             return
         what = words[0]
