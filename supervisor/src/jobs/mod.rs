@@ -11,12 +11,14 @@
 
 mod intake;
 mod job;
+mod nats;
 mod piece;
 mod sqlite;
 mod store;
 
 pub use intake::{Book, Chapter};
 pub use job::{Job, JobError, JobId, JobState, Mark, NewJob, NoJobId, Order, now_ms};
+pub use nats::{Meeting, Nats};
 pub use piece::{Joint, Piece, Plan, Take};
 pub use sqlite::Sqlite;
 pub use store::{
