@@ -220,6 +220,29 @@ def allowed() -> None:
     probe.unlink()
 
 
+def noted() -> None:
+    """Each value is a field of the journal, and the kit for Prometheus stands where it should."""
+    speak(http.client.HTTPConnection("127.0.0.1", PORT, timeout=30))
+
+    def finished() -> list[str]:
+        """Entries of requests, newest last."""
+        fields = ("MESSAGE=Request finished", "ISHOWTTS_OUTCOME=ok", "SYSLOG_IDENTIFIER=ishowtts")
+        return run("journalctl", "-u", UNIT, "-o", "json", "--no-pager", *fields).splitlines()
+
+    eventually("the request is in the journal", finished)
+    entry = json.loads(finished()[-1])
+    assert (entry["ISHOWTTS_ENGINE"], entry["PRIORITY"]) == ("tone", "6"), entry
+    assert float(entry["ISHOWTTS_ELAPSED_MS"]) > 0, entry
+    assert run("journalctl", "-u", UNIT, "-o", "cat", "--no-pager", "ISHOWTTS_WORKER=tone/0")
+    for file in (
+        "prometheus.yml",
+        "prometheus/records.yml",
+        "prometheus/alerts.yml",
+        "grafana/ishowtts.json",
+    ):
+        assert (Path("/usr/share/ishowtts") / file).is_file(), file
+
+
 def killed() -> None:
     """A server that is killed: it comes again, and its workers do not outlive it."""
     before = set(processes())
@@ -335,7 +358,8 @@ def removed() -> None:
 
 def main() -> None:
     """Everything, or what is named."""
-    checks = [installed, confined, allowed, killed, watched, reloaded, restarted, told, stopped, removed]
+    checks = [installed, confined, allowed, noted, killed]
+    checks += [watched, reloaded, restarted, told, stopped, removed]
     chosen = sys.argv[1:] or [check.__name__ for check in checks]
     for check in checks:
         if check.__name__ in chosen:

@@ -35,7 +35,7 @@ def test_the_guide_names_only_files_that_exist() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     root = GUIDE.parent.parent
     engines = root / "python/src/ishowtts_worker/engines"
-    for path in re.findall(r"`(python/(?:tools|tests)[\w/.]*)`", text):
+    for path in re.findall(r"`(python/(?:tools|tests)[\w/.]*)`", text.replace("test_NAME", "test_piper")):
         assert (root / path).exists(), path
     for path in re.findall(r"`((?:piper|fastspeech2)/[\w.]*|tone\.py)`", text):
         assert (engines / path).exists(), path

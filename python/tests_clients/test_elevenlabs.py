@@ -138,6 +138,21 @@ def test_the_client_gets_a_file_and_the_same_as_a_stream(client: ElevenLabs) -> 
     assert len(fast) < len(file)
 
 
+def test_the_client_gets_what_telephones_play(client: ElevenLabs) -> None:
+    text = "Hello from the client."
+    for law in ("ulaw_8000", "alaw_8000"):
+        stream = client.text_to_speech.stream(voice_id="walter", text=text, output_format=law)
+        # A third of the samples, a byte each.
+        assert abs(len(b"".join(stream)) - len(text) * BYTES_PER_CHARACTER // 6) <= 1
+
+
+def test_the_client_is_told_that_nobody_knows_when_a_word_sounds(client: ElevenLabs) -> None:
+    with pytest.raises(ApiError) as refused:
+        client.text_to_speech.convert_with_timestamps(voice_id="walter", text="Hello.")
+    assert refused.value.status_code == 422
+    assert refused.value.body["detail"]["status"] == "no_alignment"
+
+
 def test_the_client_lists_the_voices(client: ElevenLabs) -> None:
     voices = client.voices.get_all().voices
     assert "walter" in [voice.voice_id for voice in voices]

@@ -63,6 +63,31 @@ fn refusal_with_its_retry_after(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// Texts of the longest kind, for whoever listens and for whoever wants a file: two workers that have as much as they
+/// can do, and more clients that were sent away than places are kept for.
+#[divan::bench(args = [Delivery::Live, Delivery::Whole])]
+fn refusal_of_a_long_text_in_a_crowd(bencher: Bencher<'_, '_>, delivery: Delivery) {
+    let layout = Layout { devices: Vec::new(), pools: vec![vec![Seat::default(); 2]] };
+    let mut board = Board::new(&layout, Rules::default());
+    (0..2).for_each(|worker| board.worker_ready(worker, 1, Micros::ZERO));
+    let offers =
+        (0..).map(|client| Offer { delivery, ..Request::live(Micros::ZERO, client, text(200)).offer });
+    let mut refused = 0;
+    for offer in offers {
+        refused += usize::from(board.admit(&offer, Micros::ZERO).is_err());
+        while board.next_launch(Micros::ZERO).is_some() {}
+        if refused >= 20 {
+            break;
+        }
+    }
+    let offer = Offer { delivery, ..Request::live(Micros::ZERO, 9_999_999, text(200)).offer };
+    bencher.with_inputs(|| board.clone()).bench_values(|mut board| {
+        let refused = board.admit(black_box(&offer), Micros::ZERO);
+        assert!(matches!(refused, Err(Rejection::Capacity { .. })), "{refused:?}");
+        board
+    });
+}
+
 #[divan::bench(args = [1000, 10_000])]
 fn dispatch(bencher: Bencher<'_, '_>, waiting: usize) {
     let mut board = crowded(waiting);

@@ -20,7 +20,10 @@ use ishowtts_workers::{
     process::{Launch, Launcher},
 };
 use tempfile::TempDir;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 
 use crate::{
     auth::Keyring,
@@ -29,9 +32,11 @@ use crate::{
     control::{Answer, Control, RUNTIME_PREFIX},
     environments::{Environments, Progress},
     gpu::Watch,
+    jobs::{Jobs, Sqlite},
     listeners::{self, Doors, Entrance},
     metrics::Metrics,
     package,
+    placement::Cards,
     pools::{Places, Pools},
     probe,
     reload::{Reachable, Reloader},
@@ -41,6 +46,7 @@ use crate::{
     stream::Studio,
     surface::{self, AppState, Http, InForce, Live, Previews, Shared, Uploads, Wyoming},
     systemd, telemetry,
+    traces::{Exporter, Traces},
     voices::Shelf,
 };
 
@@ -50,6 +56,8 @@ const SETUP_STEP: Duration = Duration::from_mins(30);
 const LEAVING: Duration = Duration::from_secs(20);
 /// How long a voice that was sent waits for others that come with it.
 const GATHERED: Duration = Duration::from_millis(300);
+/// How long NVIDIA's driver may take to tell which GPUs there are.
+const DRIVER: Duration = Duration::from_secs(20);
 /// How long recordings may take to reach the disk once everything was answered.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -75,6 +83,7 @@ impl Running {
         level: &str,
         progress: &dyn Progress,
         shelf: Arc<Shelf>,
+        traces: Traces,
     ) -> Result<Self, Box<dyn Error>> {
         let mut with_voices = config.clone();
         shelf.hear_in(&mut with_voices, None, false);
@@ -96,6 +105,7 @@ impl Running {
         }
         let runtime = runtime_dir()?;
         let sandbox = Sandbox::prepare(config, &interpreters).await;
+        let cards = cards(config).await;
         let places = Places {
             code: package::unpack(&config.server.state_dir.join("worker-code")).map_err(|error| {
                 let dir = config.server.state_dir.display();
@@ -110,10 +120,11 @@ impl Running {
             launcher: PathBuf::from("/proc/self/exe"),
             log_level: worker_level(level).to_owned(),
             sandbox,
+            cards,
         };
         let launcher: Arc<dyn Launch> = Arc::new(Launcher::start()?);
         let pools = Arc::new(Pools::start(config, &places, &launcher, unavailable));
-        let metrics = Arc::new(Metrics::new()?);
+        let metrics = Arc::new(Metrics::new()?.with_traces(traces));
         metrics.up.set(1.0);
         let cache = Cache::open(&config.cache, &config.server.state_dir, Arc::clone(&metrics)).await;
         let scheduler = Scheduler::start(Arc::clone(&pools), config);
@@ -214,22 +225,26 @@ pub async fn serve(
         tracing::warn!("There is no API key in the file of keys: nobody can use the server");
     }
     surface::make_room(config.limits.max_connections + config.wyoming.max_connections);
-    let worker_level = level.as_deref().or(config.log_level.as_deref()).unwrap_or(telemetry::USUAL);
+    let worker_level = level.as_deref().or(config.log.level.as_deref()).unwrap_or(telemetry::USUAL);
     let shelf = Shelf::open(&config.server.state_dir);
     let live = InForce::new(Live::of(&config, &shelf));
     let address = told(&doors);
     tracing::info!(version = crate::VERSION, address, wyoming = wyoming.as_ref().map(told), "Starting");
 
-    let devices = config.enabled_engines().map(|(name, engine)| (name.clone(), engine.device.clone()));
+    let devices = config
+        .enabled_engines()
+        .flat_map(|(name, engine)| engine.devices.iter().map(|device| (name.clone(), device.clone())));
     let gpus = Watch::start(&config.gpu.root, config.gpu.every, devices.collect());
+    let (exporter, both) = (Exporter::start(&config.telemetry)?, (&doors, wyoming.as_ref()));
     let running = tokio::select! {
-        running = set_up(&config, worker_level, (&doors, wyoming.as_ref()), &live, &shelf) => running?,
+        running = set_up(&config, worker_level, both, &live, &shelf, exporter.traces()) => running?,
         signal = signals.next() => {
             tracing::info!(signal, "Ended before everything was set up");
             return Ok(());
         }
     };
     running.pools.sandbox().tell();
+    let jobs = jobs(&config, &running.studio, &live).await;
     let required = required(&config);
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
@@ -240,6 +255,7 @@ pub async fn serve(
         uploads: Uploads::default(),
         previews: Previews::default(),
         required: required.clone(),
+        jobs: jobs.clone(),
         started: Instant::now(),
     });
     let entrance = doors.entrance();
@@ -281,11 +297,9 @@ pub async fn serve(
     let grace = reloader.grace().await;
     systemd::stopping(scheduler.in_flight(), grace + LEAVING);
     running.metrics.up.set(0.0);
-    if let Some(wyoming) = &wyoming {
-        wyoming.drain();
-    }
+    wyoming.iter().for_each(Wyoming::drain);
     tokio::select! {
-        () = drain(scheduler, is_inherited.then_some(&entrance)) => {
+        _ = async { tokio::join!(drain(scheduler, is_inherited.then_some(&entrance)), rest(&jobs)) } => {
             tracing::info!("Drained: every request was answered");
         }
         () = sleep(grace) => {
@@ -303,7 +317,7 @@ pub async fn serve(
         }
     });
     // What is not on the disk by then is made again some day.
-    drop(timeout(GOODBYE, running.studio.cache().written()).await);
+    drop(tokio::join!(timeout(GOODBYE, running.studio.cache().written()), exporter.close()));
     tracing::info!("Stopped");
     Ok(())
 }
@@ -316,12 +330,13 @@ async fn set_up(
     (doors, wyoming): (&Doors, Option<&Doors>),
     live: &InForce,
     shelf: &Arc<Shelf>,
+    traces: Traces,
 ) -> Result<Running, Box<dyn Error>> {
     let patience = |doors: &Doors| if doors.is_inherited() { config.limits.patience } else { Duration::ZERO };
     let (mut http, mut other) = (None, None);
     let mut http_waits = pin!(sleep(patience(doors)));
     let mut wyoming_waits = pin!(sleep(wyoming.map(patience).unwrap_or_default()));
-    let mut running = pin!(Running::start(config, level, &Told, Arc::clone(shelf)));
+    let mut running = pin!(Running::start(config, level, &Told, Arc::clone(shelf), traces));
     let running = loop {
         tokio::select! {
             running = &mut running => break running,
@@ -358,6 +373,30 @@ async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
     scheduler.drained().await;
 }
 
+/// Goes on with the jobs that are there, and takes others in; or says why not.
+async fn jobs(config: &Config, studio: &Arc<Studio>, live: &InForce) -> Result<Arc<Jobs>, String> {
+    if !config.jobs.enabled {
+        return Err("[jobs] enabled is false in its configuration".into());
+    }
+    let folder = config.server.state_dir.join("jobs");
+    let min_free_mb = u64::from(config.jobs.min_free_mb);
+    let opened = spawn_blocking(move || Sqlite::open(&folder, min_free_mb)).await;
+    let store = match opened {
+        Ok(opened) => opened.map_err(|error| error.to_string()),
+        Err(lost) => Err(lost.to_string()),
+    };
+    let store = store.inspect_err(|error| tracing::error!("Jobs are not available: {error}"))?;
+    let casting = surface::casting(live, studio);
+    Ok(Jobs::start(Arc::new(store), Arc::clone(studio), casting, config.jobs.clone()))
+}
+
+/// Waits until what jobs have under way is stored; the rest is done after the next start.
+async fn rest(jobs: &Result<Arc<Jobs>, String>) {
+    if let Ok(jobs) = jobs {
+        jobs.rest().await;
+    }
+}
+
 /// The doors for HTTP and Wyoming, if they may be where they are: a port may be bound otherwise than it was written.
 fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn Error>> {
     let (http, wyoming) = listeners::open(config.server.listen, config.wyoming.listen)?;
@@ -367,6 +406,22 @@ fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn E
     };
     reachable.check(config)?;
     Ok((http, wyoming, reachable))
+}
+
+/// The GPUs of this machine, if an engine is to compute on one.
+async fn cards(config: &Config) -> Cards {
+    if !config.enabled_engines().any(|(_, engine)| engine.is_on_gpu()) {
+        return Cards::default();
+    }
+    let root = config.gpu.root.clone();
+    let looked = timeout(DRIVER, spawn_blocking(move || Cards::look(&root))).await;
+    looked.map_or_else(
+        |_| {
+            tracing::warn!("NVIDIA's driver does not answer: workers are told their GPUs by number");
+            Cards::default()
+        },
+        Result::unwrap_or_default,
+    )
 }
 
 /// The engines that are waited for.

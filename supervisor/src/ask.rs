@@ -5,9 +5,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    HeaderMap, Request, StatusCode,
+    HeaderMap, Request, Response, StatusCode,
+    body::Incoming,
     client::conn::http1,
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue},
+    http::response::Parts,
 };
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
@@ -86,7 +88,43 @@ impl Server {
         media_type: &str,
         body: Bytes,
     ) -> Result<Answer, String> {
-        let failed = |error: String| format!("could not ask {}: {error}", self.url);
+        let (head, body) = self.begin(method, route, &[(CONTENT_TYPE, media_type)], body).await?.into_parts();
+        self.whole(head, body).await
+    }
+
+    /// POST to the address as it stands, with these headers.
+    pub async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, String> {
+        let request = Request::post(self.url.path()).header(HOST, self.url.authority());
+        let mut request = request.body(Full::from(body)).map_err(|error| self.failed(&error.to_string()))?;
+        request.headers_mut().extend(headers);
+        let (head, body) = self.carry(request).await?.into_parts();
+        self.whole(head, body).await
+    }
+
+    /// Any request, with these headers as far as they are not empty: the answer as it begins.
+    pub async fn begin(
+        &self,
+        method: &str,
+        route: &str,
+        headers: &[(HeaderName, &str)],
+        body: Bytes,
+    ) -> Result<Response<Incoming>, String> {
+        let request = self.request(method, route, headers, body);
+        self.carry(request.map_err(|error| self.failed(&error))?).await
+    }
+
+    async fn whole(&self, head: Parts, body: Incoming) -> Result<Answer, String> {
+        let body = body.collect().await.map_err(|error| self.failed(&error.to_string()))?;
+        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+    }
+
+    fn failed(&self, error: &str) -> String {
+        format!("could not ask {}: {error}", self.url)
+    }
+
+    /// Over a connection of its own.
+    async fn carry(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
+        let failed = |error: String| self.failed(&error);
         let host = self.url.host_str().ok_or_else(|| failed("it names no host".into()))?;
         let port = self.url.port_or_known_default().unwrap_or(80);
         // A name resolver wants an address of IPv6 without its brackets.
@@ -95,7 +133,6 @@ impl Server {
         let stream = connecting
             .map_err(|late| failed(late.to_string()))?
             .map_err(|error| failed(error.to_string()))?;
-        let request = self.request(method, route, media_type, body).map_err(failed)?;
         if self.url.scheme() == "https" {
             let name = ServerName::try_from(bare.to_owned()).map_err(|error| failed(error.to_string()))?;
             let connector = TlsConnector::from(self.trust().map_err(failed)?);
@@ -112,7 +149,7 @@ impl Server {
         &self,
         method: &str,
         route: &str,
-        media_type: &str,
+        headers: &[(HeaderName, &str)],
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, String> {
         let authority = self.url.authority();
@@ -128,7 +165,8 @@ impl Server {
             None => request,
         };
         let request = request.method(method);
-        let request = if media_type.is_empty() { request } else { request.header(CONTENT_TYPE, media_type) };
+        let told = headers.iter().filter(|(_, value)| !value.is_empty());
+        let request = told.fold(request, |request, (name, value)| request.header(name, *value));
         let request = request.body(Full::from(body));
         request.map_err(|error| error.to_string())
     }
@@ -155,13 +193,12 @@ impl Server {
     }
 }
 
-async fn exchange<I>(stream: I, request: Request<Full<Bytes>>) -> Result<Answer, hyper::Error>
+async fn exchange<I>(stream: I, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, hyper::Error>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // It ends with its last answer.
     tokio::spawn(connection);
-    let (head, body) = sender.send_request(request).await?.into_parts();
-    Ok(Answer { status: head.status, headers: head.headers, body: body.collect().await?.to_bytes() })
+    sender.send_request(request).await
 }

@@ -3,7 +3,7 @@
 //! Knowledge flows one way; a module uses only those to its left:
 //!
 //! ```text
-//! package, auth ← config, gpu ← voices, speech, environments, metrics, sandbox ← cache, pools ← schedule ← stream ← jobs ← surface ← reload ← control ← app ← main
+//! package, auth ← config, gpu ← traces ← voices, speech, environments, metrics, sandbox, placement ← cache, pools ← schedule ← stream ← jobs ← surface ← reload ← control ← app ← main
 //! ```
 //!
 //! - [`auth`]: API keys;
@@ -12,9 +12,11 @@
 //! - [`environments`]: each engine's Python environment, built when its lock changes;
 //! - [`doctor`]: what a start needs, and what mends it;
 //! - [`gpu`]: what GPUs are doing;
+//! - [`traces`]: where the time of single requests went, for a collector;
 //! - [`speech`]: text → segments, audio → stream, no HTTP and no worker;
 //! - [`voices`]: which engine speaks which stretch of a text;
 //! - [`cache`]: finished audio, kept to answer the same request again;
+//! - [`placement`]: which worker computes on which device, and sees no other;
 //! - [`pools`]: configuration → workers;
 //! - [`sandbox`]: how they are confined, and what the machine has to confine them with;
 //! - [`schedule`]: who may speak next;
@@ -46,6 +48,7 @@ pub mod jobs;
 pub mod listeners;
 pub mod metrics;
 pub mod package;
+pub mod placement;
 pub mod pools;
 pub mod probe;
 pub mod reload;
@@ -59,6 +62,7 @@ pub mod stream;
 pub mod surface;
 pub mod systemd;
 pub mod telemetry;
+pub mod traces;
 pub mod voices;
 
 /// Version and commit, as `--version` prints them.

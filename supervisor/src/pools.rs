@@ -17,8 +17,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::{Config, Engine},
-    gpu::Sensors,
+    config::{Config, Engine, VISIBLE_GPUS},
+    placement::{AMPLE, Cards, Site, choose, spread},
     sandbox::{Folders, Sandbox},
 };
 
@@ -43,6 +43,8 @@ pub struct Places {
     pub log_level: String,
     /// How they are confined.
     pub sandbox: Sandbox,
+    /// The GPUs that they may be put on.
+    pub cards: Cards,
 }
 
 /// All pools, by engine.
@@ -68,12 +70,17 @@ impl Pools {
         unavailable: BTreeMap<String, String>,
     ) -> Self {
         let changed = ChangeHook::default();
+        let mut taken = Taken::default();
         let enabled = config.enabled_engines().filter_map(|(name, engine)| {
             let interpreter = places.interpreters.get(name)?;
-            let spec = |replica| spec(config, name, engine, replica, places, interpreter);
-            let specs = (0..engine.replicas + engine.spares).map(spec).collect();
+            let devices = taken.devices(engine, &places.cards);
+            let spec = |(replica, device): (u32, String)| {
+                spec(config, name, engine, (replica, &device), places, interpreter)
+            };
+            let specs = (0..).zip(devices).map(spec).collect();
             let seats = usize::try_from(engine.replicas).unwrap_or(1);
-            let pool = Pool::start(name, specs, seats, launcher, changed.clone(), room(config, engine));
+            let pool =
+                Pool::start(name, specs, seats, launcher, changed.clone(), room(engine, &places.cards));
             Some((name.clone(), pool))
         });
         let by_engine = enabled.collect();
@@ -122,8 +129,9 @@ impl Pools {
         };
         let before = self.identity(name);
         self.set_identity(name, None);
-        let renewed =
-            pool.renew(|old| spec(config, name, engine, old.replica, &self.places, interpreter)).await;
+        let renewed = pool
+            .renew(|old| spec(config, name, engine, (old.replica, &old.device), &self.places, interpreter))
+            .await;
         let after =
             if renewed.is_ok() { Some(identity(config, name, engine, &self.places).into()) } else { before };
         self.set_identity(name, after);
@@ -188,20 +196,46 @@ impl Pools {
     }
 }
 
-/// Whether another worker may be warm before one goes.
-fn room(config: &Config, engine: &Engine) -> Room {
-    let (told, device, root) = (engine.warm_restart, engine.device.clone(), config.gpu.root.clone());
-    Arc::new(move |status| {
-        told.unwrap_or_else(|| {
-            if !device.starts_with("cuda:") {
-                return true;
-            }
-            let readings = Sensors::open(&root).read();
-            let reading = readings.get(&device);
-            let free = reading.and_then(|reading| reading.memory_total?.checked_sub(reading.memory_used?));
-            // Its successor needs as much while it warms up, and some more than it holds in the end.
-            free.is_some_and(|free| free > status.memory.device_bytes.saturating_mul(5) / 4)
-        })
+/// Workers that are on their way to a device, before any was measured.
+#[derive(Default)]
+struct Taken(BTreeMap<String, usize>);
+
+impl Taken {
+    /// A device for each of an engine's workers, spares last.
+    fn devices(&mut self, engine: &Engine, cards: &Cards) -> Vec<String> {
+        // Of one device nothing needs to be asked.
+        let free = match &engine.devices[..] {
+            [_] => vec![Some(AMPLE)],
+            several => cards.free(several),
+        };
+        let sites = engine.devices.iter().zip(free).map(|(device, free)| {
+            let others = self.0.get(device).copied().unwrap_or_default();
+            Site { own: 0, others, free }
+        });
+        let sites: Vec<Site> = sites.collect();
+        let count = usize::try_from(engine.replicas + engine.spares).unwrap_or(1);
+        let chosen = spread(&sites, count).into_iter().filter_map(|at| engine.devices.get(at).cloned());
+        let chosen: Vec<String> = chosen.collect();
+        for device in &chosen {
+            *self.0.entry(device.clone()).or_default() += 1;
+        }
+        chosen
+    }
+}
+
+/// Whether another worker may be warm before one goes, and on which device.
+fn room(engine: &Engine, cards: &Cards) -> Room {
+    let (told, devices, cards) = (engine.warm_restart, engine.devices.clone(), cards.clone());
+    let keeps = engine.env.contains_key(VISIBLE_GPUS);
+    Arc::new(move |spec, status, others| {
+        if told == Some(false) {
+            return None;
+        }
+        let own = |device: &String| others.iter().filter(|other| *other == device).count();
+        let free = if told == Some(true) { vec![Some(AMPLE); devices.len()] } else { cards.free(&devices) };
+        let sites = devices.iter().zip(free).map(|(device, free)| Site { own: own(device), others: 0, free });
+        let device = devices.get(choose(&sites.collect::<Vec<_>>(), status.memory.device_bytes)?)?;
+        Some(cards.assign(spec, device, keeps))
     })
 }
 
@@ -220,20 +254,25 @@ fn identity(config: &Config, name: &str, engine: &Engine, places: &Places) -> St
         }
     }
     let settings = Value::Object(engine.settings.clone());
-    format!("{code} {packages} {settings} {} {} {:x?}", engine.device, engine.threads, hash.finalize())
+    format!(
+        "{code} {packages} {settings} {} {} {:x?}",
+        engine.devices.join(","),
+        engine.threads,
+        hash.finalize()
+    )
 }
 
 /// A text that asks for far too much is stopped by this before the machine runs out of memory. CUDA maps far more than
 /// it uses.
 fn address_space(engine: &Engine) -> Option<u64> {
-    engine.memory_mb.filter(|_| !engine.device.starts_with("cuda:")).map(|mb| mb.saturating_mul(2))
+    engine.memory_mb.filter(|_| !engine.is_on_gpu()).map(|mb| mb.saturating_mul(2))
 }
 
 fn spec(
     config: &Config,
     name: &str,
     engine: &Engine,
-    replica: u32,
+    (replica, device): (u32, &str),
     places: &Places,
     interpreter: &Path,
 ) -> WorkerSpec {
@@ -266,10 +305,11 @@ fn spec(
     let (confinement, own) = places.sandbox.confinement(config, name, engine, interpreter, folders);
     env.extend(own);
     env.extend(engine.env.clone());
-    WorkerSpec {
+    let spec = WorkerSpec {
         engine: name.to_owned(),
         replica,
-        device: engine.device.clone(),
+        device: device.to_owned(),
+        seen_as: device.to_owned(),
         threads: engine.threads,
         settings: engine.settings.clone(),
         voices: samples.collect(),
@@ -281,7 +321,11 @@ fn spec(
         socket_dir: places.runtime.clone(),
         limits: ExecLimits { cpus: engine.cpus.clone(), nice: engine.nice, memory_mb: address_space(engine) },
         confinement,
-        patience: Patience { stall: Duration::from_secs(engine.stall_s.into()), ..Patience::default() },
+        patience: Patience {
+            stall: Duration::from_secs(engine.stall_s.into()),
+            startup_stillness: Duration::from_secs(engine.start_patience_s.into()),
+            ..Patience::default()
+        },
         upkeep: Upkeep {
             max_segments: engine.max_segments,
             rss_growth: engine.rss_growth,
@@ -289,5 +333,6 @@ fn spec(
             device_bytes: engine.device_memory_mb.map(|mb| mb << 20),
         },
         max_audio_bytes: MAX_SEGMENT_AUDIO,
-    }
+    };
+    places.cards.assign(spec, device, engine.env.contains_key(VISIBLE_GPUS))
 }

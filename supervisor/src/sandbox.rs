@@ -150,7 +150,7 @@ impl Sandbox {
             };
             variables.extend(KEPT.iter().map(folder));
         }
-        let gpu = engine.device.starts_with("cuda");
+        let gpu = engine.is_on_gpu();
         let compiles = gpu && COMPILERS.contains(&name);
         if compiles && let Some(dir) = LIBCUDA.iter().find(|dir| Path::new(dir).join("libcuda.so.1").exists())
         {

@@ -24,8 +24,10 @@ use crate::{
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// Whether there is room for one more process beside this one, so that it may be warm before this one goes.
-pub type Room = Arc<dyn Fn(&WorkerStatus) -> bool + Send + Sync>;
+/// Whether there is room for one more process beside this one, so that it may be warm before this one goes; and what it
+/// is then, since it may be on another device. Given are what the successor is to be where it stays on its
+/// predecessor's device, how the predecessor is, and the devices of the engine's other workers.
+pub type Room = Arc<dyn Fn(WorkerSpec, &WorkerStatus, &[String]) -> Option<WorkerSpec> + Send + Sync>;
 
 /// The workers of one engine: those that sit in its seats and take orders, and warm spares.
 #[derive(Debug)]
@@ -126,6 +128,11 @@ impl Pool {
     /// The number of the sitting in a seat, if a worker takes orders there.
     pub fn sitting(&self, seat: usize) -> Option<u64> {
         self.crew.seats.sitting(seat)
+    }
+
+    /// The device of the worker in a seat.
+    pub fn device(&self, seat: usize) -> Option<Arc<str>> {
+        self.crew.seats.device(seat)
     }
 
     /// Whether a worker that is in no seat may still come to take one.
@@ -250,7 +257,8 @@ impl Crew {
         let _one_at_a_time = self.renewing.lock().await;
         let status = old.watch().borrow().clone();
         let serves = matches!(status.state, State::Ready | State::Busy);
-        if !serves || !self.has_room(status.clone()).await {
+        let beside = if serves { self.beside(old, &spec, status.clone()).await } else { None };
+        let Some(beside) = beside else {
             let life = status.lives;
             old.keep_spec(&spec);
             old.tell(Command::Retire(Retirement::to_start_again(Some(spec), why))).await;
@@ -263,9 +271,9 @@ impl Crew {
             drop(old.watch().wait_for(renewed).await);
             let status = old.watch().borrow().clone();
             return if status.state == State::Failed { Err(reason(status)) } else { Ok(()) };
-        }
+        };
         tracing::info!(worker = old.name(), "Warming up another worker before this one goes: {why}");
-        let new = self.spawn(spec, status.lives);
+        let new = self.spawn(beside, status.lives);
         *self.coming() = Some(Arc::clone(&new));
         let settled = |now: &WorkerStatus| match now.state {
             // While it is being ended, nothing tells yet why.
@@ -293,10 +301,14 @@ impl Crew {
         Ok(())
     }
 
-    /// Asks on a thread of its own: a driver may take its time.
-    async fn has_room(&self, status: WorkerStatus) -> bool {
-        let room = Arc::clone(&self.room);
-        tokio::task::spawn_blocking(move || room(&status)).await.unwrap_or(false)
+    /// A successor that may be warm beside a worker. Asks on a thread of its own: a driver may take its time.
+    async fn beside(&self, old: &Worker, spec: &WorkerSpec, status: WorkerStatus) -> Option<WorkerSpec> {
+        let others =
+            self.lock().iter().filter(|worker| worker.key() != old.key()).cloned().collect::<Vec<_>>();
+        let others: Vec<String> =
+            others.iter().map(|worker| worker.watch().borrow().device.clone()).collect();
+        let (room, spec) = (Arc::clone(&self.room), spec.clone());
+        tokio::task::spawn_blocking(move || room(spec, &status, &others)).await.unwrap_or(None)
     }
 
     /// Keeps what a worker that goes for good has counted.

@@ -3,6 +3,9 @@
 //! A seat is what orders are given to. Which worker sits in it changes: when one is lost or retires, a warm one that
 //! waits takes its place at once. Each sitting has a number that grows, so that whoever hears of changes late, or not
 //! in their order, can tell the old from the new.
+//!
+//! On a device, workers take turns; so those in the seats are spread over the devices as evenly as those who are warm
+//! allow, and one that shares its device changes places with a spare whose device does nothing.
 
 use std::{
     collections::VecDeque,
@@ -35,6 +38,7 @@ impl WorkerKey {
 #[derive(Clone, Debug)]
 pub(crate) struct Warm {
     worker: WorkerKey,
+    device: Arc<str>,
     pub(crate) life: u64,
     pub(crate) ready: Arc<Ready>,
     pub(crate) mailbox: mpsc::Sender<Command>,
@@ -72,6 +76,8 @@ struct Table {
     seats: Vec<Place>,
     spares: VecDeque<Warm>,
     last: u64,
+    /// How often a worker of the pool became ready.
+    arrivals: u64,
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +93,7 @@ type Changes = Vec<(usize, ChangeTo)>;
 impl Seats {
     pub(crate) fn new(engine: &str, seats: usize, changed: ChangeHook) -> Self {
         let places = (0..seats).map(|_| Place::default()).collect();
-        let table = Table { seats: places, spares: VecDeque::new(), last: 0 };
+        let table = Table { seats: places, spares: VecDeque::new(), last: 0, arrivals: 0 };
         Self { engine: engine.to_owned(), table: Mutex::new(table), changed }
     }
 
@@ -100,6 +106,11 @@ impl Seats {
         let table = self.lock();
         let sitting = table.seats.get(seat)?.sitting.as_ref()?;
         (!sitting.draining).then_some(sitting.number)
+    }
+
+    /// The device of the worker in a seat.
+    pub(crate) fn device(&self, seat: usize) -> Option<Arc<str>> {
+        Some(Arc::clone(&self.lock().seats.get(seat)?.sitting.as_ref()?.warm.device))
     }
 
     /// Whether somebody sits in a seat whom nobody uses.
@@ -134,6 +145,9 @@ impl Seats {
         };
         sitting.held = false;
         if !sitting.draining {
+            let changes = table.even_out(permit.seat);
+            drop(table);
+            self.tell(changes);
             return;
         }
         let changes = table.vacate(permit.seat);
@@ -173,12 +187,42 @@ impl Table {
         self.seats.iter().position(sits)
     }
 
-    /// Whoever waits longest takes a seat that is free.
+    /// How many in the seats compute on a device.
+    fn seated_on(&self, device: &str) -> usize {
+        let sitting = self.seats.iter().filter_map(|place| place.sitting.as_ref());
+        sitting.filter(|sitting| &*sitting.warm.device == device).count()
+    }
+
+    /// The spare whose device has the fewest in the seats, and of those the one that waits longest.
+    fn best_spare(&self) -> Option<usize> {
+        let spares = self.spares.iter().enumerate();
+        spares.min_by_key(|(_, warm)| self.seated_on(&warm.device)).map(|(at, _)| at)
+    }
+
+    /// Has whoever sits there unused become a spare, if its place on another device is of more use.
+    fn even_out(&mut self, seat: usize) -> Changes {
+        let Some(at) = self.best_spare() else { return Changes::new() };
+        let sitting = self.seats.get(seat).and_then(|place| place.sitting.as_ref());
+        let Some(sitting) = sitting.filter(|sitting| !sitting.held && !sitting.draining) else {
+            return Changes::new();
+        };
+        let other = self.spares.get(at).map_or(0, |warm| self.seated_on(&warm.device));
+        if self.seated_on(&sitting.warm.device) < other + 2 {
+            return Changes::new();
+        }
+        let warm = sitting.warm.clone();
+        let changes = self.vacate(seat);
+        self.spares.push_back(warm);
+        changes
+    }
+
+    /// A spare takes a seat that is free.
     fn fill(&mut self, seat: usize) -> Changes {
+        let spare = self.best_spare();
         let Some(place) = self.seats.get_mut(seat).filter(|place| place.sitting.is_none()) else {
             return Changes::new();
         };
-        let Some(warm) = self.spares.pop_front() else { return Changes::new() };
+        let Some(warm) = spare.and_then(|at| self.spares.remove(at)) else { return Changes::new() };
         self.last += 1;
         place.number = self.last;
         place.sitting = Some(Sitting { warm, number: self.last, draining: false, held: false });
@@ -204,13 +248,20 @@ pub(crate) struct Chair {
 
 impl Chair {
     /// Takes orders from now on, as long as this life lasts, once there is a seat.
-    pub(crate) fn offer(&self, life: u64, ready: Arc<Ready>) {
+    pub(crate) fn offer(&self, life: u64, device: &str, ready: Arc<Ready>) {
         let Some(mailbox) = self.mailbox.upgrade() else { return };
         let mut table = self.seats.lock();
-        table.spares.push_back(Warm { worker: self.worker, life, ready, mailbox });
-        let changes = (0..table.seats.len()).flat_map(|seat| table.fill(seat)).collect();
+        table.arrivals += 1;
+        table.spares.push_back(Warm { worker: self.worker, device: device.into(), life, ready, mailbox });
+        let mut changes: Changes = (0..table.seats.len()).flat_map(|seat| table.fill(seat)).collect();
+        changes.extend((0..table.seats.len()).flat_map(|seat| table.even_out(seat)).collect::<Changes>());
         drop(table);
         self.seats.tell(changes);
+    }
+
+    /// How often any worker of the pool has become ready.
+    pub(crate) fn arrivals(&self) -> u64 {
+        self.seats.lock().arrivals
     }
 
     /// Tells whoever gives orders that it has stopped between two steps.
@@ -314,8 +365,8 @@ mod tests {
     #[test]
     fn a_spare_takes_the_seat_of_one_that_is_lost() {
         let house = house(1, 2);
-        house.chairs[0].offer(1, ready());
-        house.chairs[1].offer(1, ready());
+        house.chairs[0].offer(1, "none", ready());
+        house.chairs[1].offer(1, "none", ready());
         assert_eq!(house.told(), [(0, ChangeTo::Ready { sitting: 1 })], "the other one is a spare");
         let permit = house.seats.take(0).expect("it is free");
         assert!(house.chairs[0].revoke());
@@ -328,14 +379,33 @@ mod tests {
     #[test]
     fn who_retires_finishes_first_and_then_makes_room() {
         let house = house(1, 2);
-        house.chairs[0].offer(1, ready());
+        house.chairs[0].offer(1, "none", ready());
         let permit = house.seats.take(0).expect("it is free");
-        house.chairs[1].offer(1, ready());
+        house.chairs[1].offer(1, "none", ready());
         assert!(!house.chairs[0].drain());
         house.told();
         house.seats.give_back(&permit);
         assert_eq!(house.told(), [(0, ChangeTo::Gone { sitting: 1 }), (0, ChangeTo::Ready { sitting: 2 })]);
         assert!(house.chairs[0].drain(), "nothing is left of it");
+    }
+
+    #[test]
+    fn who_shares_a_device_changes_places_with_a_spare_whose_device_is_idle() {
+        let house = house(2, 3);
+        house.chairs[0].offer(1, "cuda:0", ready());
+        house.chairs[1].offer(1, "cuda:0", ready());
+        let device = |seat| house.seats.device(seat).expect("somebody sits there");
+        let permits = [0, 1].map(|seat| house.seats.take(seat).expect("it is free"));
+        house.told();
+        house.chairs[2].offer(1, "cuda:1", ready());
+        assert!(house.told().is_empty(), "both are at work");
+        house.seats.give_back(&permits[1]);
+        assert_eq!(house.told(), [(1, ChangeTo::Gone { sitting: 2 }), (1, ChangeTo::Ready { sitting: 3 })]);
+        assert_eq!((&*device(0), &*device(1)), ("cuda:0", "cuda:1"));
+        house.seats.give_back(&permits[0]);
+        assert!(house.told().is_empty(), "each has its own now");
+        assert!(house.chairs[0].revoke(), "who made way is the next spare");
+        assert_eq!((&*device(0), &*device(1)), ("cuda:0", "cuda:1"));
     }
 
     proptest! {
@@ -350,7 +420,7 @@ mod tests {
                 let chair = &house.chairs[worker];
                 match step {
                     0 if !warm[worker] => {
-                        chair.offer(1, ready());
+                        chair.offer(1, ["cuda:0", "cuda:1"][worker % 2], ready());
                         warm[worker] = true;
                     }
                     1 => {

@@ -14,8 +14,10 @@ pub struct WorkerSpec {
     pub engine: String,
     /// Which of the engine's workers this is, from 0.
     pub replica: u32,
-    /// Device to compute on: `cpu`, `cuda:0`, `none`.
+    /// Device to compute on: `cpu`, `cuda:1`, `none`.
     pub device: String,
+    /// What the worker is told to compute on: of several GPUs it sees its own alone, which then is `cuda:0`.
+    pub seen_as: String,
     /// Threads that the engine may compute with.
     pub threads: u32,
     /// The engine's own settings, handed over in `load`.
@@ -97,6 +99,8 @@ pub struct Patience {
     pub hello: Duration,
     /// Longest silence between two `progress` lines while loading and warming up.
     pub startup_silence: Duration,
+    /// While it starts, it may do nothing at all for so long: say nothing, compute nothing, read nothing.
+    pub startup_stillness: Duration,
     /// Longest silence of a worker that has something to speak.
     pub stall: Duration,
     /// An idle worker is asked for a sign of life this often, and has as long to answer.
@@ -118,6 +122,8 @@ impl Default for Patience {
             hello: Duration::from_mins(1),
             // Loading a large model from a slow disk takes a minute or two.
             startup_silence: Duration::from_mins(3),
+            // Whatever a start waits for, a disk, a compiler, another process's lock, shows in that time.
+            startup_stillness: Duration::from_secs(30),
             stall: Duration::from_secs(30),
             ping: Duration::from_secs(10),
             stop: Duration::from_secs(3),

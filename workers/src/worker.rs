@@ -22,6 +22,8 @@ pub struct WorkerStatus {
     pub is_spare: bool,
     /// Where it is in its life.
     pub state: State,
+    /// What it computes on, as the configuration names it.
+    pub device: String,
     /// Its process, while there is one.
     pub pid: Option<u32>,
     /// How often it was launched.
@@ -43,10 +45,11 @@ pub struct WorkerStatus {
 }
 
 impl WorkerStatus {
-    fn new(lives: u64) -> Self {
+    fn new(lives: u64, device: String) -> Self {
         Self {
             is_spare: false,
             state: State::Stopped,
+            device,
             pid: None,
             lives,
             ready: None,
@@ -87,7 +90,7 @@ impl Worker {
     ) -> Self {
         let (key, name) = (WorkerKey::new(), spec.name());
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
-        let (published, status) = watch::channel(WorkerStatus::new(earlier_lives));
+        let (published, status) = watch::channel(WorkerStatus::new(earlier_lives, spec.device.clone()));
         let chair = Chair { seats, worker: key, mailbox: mailbox.downgrade() };
         tokio::spawn(Actor::new(spec.clone(), launcher, inbox, published, chair, wishes).run());
         Self { key, name, spec: Mutex::new(spec), mailbox, status }

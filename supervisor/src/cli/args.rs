@@ -14,6 +14,7 @@ use crate::{
     bench::{Api, Assertion, Header, TextSet},
     config::Overrides,
     speech::Format,
+    telemetry::LogFormat,
 };
 
 /// Real-time text-to-speech server: warm Python engines under one supervisor.
@@ -37,7 +38,7 @@ pub(super) struct Args {
     pub(super) log_level: Option<String>,
     /// Log one JSON object per line
     #[arg(long, global = true)]
-    pub(super) log_json: bool,
+    log_json: bool,
     #[command(subcommand)]
     task: Option<Task>,
 }
@@ -50,6 +51,11 @@ impl Args {
             wyoming_listen: self.wyoming_listen.clone(),
             state_dir: self.state_dir.clone(),
         }
+    }
+
+    /// How the log is written, if that is said here.
+    pub(super) fn log_format(&self) -> Option<LogFormat> {
+        self.log_json.then_some(LogFormat::Json)
     }
 
     pub(super) fn task(&self) -> Task {
@@ -77,6 +83,11 @@ pub(super) enum Task {
         remote: Remote,
         #[command(subcommand)]
         task: Option<Box<VoicesTask>>,
+    },
+    /// Have a running server speak a long text when there is time: send it, watch it, fetch its audio
+    Jobs {
+        #[command(subcommand)]
+        task: Box<JobsTask>,
     },
     /// Look for what is missing, and tell the command that mends it
     Doctor,
@@ -174,6 +185,83 @@ pub(super) enum VoicesTask {
         #[command(flatten)]
         remote: Remote,
     },
+}
+
+/// What to do with jobs.
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum JobsTask {
+    /// Send a text, and tell the job's id
+    Submit(Submit),
+    /// List jobs, the latest first
+    List {
+        /// Only those in this state: queued, running, done, failed or cancelled
+        #[arg(long)]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Show how a job goes on until it is over
+    Watch {
+        /// The job
+        id: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Wait until a job is done, and write its audio
+    Fetch {
+        /// The job
+        id: String,
+        /// File to write; else one that is called like the job. `-` gets the bytes
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Take jobs back that are not over; remove those that are
+    Cancel {
+        /// The jobs
+        #[arg(required = true)]
+        id: Vec<String>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
+/// A long text, and how it is to sound.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct Submit {
+    /// File with the text, UTF-8; `-` reads it from standard input
+    #[arg(value_name = "FILE")]
+    pub(super) text: PathBuf,
+    /// What the job is called; else the file's name
+    #[arg(long)]
+    pub(super) title: Option<String>,
+    /// Voice; else by the language of the text
+    #[arg(long)]
+    pub(super) voice: Option<String>,
+    /// wav, pcm, mp3, opus, flac or aac; else by the ending of the output's name, or wav
+    #[arg(long)]
+    pub(super) format: Option<String>,
+    /// Speaking rate, 0.25 to 4
+    #[arg(long, default_value_t = 1.0)]
+    pub(super) speed: f64,
+    /// Seed of engines that draw at random
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// Options of the engines, a JSON object
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub(super) engine_options: Option<Map<String, Value>>,
+    /// A name for this order: sent again under it, it is no second job
+    #[arg(long, value_name = "KEY")]
+    pub(super) idempotency_key: Option<String>,
+    /// Wait until it is done, and write its audio into this file; `-` gets the bytes
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 /// What to speak, and where to.

@@ -15,18 +15,22 @@ pub(super) fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     say_line(&format!("wyoming:       {wyoming}"));
     say_line(&format!("access:        {}", access(config)));
     say_line(&format!("state:         {}", config.server.state_dir.display()));
-    let uses_gpus = config.enabled_engines().any(|(_, engine)| engine.device.starts_with("cuda:"));
+    let uses_gpus = config.enabled_engines().any(|(_, engine)| engine.is_on_gpu());
     let sensors = uses_gpus.then(|| Sensors::open(&config.gpu.root));
     for (name, engine) in &config.engines {
         let how = if engine.enabled {
-            format!("on, {} worker(s) on {}, {} thread(s)", engine.replicas, engine.device, engine.threads)
+            format!(
+                "on, {} worker(s) on {}, {} thread(s)",
+                engine.replicas,
+                engine.devices.join(", "),
+                engine.threads
+            )
         } else {
             "off".into()
         };
         say_line(&format!("engine {name}: {how}"));
-        if let Some(why) =
-            sensors.as_ref().filter(|_| engine.enabled).and_then(|found| found.lacks(&engine.device))
-        {
+        let wanted = engine.devices.iter().filter(|_| engine.enabled);
+        for why in wanted.filter_map(|device| sensors.as_ref()?.lacks(device)) {
             say_line(&format!("engine {name}: will not find its device: {why}"));
         }
     }

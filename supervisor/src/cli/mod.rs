@@ -6,6 +6,7 @@ mod check_config;
 mod doctor;
 #[cfg(test)]
 mod documented;
+mod jobs;
 mod keys;
 mod progress;
 mod say;
@@ -23,7 +24,10 @@ use clap::Parser;
 use ishowtts_workers::process::exec::{ExecPlan, exec};
 
 use self::args::{Args, Task};
-use crate::{app, config, control, telemetry};
+use crate::{
+    app, config, control,
+    telemetry::{self, LogFormat},
+};
 
 /// Exit code of a command line or a configuration that cannot be followed.
 const MISUSE: u8 = 2;
@@ -44,16 +48,20 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: &Args, task: Task) -> ExitCode {
-    // A server tells what it does; a command tells what went wrong.
-    let usual = if matches!(task, Task::Serve) { telemetry::USUAL } else { "warn" };
+    // A server tells what it does; a command tells what went wrong, on stderr.
+    let is_server = matches!(task, Task::Serve);
+    let usual = if is_server { telemetry::USUAL } else { "warn" };
     let level = args.log_level.as_deref().unwrap_or(usual);
-    if let Err(message) = telemetry::start(level, args.log_json) {
-        complain(&io::Error::other(message));
-        return ExitCode::from(MISUSE);
+    // How a server logs stands in its configuration.
+    if !is_server && let Err(code) = log(level, args.log_format().unwrap_or(LogFormat::Text)) {
+        return code;
     }
     let task = match task {
         // It asks a server, which has a configuration of its own.
         Task::Bench(given) => return finish(bench::run(*given)),
+        Task::Jobs { task } => {
+            return finish(async { jobs::run(*task).await.map(|()| ExitCode::SUCCESS) });
+        }
         Task::Reload { pid } => return finish(reload(pid)),
         // They stand in a file of their own, and the first one mends a configuration that asks for keys.
         Task::Keys(given) => return finish(async move { keys::run(&args.overrides(), given) }),
@@ -66,12 +74,15 @@ fn run(args: &Args, task: Task) -> ExitCode {
             return ExitCode::from(MISUSE);
         }
     };
+    if is_server {
+        let level = args.log_level.as_deref().or(config.log.level.as_deref()).unwrap_or(usual);
+        if let Err(code) = log(level, args.log_format().unwrap_or(config.log.format)) {
+            return code;
+        }
+    }
     finish(async {
         match task {
             Task::Serve => {
-                if let (None, Some(level)) = (&args.log_level, &config.log_level) {
-                    telemetry::change(level)?;
-                }
                 let served = app::serve(config, args.overrides(), args.log_level.clone());
                 Box::pin(served).await.map(|()| ExitCode::SUCCESS)
             }
@@ -84,10 +95,20 @@ fn run(args: &Args, task: Task) -> ExitCode {
             }
             Task::Doctor => doctor::run(&config).await,
             Task::CheckConfig => check_config::run(&config).map(|()| ExitCode::SUCCESS),
-            Task::Bench(_) | Task::WorkerExec(_) | Task::Reload { .. } | Task::Keys(_) => {
-                Ok(ExitCode::SUCCESS)
-            }
+            Task::Bench(_)
+            | Task::Jobs { .. }
+            | Task::WorkerExec(_)
+            | Task::Reload { .. }
+            | Task::Keys(_) => Ok(ExitCode::SUCCESS),
         }
+    })
+}
+
+/// Starts logging, or tells why not.
+fn log(level: &str, format: LogFormat) -> Result<(), ExitCode> {
+    telemetry::start(level, format).map_err(|message| {
+        complain(&io::Error::other(message));
+        ExitCode::from(MISUSE)
     })
 }
 

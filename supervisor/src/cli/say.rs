@@ -20,6 +20,7 @@ use crate::{
     schedule::Delivery,
     speech::{ClientId, Encoder, Format, Terms, Utterance},
     stream::{Account, milliseconds},
+    traces::Traces,
     voices::{Shelf, VoiceBook},
 };
 
@@ -97,7 +98,7 @@ pub(super) fn write(target: Option<&Path>, pieces: &[Bytes]) -> io::Result<()> {
 }
 
 /// Temporary files are private; this one is to be an ordinary file.
-fn set_usual_mode(file: &fs::File) -> io::Result<()> {
+pub(super) fn set_usual_mode(file: &fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
 
     // The mask can only be read by setting it; at this point no other thread makes files.
@@ -151,7 +152,7 @@ async fn alone(
         engine.enabled &= needed.contains(name);
         (engine.replicas, engine.spares) = (1, 0);
     }
-    let running = Running::start(&config, level, spinner, shelf).await?;
+    let running = Running::start(&config, level, spinner, shelf, Traces::default()).await?;
     spinner.say(format!("loading {}", needed.join(" and ")));
     let spoken = tokio::select! {
         spoken = speak(&running, utterance) => spoken,
@@ -165,7 +166,8 @@ async fn speak(running: &Running, utterance: Utterance) -> Result<(Vec<Bytes>, S
     // Loading may take its time: nobody else waits.
     let patience = std::time::Duration::from_hours(1);
     let format = utterance.format;
-    let account = Account::open(Arc::clone(&running.metrics), Surface::Cli, "say".into(), &utterance.client);
+    let account =
+        Account::open(Arc::clone(&running.metrics), Surface::Cli, "say".to_owned(), &utterance.client);
     let stream = running.studio.open(utterance, Delivery::Whole, patience, account).await?;
     let mut encoder = Encoder::new(format, stream.sample_rate())?;
     let spoken = stream.whole(&mut encoder).await?;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Where a server is asked when nobody says where: the usual address.
-const USUAL: &str = "http://127.0.0.1:27121";
+pub(super) const USUAL: &str = "http://127.0.0.1:27121";
 
 /// Lists, adds, removes or plays voices.
 pub(super) async fn run(

@@ -33,6 +33,10 @@ fn merged(fragment: Table) -> String {
         for (key, value) in given {
             match (value, there.get_mut(&key)) {
                 (Value::Table(value), Some(Value::Table(there))) if section != "voices" => {
+                    // One takes the other's place.
+                    if value.contains_key("devices") {
+                        there.remove("device");
+                    }
                     there.extend(value);
                 }
                 (value, _) => drop(there.insert(key, value)),

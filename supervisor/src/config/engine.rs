@@ -8,10 +8,14 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
+    device::devices,
     raw::{Notes, Table},
     sandbox::{Openings, openings},
     server::absolute,
 };
+
+/// The variable by which CUDA is told which GPUs it may see.
+pub const VISIBLE_GPUS: &str = "CUDA_VISIBLE_DEVICES";
 
 /// What runs an engine's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +40,9 @@ impl Default for Python {
 pub struct Engine {
     /// Whether it is used at all.
     pub enabled: bool,
-    /// Device to compute on.
-    pub device: String,
-    /// How many workers.
+    /// Devices that its workers are spread over: at least one, all of one kind.
+    pub devices: Vec<String>,
+    /// How many workers, on all its devices together. Unless the file says it, one for each.
     pub replicas: u32,
     /// Threads that each worker computes with.
     pub threads: u32,
@@ -64,6 +68,8 @@ pub struct Engine {
     pub warm_restart: Option<bool>,
     /// How long a worker may make no progress on a segment, in seconds.
     pub stall_s: u32,
+    /// How long a worker that is starting may do nothing at all, in seconds.
+    pub start_patience_s: u32,
     /// Whether its audio may be kept to answer the same request again. Unset: only if the engine says that it
     /// gives the same samples each time; true: even though they differ from run to run; false: never.
     pub cache: Option<bool>,
@@ -77,26 +83,33 @@ pub struct Engine {
     pub settings: Map<String, Value>,
 }
 
+impl Engine {
+    /// Whether its workers compute on GPUs.
+    pub fn is_on_gpu(&self) -> bool {
+        self.devices.iter().any(|device| device.starts_with("cuda:"))
+    }
+}
+
 /// Engines that bring a way of their own to read numbers, made for their models; and `tone`, which reads nothing.
 const READ_NUMBERS: [&str; 3] = ["f5", "indextts", "tone"];
 
 pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Path) -> Engine {
-    // `tone` computes next to nothing, so it takes no share of any device.
-    let default_device = if name == "tone" { "none" } else { "cpu" };
-    let device = table.string("device");
-    if let Some(found) = &device
-        && !is_device(&found.value)
-    {
-        found.problem(notes, format!("must be cpu, cuda:N or none, not {:?}", found.value));
-    }
+    let devices = devices(name, table, notes);
     let cpus = table.integers("cpus");
     let env_table = table.table("env");
-    let env = env_table.strings().into_iter().map(|(name, found)| (name, found.value)).collect();
+    let env = env_table.strings().into_iter();
+    let env = env.map(|(name, found)| {
+        if name == VISIBLE_GPUS && devices.len() > 1 {
+            found.problem(notes, "would have every worker see the same GPUs; `devices` tells which it uses");
+        }
+        (name, found.value)
+    });
+    let env = env.collect();
     let enabled = table.boolean("enabled", false);
     let engine = Engine {
         enabled,
-        device: device.map_or(default_device.to_owned(), |found| found.value),
-        replicas: table.count("replicas", 1, 256, 1),
+        replicas: table.count("replicas", 1, 256, devices.len().try_into().unwrap_or(1)),
+        devices,
         threads: table.count("threads", 1, 1024, 1),
         required: table.boolean("required", true),
         env,
@@ -109,6 +122,7 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
         rss_growth: Some(table.fraction("rss_growth", 100.0).unwrap_or(2.0)).filter(|share| *share > 0.0),
         warm_restart: table.choice("warm_restart"),
         stall_s: table.count("stall_s", 1, 3600, 30),
+        start_patience_s: table.count("start_patience_s", 1, 3600, 30),
         cache: table.choice("cache"),
         normalise: table.boolean("normalise", !READ_NUMBERS.contains(&name)),
         python: python(table, notes, base, enabled),
@@ -136,11 +150,6 @@ fn python(table: &Table<'_>, notes: &Notes<'_>, base: &Path, enabled: bool) -> P
         named.problem(notes, format!("there is no interpreter {}", path.display()));
     }
     Python::Own(path)
-}
-
-pub(super) fn is_device(name: &str) -> bool {
-    let numbered = name.strip_prefix("cuda:").is_some_and(|number| number.parse::<u8>().is_ok());
-    numbered || name == "cpu" || name == "none"
 }
 
 /// A setting that starts with `./` or `../` is a path, seen from the file that it stands in.

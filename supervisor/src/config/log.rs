@@ -1,16 +1,32 @@
-//! `[log]`: how much is told.
+//! `[log]`: how much is told, and how.
 
 use super::raw::{Notes, Table};
-use crate::telemetry;
+use crate::telemetry::{self, LogFormat};
 
-/// The level or filter, if the file has one.
-pub(super) fn level(table: &Table<'_>, notes: &Notes<'_>) -> Option<String> {
-    let found = table.string("level");
+/// What the file says of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// A level or filter, if the file has one.
+    pub level: Option<String>,
+    /// How lines are written.
+    pub format: LogFormat,
+}
+
+pub(super) fn log(table: &Table<'_>, notes: &Notes<'_>) -> Log {
+    let level = table.string("level").and_then(|found| match telemetry::check(&found.value) {
+        Ok(()) => Some(found.value),
+        Err(error) => {
+            found.problem(notes, error);
+            None
+        }
+    });
+    let format = table.string("format").and_then(|found| {
+        let format = LogFormat::parse(&found.value);
+        if format.is_none() {
+            found.problem(notes, format!("must be {}", LogFormat::NAMES.map(|(name, _)| name).join(", ")));
+        }
+        format
+    });
     table.finish();
-    let found = found?;
-    if let Err(error) = telemetry::check(&found.value) {
-        found.problem(notes, error);
-        return None;
-    }
-    Some(found.value)
+    Log { level, format: format.unwrap_or_default() }
 }

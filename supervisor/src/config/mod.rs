@@ -8,6 +8,7 @@ mod cloning;
 mod device;
 mod engine;
 mod gpu;
+mod jobs;
 mod locate;
 mod log;
 mod mixture;
@@ -16,6 +17,7 @@ mod pronunciation;
 mod raw;
 mod sandbox;
 mod server;
+mod telemetry;
 mod tls;
 mod validate;
 mod voice;
@@ -28,14 +30,17 @@ pub use auth::Auth;
 pub use cache::Cache;
 pub use cloning::Cloning;
 pub use device::Device;
-pub use engine::{Engine, Python};
+pub use engine::{Engine, Python, VISIBLE_GPUS};
 pub use gpu::Gpu;
+pub use jobs::Jobs;
 pub use locate::{Overrides, keys_file, load, parse};
+pub use log::Log;
 pub use mixture::{Share, is_mixture, mixers, mixes, mixture, shares};
 pub use openai::OpenAi;
 pub use pronunciation::{Pronunciation, Pronunciations, takes_phonemes};
 pub use sandbox::{Cgroup, Openings, Sandbox};
 pub use server::{Limits, Server};
+pub use telemetry::Telemetry;
 pub use tls::Tls;
 pub use voice::{Clone, Route, Voice, is_name as is_voice_name};
 pub use wyoming::Wyoming;
@@ -58,12 +63,16 @@ pub struct Config {
     pub wyoming: Wyoming,
     /// Pages of other origins that may use the server.
     pub cors: Cors,
-    /// How much is told, unless the command line says it.
-    pub log_level: Option<String>,
+    /// How much is told, and how, unless the command line says it.
+    pub log: Log,
+    /// Where requests are traced.
+    pub telemetry: Telemetry,
     /// What a request may ask for.
     pub limits: Limits,
     /// Finished audio that is kept.
     pub cache: Cache,
+    /// Long texts that are spoken when there is time.
+    pub jobs: Jobs,
     /// How GPUs are watched.
     pub gpu: Gpu,
     /// How workers are confined.

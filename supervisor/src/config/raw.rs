@@ -142,6 +142,20 @@ impl<'t> Table<'t> {
         self.typed(key, "a list of whole numbers", read).map_or(Vec::new(), |found| found.value)
     }
 
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.take(key).is_some()
+    }
+
+    /// Says what is wrong with a list that is empty.
+    pub(super) fn empty(&self, key: &str, message: &str) {
+        if let Some((value, found)) = self.take(key)
+            && value.get_ref().as_array().is_some_and(|items| items.is_empty())
+        {
+            found.problem(self.notes, message);
+        }
+    }
+
     /// A list of strings, each with its own place.
     pub(super) fn list(&self, key: &str) -> Vec<Found<String>> {
         let name = self.full_name(key);

@@ -11,16 +11,18 @@ use super::{
     Config, Problems, Route, access,
     auth::auth,
     cache::cache,
-    device::device,
-    engine::{engine, is_device},
+    device::{device, is_device},
+    engine::engine,
     gpu::gpu,
+    jobs::jobs,
     locate::Overrides,
-    log,
+    log::log,
     openai::openai,
     pronunciation::pronunciations,
     raw::{Notes, Table},
     sandbox::sandbox,
     server::{limits, server},
+    telemetry::telemetry,
     tls::tls,
     voice::voice,
     wyoming::wyoming,
@@ -56,16 +58,18 @@ fn read(
     let server = server(&server_table, notes, overrides, base, auth.file.is_some());
     let wyoming = wyoming(&root.table("wyoming"), notes, overrides);
     let cors = access::cors(&root.table("cors"), notes);
-    let log_level = log::level(&root.table("log"), notes);
+    let log = log(&root.table("log"), notes);
+    let telemetry = telemetry(&root.table("telemetry"), notes);
     let limits = limits(&root.table("limits"));
     let cache = cache(&root.table("cache"), base);
+    let jobs = jobs(&root.table("jobs"));
 
     let gpu = gpu(&root.table("gpu"), base);
     let sandbox = sandbox(&root.table("sandbox"), notes);
 
     let mut devices = BTreeMap::new();
     for (name, table) in root.table("devices").tables() {
-        if !is_device(&name.value) || name.value == "none" {
+        if !is_device(&name.value) {
             name.problem(notes, "must be cpu or cuda:N");
         }
         devices.insert(name.value, device(&table));
@@ -115,10 +119,12 @@ fn read(
         auth,
         wyoming,
         cors,
-        log_level,
+        log,
+        telemetry,
         limits,
         devices,
         cache,
+        jobs,
         gpu,
         sandbox,
         default_voices,

@@ -15,8 +15,10 @@ const ROOM: u64 = 3 << 30;
 
 pub(super) fn check(config: &Config, sensors: &Sensors, report: &mut Report) {
     let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, engine) in config.enabled_engines().filter(|(_, engine)| engine.device.starts_with("cuda:")) {
-        wanted.entry(&engine.device).or_default().push(name);
+    for (name, engine) in config.enabled_engines() {
+        for device in engine.devices.iter().filter(|device| device.starts_with("cuda:")) {
+            wanted.entry(device).or_default().push(name);
+        }
     }
     for (device, engines) in &wanted {
         let Some(why) = sensors.lacks(device) else { continue };
@@ -26,7 +28,17 @@ pub(super) fn check(config: &Config, sensors: &Sensors, report: &mut Report) {
             "name one that is there, or "
         };
         for engine in engines {
-            let mend = format!("{first}mend it with `device = \"cpu\"` under [engines.{engine}]");
+            let is_one_of_several =
+                config.engines.get(*engine).is_some_and(|engine| engine.devices.len() > 1);
+            let mend = match (is_one_of_several, sensors.cards().is_empty()) {
+                (true, false) => {
+                    format!("take it out of `devices` under [engines.{engine}]: no worker starts there")
+                }
+                (true, true) => {
+                    format!("{first}write `device = \"cpu\"` in place of `devices` under [engines.{engine}]")
+                }
+                (false, _) => format!("{first}mend it with `device = \"cpu\"` under [engines.{engine}]"),
+            };
             report.miss(format!("engine {engine}, device"), format!("{why}; {mend}"));
         }
     }

@@ -11,6 +11,8 @@ mod power;
 mod report;
 mod sandbox;
 mod server;
+mod tls;
+mod wyoming;
 
 pub use report::{Finding, Report, Verdict};
 
@@ -23,6 +25,8 @@ pub async fn examine(config: &Config) -> Report {
     let file = config.file.as_ref().map_or("built in".into(), |path| path.display().to_string());
     report.good("configuration", file);
     server::check(config, &mut report).await;
+    wyoming::check(config, &mut report).await;
+    tls::check(config, &mut report);
     let environments = Environments::new(&config.server.state_dir, config.server.python.as_deref()).await;
     let room = match &environments {
         Err(error) => {

@@ -33,7 +33,7 @@ pub(super) fn check(config: &Config, report: &mut Report) {
 
 /// A worker may not start the program with root's rights by which CUDA makes this node where it is missing.
 fn uvm(config: &Config, report: &mut Report) {
-    let wanted = config.enabled_engines().any(|(_, engine)| engine.device.starts_with("cuda:"));
+    let wanted = config.enabled_engines().any(|(_, engine)| engine.is_on_gpu());
     let node = |name: &str| Path::new("/dev").join(name).exists();
     if wanted && node("nvidiactl") && !node("nvidia-uvm") {
         let mend = "mend it, after each boot, with: sudo nvidia-modprobe -u -c=0";

@@ -60,14 +60,19 @@ async fn running(config: &Config, report: &mut Report) {
     }
 }
 
-/// Version and metrics of the server there, if it is one of ours.
-async fn ask(address: SocketAddr) -> Option<(String, String)> {
+/// Where somebody who listens there can be asked from this machine.
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    let url = format!("http://{}", SocketAddr::new(ip, address.port())).parse().ok()?;
+    SocketAddr::new(ip, address.port())
+}
+
+/// Version and metrics of the server there, if it is one of ours.
+async fn ask(address: SocketAddr) -> Option<(String, String)> {
+    let url = format!("http://{}", reachable(address)).parse().ok()?;
     let server = Server { url, key: env::var(KEY).ok(), cacert: None };
     let asked = async |route| timeout(PATIENCE, server.ask(route, None)).await.ok()?.ok();
     let status: Value = asked("/api/status").await?.json().ok()?;

@@ -10,7 +10,7 @@ mod reading;
 mod tegra;
 mod watch;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use self::{nvml::Driver, tegra::Tegra};
 
@@ -27,6 +27,15 @@ pub fn machine_memory(root: &Path) -> Option<(u64, u64)> {
 pub struct Sensors {
     nvml: Result<Driver, String>,
     tegra: Option<Tegra>,
+}
+
+/// What a GPU is known by, whatever its number is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// `GPU-…`.
+    pub uuid: String,
+    /// Number of its file, `/dev/nvidia1`.
+    pub minor: u32,
 }
 
 /// A GPU, as one looks at it before anything runs.
@@ -87,6 +96,18 @@ impl Sensors {
         // Our own is one even if NVML does not count it.
         let count = by_nvml.max(u32::from(self.tegra.is_some()));
         (0..count).map(|index| (index, format!("cuda:{index}")))
+    }
+
+    /// What the driver knows each GPU by, by the device's name. A Jetson has but one, which it has no such names for.
+    pub fn identities(&self) -> BTreeMap<String, Identity> {
+        let Some(driver) = self.nvml.as_ref().ok().filter(|_| self.tegra.is_none()) else {
+            return BTreeMap::new();
+        };
+        let identity = |(index, device)| {
+            let (uuid, minor) = driver.identity(index)?;
+            Some((device, Identity { uuid, minor }))
+        };
+        self.devices().filter_map(identity).collect()
     }
 
     /// What each GPU does now. One of which nothing can be told is left out.

@@ -41,6 +41,12 @@ impl Driver {
         Some((found.major, found.minor))
     }
 
+    /// What names the GPU whatever its number is: its UUID, and the number of its file.
+    pub(super) fn identity(&self, index: u32) -> Option<(String, u32)> {
+        let device = self.nvml.device_by_index(index).ok()?;
+        Some((device.uuid().ok()?, device.minor_number().ok()?))
+    }
+
     /// What the GPU does now; nothing at all if it does not answer.
     pub(super) fn read(&self, index: u32) -> Reading {
         self.nvml.device_by_index(index).map(|device| read(&device)).unwrap_or_default()

@@ -4,22 +4,34 @@
 //! surface ─ NewJob ─▶ Store ─ Work::Cut ─▶ runner ─ Plan ─▶ Store ─ Work::Speak ─▶ runner ─ batch ─▶ scheduler
 //!                       ▲                                                            │
 //!                       └───────────────── Take, stored once ────────────────────────┘
-//!                     Store ─ Work::Finish ─▶ runner: takes in order ─▶ join, encode ─▶ Finished ─▶ Store
+//!                     Store ─ takes in order ─▶ Spool: join, encode ─ Work::Finish ─▶ Finished ─▶ Store
 //! ```
 //!
-//! [`Job`] and [`Piece`] are what is kept, [`Store`] is who keeps it.
+//! [`Job`] and [`Piece`] are what is kept, [`Store`] is who keeps it: [`Sqlite`] on this machine. [`Jobs`] is the front
+//! door. `runner` does the work; `verdict` and [`progress`] decide and foretell, and touch nothing.
 
-mod intake;
+mod cutting;
+pub mod intake;
 mod job;
 mod nats;
 mod piece;
+pub mod progress;
+mod runner;
+mod service;
+mod splice;
+mod spool;
 mod sqlite;
 mod store;
+mod verdict;
 
+pub use cutting::{CHAPTER_REST_MS, Casting, Outline, outline};
 pub use intake::{Book, Chapter};
 pub use job::{Job, JobError, JobId, JobState, Mark, NewJob, NoJobId, Order, now_ms};
 pub use nats::{Meeting, Nats};
 pub use piece::{Joint, Piece, Plan, Take};
+pub use progress::Pace;
+pub use service::{Change, Jobs, NotTaken, Sound};
+pub use spool::{Growth, Spool};
 pub use sqlite::Sqlite;
 pub use store::{
     Answer, Created, Finished, Kept, Lease, Query, Retention, Scope, Store, StoreError, Stored, Totals,

@@ -2,6 +2,7 @@
 //! from a request.
 
 mod gpu;
+mod jobs;
 mod labels;
 mod observe;
 mod recent;
@@ -14,12 +15,13 @@ use prometheus::{
 
 pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 
-use self::{gpu::GpuFamilies, recovery::RecoveryFamilies};
-use crate::speech::Priority;
+use self::{gpu::GpuFamilies, jobs::JobFamilies, recovery::RecoveryFamilies};
+use crate::{speech::Priority, traces::Traces};
 pub use observe::worker as observe_worker;
 pub use recent::{Finished, Heard, Recent};
 
 const ACCEPTING_HELP: &str = "1 while new requests are accepted, 0 during a drain";
+const MISSES_HELP: &str = "Recordings asked of the cache and found in no tier";
 const LOAD_HELP: &str =
     "Work a second that is needed to have all audio in time, over what can be done, by device";
 
@@ -69,10 +71,13 @@ pub struct Metrics {
     pub cache_evictions: IntCounterVec,
     /// Whether the server answers new requests.
     pub up: Gauge,
+    /// Where single requests are traced, if they are.
+    pub traces: Traces,
     /// The last requests, which are no family: nobody scrapes them.
     pub recent: Recent,
     gpus: GpuFamilies,
     recovery: RecoveryFamilies,
+    jobs: JobFamilies,
 }
 
 impl Metrics {
@@ -101,12 +106,8 @@ impl Metrics {
         };
         let audio = Opts::new("ishowtts_audio_seconds_total", "Seconds of audio made");
         let audio_seconds = register(&registry, CounterVec::new(audio, &["engine"])?)?;
-        let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
-        let build = register(&registry, GaugeVec::new(build, &["version", "commit"])?)?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
-        let up = register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?;
-        let asked = "Recordings asked of the cache and found in no tier";
-        let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", asked)?)?;
+        tell_build(&registry)?;
+        let cache_misses = register(&registry, IntCounter::new("ishowtts_cache_misses_total", MISSES_HELP)?)?;
         let worker = ["engine", "replica"];
         let metrics = Self {
             elapsed_ms: histogram(
@@ -173,14 +174,22 @@ impl Metrics {
                 "Cached recordings that had to make room for others",
                 &["tier"],
             )?,
-            up,
+            up: register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?,
+            traces: Traces::default(),
             recent: Recent::default(),
             gpus: GpuFamilies::new(&registry)?,
             recovery: RecoveryFamilies::new(&registry)?,
+            jobs: JobFamilies::new(&registry)?,
             registry,
         };
         metrics.begin();
         Ok(metrics)
+    }
+
+    /// Traces requests, too.
+    #[must_use]
+    pub fn with_traces(self, traces: Traces) -> Self {
+        Self { traces, ..self }
     }
 
     /// A series that is there from the start can be alerted on before its first event.
@@ -207,6 +216,14 @@ impl Metrics {
         encoder.encode(&self.registry.gather(), &mut text)?;
         Ok((encoder.format_type().to_owned(), text))
     }
+}
+
+/// Says what runs.
+fn tell_build(registry: &Registry) -> Result<(), prometheus::Error> {
+    let build = Opts::new("ishowtts_build_info", "Always 1; the labels tell what runs");
+    let build = register(registry, GaugeVec::new(build, &["version", "commit"])?)?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("ISHOWTTS_COMMIT")]).set(1.0);
+    Ok(())
 }
 
 fn register<F>(registry: &Registry, family: F) -> Result<F, prometheus::Error>

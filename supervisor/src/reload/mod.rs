@@ -172,7 +172,7 @@ impl Reloader {
     fn apply(&self, started: &Config, config: &Config) -> Result<(), String> {
         // The one step that may fail, so the first.
         if self.level.is_none() {
-            telemetry::change(config.log_level.as_deref().unwrap_or(telemetry::USUAL))?;
+            telemetry::change(config.log.level.as_deref().unwrap_or(telemetry::USUAL))?;
         }
         let mut live = Live::of(config, &self.shelf);
         if started.tls.is_some() != config.tls.is_some() {

@@ -26,9 +26,11 @@ impl Names {
         let mut names = Self::default();
         let mut wanted: BTreeMap<&str, u32> = BTreeMap::new();
         for (_, engine, size) in &engines {
-            if engine.device != "none" {
-                *wanted.entry(&engine.device).or_default() +=
-                    slots(engine) * u32::try_from(*size).unwrap_or(u32::MAX);
+            for device in engine.devices.iter().filter(|device| *device != "none") {
+                // Whoever sits in its seats may be on any of its devices.
+                let size = u32::try_from(*size).unwrap_or(u32::MAX);
+                let most = wanted.entry(device).or_default();
+                *most = most.saturating_add(slots(engine).saturating_mul(size));
             }
         }
         for (device, wanted) in wanted {
@@ -41,13 +43,21 @@ impl Names {
         }
         let mut first = 0;
         for (name, engine, size) in engines {
-            let device = names.devices.iter().position(|device| *device == engine.device);
+            let numbers = engine.devices.iter().map(|device| names.device(device));
+            let seat = |device| Seat { device, slots: slots(engine) };
+            // Where each worker really is will be known when it sits there.
+            let seats = numbers.cycle().map(seat).take(size).collect();
             names.pools.push(name.to_owned());
             names.first_worker.push(first);
-            names.layout.pools.push(vec![Seat { device, slots: slots(engine) }; size]);
+            names.layout.pools.push(seats);
             first += size;
         }
         names
+    }
+
+    /// Number of a device; `None` for what takes no share of any.
+    pub(super) fn device(&self, name: &str) -> Option<usize> {
+        self.devices.iter().position(|device| device == name)
     }
 
     pub(super) fn pool(&self, engine: &str) -> Option<usize> {
@@ -68,7 +78,7 @@ impl Names {
 
 /// What a worker takes of its device: as many cores as it has threads, or the whole of a GPU.
 fn slots(engine: &Engine) -> u32 {
-    if engine.device == "cpu" { engine.threads } else { 1 }
+    if engine.devices.iter().any(|device| device == "cpu") { engine.threads } else { 1 }
 }
 
 fn cores() -> u32 {

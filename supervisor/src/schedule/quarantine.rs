@@ -66,8 +66,9 @@ impl Quarantine {
         (suspect.ends >= ENDS && suspect.until > now).then_some(suspect.until)
     }
 
-    /// A worker has ended while it was busy with this alone. True if it is poison from now on.
-    pub(super) fn ended_a_worker(&mut self, mark: Mark, now: Micros) -> bool {
+    /// A worker has ended while it was busy with this alone, the `nth` over the same request. True if it is poison from
+    /// now on.
+    pub(super) fn ended_a_worker(&mut self, mark: Mark, nth: u32, now: Micros) -> bool {
         self.suspects.retain(|_, suspect| suspect.until > now);
         if self.suspects.len() >= MOST
             && !self.suspects.contains_key(&mark)
@@ -76,7 +77,8 @@ impl Quarantine {
             self.suspects.remove(&first);
         }
         let suspect = self.suspects.entry(mark).or_insert(Suspect { ends: 0, until: now });
-        suspect.ends += 1;
+        // A request that takes longer than a suspicion lasts knows what else has ended over it.
+        suspect.ends = nth.max(suspect.ends + 1);
         suspect.until = now + self.lasts;
         suspect.ends >= ENDS
     }
@@ -110,24 +112,34 @@ mod tests {
     fn three_ended_workers_are_a_quarantine_for_a_while() {
         let mut quarantine = Quarantine::new(Micros::s(600));
         let mark = quarantine.mark(&segment("boo"));
-        assert!(!quarantine.ended_a_worker(mark, Micros::s(1)));
-        assert!(!quarantine.ended_a_worker(mark, Micros::s(2)));
+        assert!(!quarantine.ended_a_worker(mark, 1, Micros::s(1)));
+        assert!(!quarantine.ended_a_worker(mark, 1, Micros::s(2)));
         assert_eq!(quarantine.holds(mark, Micros::s(2)), None, "two may be chance");
-        assert!(quarantine.ended_a_worker(mark, Micros::s(3)));
+        assert!(quarantine.ended_a_worker(mark, 1, Micros::s(3)));
         assert_eq!(quarantine.holds(mark, Micros::s(4)), Some(Micros::s(603)));
         assert_eq!(quarantine.holds(quarantine.mark(&segment("boo!")), Micros::s(4)), None);
         assert_eq!(quarantine.holds(mark, Micros::s(603)), None, "it is over");
-        assert!(!quarantine.ended_a_worker(mark, Micros::s(604)), "and counted afresh");
+        assert!(!quarantine.ended_a_worker(mark, 1, Micros::s(604)), "and counted afresh");
     }
 
     #[test]
     fn what_was_spoken_is_under_no_suspicion() {
         let mut quarantine = Quarantine::new(Micros::s(600));
         let mark = quarantine.mark(&segment("fine"));
-        quarantine.ended_a_worker(mark, Micros::s(1));
-        quarantine.ended_a_worker(mark, Micros::s(2));
+        quarantine.ended_a_worker(mark, 1, Micros::s(1));
+        quarantine.ended_a_worker(mark, 1, Micros::s(2));
         quarantine.was_spoken(mark);
-        assert!(!quarantine.ended_a_worker(mark, Micros::s(3)));
+        assert!(!quarantine.ended_a_worker(mark, 1, Micros::s(3)));
+    }
+
+    #[test]
+    fn three_ends_in_one_request_are_enough_however_far_apart_they_are() {
+        let mut quarantine = Quarantine::new(Micros::s(2));
+        let mark = quarantine.mark(&segment("slow"));
+        assert!(!quarantine.ended_a_worker(mark, 1, Micros::s(10)));
+        assert!(!quarantine.ended_a_worker(mark, 2, Micros::s(20)));
+        assert!(quarantine.ended_a_worker(mark, 3, Micros::s(30)));
+        assert!(quarantine.holds(mark, Micros::s(31)).is_some());
     }
 
     #[test]
@@ -135,7 +147,7 @@ mod tests {
         let mut quarantine = Quarantine::new(Micros::s(600));
         for number in 0..MOST + 10 {
             let mark = quarantine.mark(&segment(&number.to_string()));
-            quarantine.ended_a_worker(mark, Micros::ms(i64::try_from(number).unwrap_or(0)));
+            quarantine.ended_a_worker(mark, 1, Micros::ms(i64::try_from(number).unwrap_or(0)));
         }
         assert_eq!(quarantine.suspects.len(), MOST);
     }

@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use ishowtts_workers::{Failure, Synthesis, SynthesisEvent, SynthesisSummary};
-use tokio::{sync::oneshot, time::timeout_at};
+use tokio::{
+    sync::{oneshot, watch},
+    time::sleep_until,
+};
 
 use super::{Refusal, Scheduler, Segment, plan::StreamId};
 
@@ -20,8 +23,12 @@ pub struct Granted {
     pub synthesis: Synthesis,
     /// How long the segment waited, from the moment that its stream was let in.
     pub waited: Duration,
+    /// When its turn came.
+    pub at: Instant,
     /// Its next turn, if this one comes to nothing; closed when there will be none.
     pub(super) again: Turn,
+    /// Whose turn it is.
+    pub(super) engine: String,
 }
 
 /// One segment's turn, to come or refused.
@@ -47,6 +54,8 @@ pub enum Heard {
     Failed(Failure),
     /// It waited for another turn, and that was refused.
     Refused(Refusal),
+    /// It waited for another turn, and for so long nobody was there who could have given it one.
+    Late(Failure, Duration),
 }
 
 /// What a stream that was let in gets: a listener's ear, and the tickets of its segments.
@@ -131,21 +140,33 @@ pub struct Tickets {
     waiting: VecDeque<Turn>,
     present: Option<Present>,
     told: bool,
-    /// How long a segment that failed waits for its next turn.
+    /// How long a segment that failed waits for its engine to have a worker again.
     patience: Duration,
 }
 
 /// The segment whose turn came.
 struct Present {
     synthesis: Synthesis,
+    /// When its turn came.
+    at: Instant,
     again: Turn,
-    /// How it failed, and until when it waits for another turn.
-    failed: Option<(Failure, Instant)>,
+    engine: String,
+    failed: Option<Waiting>,
+}
+
+/// A segment that failed and waits for another turn.
+struct Waiting {
+    failure: Failure,
+    /// It is over then, unless somebody serves before that: who waits behind others waits for as long as they take.
+    until: Instant,
+    /// Changes with each worker that comes or goes.
+    news: watch::Receiver<()>,
 }
 
 impl From<Granted> for Present {
     fn from(granted: Granted) -> Self {
-        Self { synthesis: granted.synthesis, again: granted.again, failed: None }
+        let Granted { synthesis, at, again, engine, waited: _ } = granted;
+        Self { synthesis, at, again, engine, failed: None }
     }
 }
 
@@ -179,27 +200,50 @@ impl Tickets {
         }))
     }
 
+    /// When the present segment's turn came, which may be long before anybody asked for it.
+    pub fn turned(&self) -> Option<Instant> {
+        self.present.as_ref().map(|present| present.at)
+    }
+
     /// What is heard next of the present segment; `None` before its turn and after its end. Safe to cancel.
     pub async fn next(&mut self) -> Option<Heard> {
         let patience = self.patience;
         let present = self.present.as_mut()?;
         let heard = loop {
-            if let Some((failure, until)) = &present.failed {
-                break match timeout_at((*until).into(), &mut present.again).await {
-                    Ok(Ok(Ok(granted))) => {
+            if let Some(waiting) = &mut present.failed {
+                let turn = tokio::select! {
+                    biased;
+                    turn = &mut present.again => turn,
+                    // Its sender lives as long as the scheduler.
+                    _ = waiting.news.changed() => {
+                        if self.scheduler.speaks(&present.engine) {
+                            waiting.until = Instant::now() + patience;
+                        }
+                        continue;
+                    }
+                    () = sleep_until(waiting.until.into()) => {
+                        if self.scheduler.speaks(&present.engine) {
+                            waiting.until = Instant::now() + patience;
+                            continue;
+                        }
+                        break Heard::Late(waiting.failure.clone(), patience);
+                    }
+                };
+                break match turn {
+                    Ok(Ok(granted)) => {
                         *present = granted.into();
                         Heard::Anew
                     }
-                    Ok(Ok(Err(refusal))) => Heard::Refused(refusal),
-                    Ok(Err(_closed)) => Heard::Failed(failure.clone()),
-                    Err(_elapsed) => Heard::Failed(nobody_came(failure, patience)),
+                    Ok(Err(refusal)) => Heard::Refused(refusal),
+                    Err(_closed) => Heard::Failed(waiting.failure.clone()),
                 };
             }
             match present.synthesis.next().await? {
                 SynthesisEvent::Audio(pcm) => break Heard::Audio(pcm),
                 SynthesisEvent::Done(summary) => break Heard::Done(summary),
                 SynthesisEvent::Failed(failure) => {
-                    present.failed = Some((failure, Instant::now() + patience));
+                    let (until, news) = (Instant::now() + patience, self.scheduler.news());
+                    present.failed = Some(Waiting { failure, until, news });
                 }
             }
         };
@@ -207,18 +251,6 @@ impl Tickets {
             (self.present, self.told) = (None, false);
         }
         Some(heard)
-    }
-}
-
-/// The failure, if another turn did not come in time either.
-fn nobody_came(failure: &Failure, waited: Duration) -> Failure {
-    match failure {
-        Failure::WorkerLost { reason, part } => {
-            let waited = waited.as_secs();
-            let reason = format!("{reason}; no other took it over within {waited} s");
-            Failure::WorkerLost { reason, part: *part }
-        }
-        other => other.clone(),
     }
 }
 

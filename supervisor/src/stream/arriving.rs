@@ -4,27 +4,27 @@
 //! TextIn ─ push, flush, end ─▶ inbox ─▶ scribe ─ clauses ─▶ scheduler ─▶ production ─▶ Stream
 //! ```
 //!
-//! [`TextIn`] takes text in and never waits. The scribe, one task for each text, takes complete clauses out of it
-//! ([`complete`]), gives them their voices and cuts them as any text is cut. With the first of them it has a stream
+//! [`TextIn`] takes text in and never waits. The scribe, one task for each text, takes complete clauses out of it, gives them their voices and cuts them as any text is cut. With the first of them it has a stream
 //! let in, which keeps its share of the workers until the text ends; what follows is appended to that stream. From
 //! there on the way is that of every other text: the same production, the same [`Stream`]. Dropping the stream (or the
 //! [`Opening`] before it) takes everything back.
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde_json::{Map, Value};
 use tokio::{
     select,
-    sync::{Notify, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     time::timeout,
 };
 
 use super::{
-    Account, SpeechError, Stream, Studio,
+    Account, SpeechError, Stream, Studio, TextIn,
+    inbox::Inbox,
     production::{Line, More, Production},
     shared::Shared,
     source::{Origin, Source},
@@ -32,10 +32,8 @@ use super::{
 use crate::{
     config::Route,
     schedule::{Booking, Delivery, Entry, Segment, Tail, Turns},
-    speech::{
-        Breaks, ClientId, Format, Line as Written, Part, Priority, Terms, Utterance, complete,
-        complete_with_breaks, cut_parts, half_break,
-    },
+    speech::{Breaks, ClientId, Format, Line as Written, Part, Priority, Terms, Utterance, cut_parts},
+    traces::Branch,
     voices::{Cast, CastError},
 };
 
@@ -68,60 +66,6 @@ pub struct Manner {
     pub most_chars: usize,
     /// Longest wait for an engine that was never ready yet, and for audio that was promised.
     pub patience: Duration,
-}
-
-/// The text has become too long; what was there before it is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the text has {length} characters; at most {most} are allowed")]
-pub struct TooLong {
-    /// How long it would be.
-    pub length: usize,
-    /// How long it may be.
-    pub most: usize,
-}
-
-/// Where text comes in. Dropping it ends the text as [`end`](Self::end) does.
-#[derive(Debug)]
-pub struct TextIn {
-    inbox: Arc<Inbox>,
-    most: usize,
-}
-
-impl TextIn {
-    /// More of the text, cut wherever its writer happened to stop. Complete clauses of it are spoken at once; the rest
-    /// waits for more. If the text becomes too long for it, none of this piece is taken.
-    pub fn push(&self, text: &str) -> Result<(), TooLong> {
-        let mut page = self.inbox.page();
-        let length = page.length + text.chars().count();
-        if length > self.most {
-            return Err(TooLong { length, most: self.most });
-        }
-        page.length = length;
-        page.text.push_str(text);
-        drop(page);
-        self.inbox.news.notify_one();
-        Ok(())
-    }
-
-    /// What has come so far is spoken, complete or not.
-    pub fn flush(&self) {
-        let mut page = self.inbox.page();
-        page.flushed = page.text.len();
-        drop(page);
-        self.inbox.news.notify_one();
-    }
-
-    /// All of the text has come.
-    pub fn end(&self) {
-        self.inbox.page().ended = true;
-        self.inbox.news.notify_one();
-    }
-}
-
-impl Drop for TextIn {
-    fn drop(&mut self) {
-        self.end();
-    }
 }
 
 /// The audio of a text that is still arriving, before there is any. Dropping it takes everything back.
@@ -160,45 +104,6 @@ struct Opened {
     latest: Instant,
 }
 
-/// Text that nobody has looked at yet. Its length is limited, and so it is all that ever waits.
-#[derive(Debug, Default)]
-struct Inbox {
-    page: Mutex<Page>,
-    news: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Page {
-    text: String,
-    /// Whether breaks in it are silences.
-    has_breaks: bool,
-    /// So many bytes of it are to be spoken even if no clause ends there.
-    flushed: usize,
-    ended: bool,
-    /// Characters of the whole text so far.
-    length: usize,
-}
-
-impl Inbox {
-    fn page(&self) -> MutexGuard<'_, Page> {
-        self.page.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What can be spoken now, and whether nothing follows it.
-    fn take(&self) -> (String, bool) {
-        let mut page = self.page();
-        let end = match (page.ended, page.has_breaks) {
-            (true, _) => page.text.len(),
-            (false, false) => page.flushed.max(complete(&page.text)),
-            // What may be half a silence is no text that could be spoken.
-            (false, true) => page.flushed.min(half_break(&page.text)).max(complete_with_breaks(&page.text)),
-        };
-        page.flushed = 0;
-        let rest = page.text.split_off(end);
-        (std::mem::replace(&mut page.text, rest), page.ended)
-    }
-}
-
 impl Studio {
     /// Speaks a text that is still arriving. It asks for capacity when the first clause is complete, not before; what
     /// comes of that, an error among it, is told by the [`Opening`]. An error here: the voice cannot speak.
@@ -223,6 +128,7 @@ impl Studio {
             casting,
             inbox,
             last: None,
+            branch: account.branch(),
             breaks: Breaks::default(),
             rest_ms: 0,
             progress: Progress::Silent(opens),
@@ -240,6 +146,8 @@ struct Scribe {
     inbox: Arc<Inbox>,
     /// Who spoke last.
     last: Option<(Route, Option<String>)>,
+    /// Where its segments are traced, if they are.
+    branch: Branch,
     breaks: Breaks,
     /// The silence that was asked for since then, in milliseconds.
     rest_ms: u32,
@@ -389,7 +297,8 @@ impl Scribe {
             is_kept: false,
         })?;
         let (outflow, inflow) = mpsc::unbounded_channel();
-        let production = Production::new(place.tickets, lines.into(), rate, Some(inflow));
+        let production =
+            Production::new(place.tickets, lines.into(), rate, Some(inflow), self.branch.clone());
         let shared = Arc::new(Shared::new(place.ear.stream(), rate, production, None));
         let latest = place.promised.max(accepted) + self.manner.patience;
         // Nobody can have let go of anything yet, and an open booking has a tail.

@@ -1,5 +1,7 @@
 //! Why an utterance was not, or not wholly, spoken. Free of any thought of HTTP.
 
+use std::time::Duration;
+
 use ishowtts_workers::Failure;
 
 use crate::{metrics::Outcome, schedule::Refusal, speech::EncodeError, voices::CastError};
@@ -13,6 +15,14 @@ pub enum SpeechError {
     /// Its time was over before it was done.
     #[error("it could not be spoken in time")]
     Deadline,
+    /// Its worker was lost, and its engine had no other for too long.
+    #[error("{failure}; its engine had no other worker for {} s", waited.as_secs())]
+    NobodyCame {
+        /// How it failed.
+        failure: Failure,
+        /// How long it was waited for one.
+        waited: Duration,
+    },
     /// Its audio could not be brought into the format that was asked for.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -56,7 +66,7 @@ impl SpeechError {
             }
             Self::Refused(Refusal::Poison { .. }) => Outcome::Failed,
             Self::Refused(_) => Outcome::Refused,
-            Self::Deadline => Outcome::Deadline,
+            Self::Deadline | Self::NobodyCame { .. } => Outcome::Deadline,
             Self::Failed { failure: Failure::Engine { code, .. }, .. }
                 if matches!(code.as_str(), "bad_option" | "unknown_voice" | "nothing_to_speak") =>
             {

@@ -9,10 +9,12 @@
 
 mod arriving;
 mod error;
+mod inbox;
 mod meter;
 mod production;
 mod report;
 mod shared;
+mod solo;
 mod source;
 mod studio;
 
@@ -24,11 +26,13 @@ use std::{
 use bytes::Bytes;
 use tokio::time::timeout_at;
 
-pub use arriving::{Casting, Manner, Opening, TextIn, TooLong};
+pub use arriving::{Casting, Manner, Opening};
 pub use error::SpeechError;
+pub use inbox::{TextIn, TooLong};
 use meter::Meter;
 pub(crate) use report::milliseconds;
 pub use report::{Account, Report};
+pub use solo::{Slice, Solo};
 pub use source::Origin;
 use source::Source;
 pub use studio::Studio;
@@ -36,6 +40,7 @@ pub use studio::Studio;
 use crate::{
     schedule::Delivery,
     speech::{Encoder, Resampler, Utterance},
+    traces::EncodeSpan,
 };
 
 /// An utterance being heard. Dropping it takes back whatever nobody else listens to.
@@ -131,6 +136,11 @@ impl Stream {
         self.source.origin
     }
 
+    /// The span of a codec's work on it, if there is one and it is traced.
+    pub(crate) fn encoding(&self, encoder: &Encoder) -> EncodeSpan {
+        encoder.codec().map(|codec| self.account.branch().encoding(codec)).unwrap_or_default()
+    }
+
     /// How long its first segment waited for a worker.
     pub fn queue_wait(&self) -> Duration {
         self.source.totals().queue_wait
@@ -158,13 +168,14 @@ impl Stream {
         let mut pieces = Vec::new();
         let mut pcm_bytes = 0;
         let deadline = self.deadline;
+        let mut span = self.encoding(encoder);
         let reading = async {
             while let Some(piece) = self.next().await {
                 let pcm = piece?;
                 pcm_bytes += pcm.len();
-                pieces.push(encoder.push(pcm).await?);
+                pieces.push(span.around(encoder.push(pcm)).await?);
             }
-            pieces.push(encoder.finish().await?);
+            pieces.push(span.around(encoder.finish()).await?);
             Ok(())
         };
         let read = match deadline {

@@ -14,6 +14,7 @@ use super::SpeechError;
 use crate::{
     schedule::{Heard, Refusal, Tickets, Turns},
     speech::{Join, Pause, Resampler},
+    traces::{Branch, SegmentSpan},
     voices::Use,
 };
 
@@ -111,13 +112,23 @@ pub(super) struct Production {
     scratch: Vec<Bytes>,
     began: bool,
     ended: bool,
+    /// Where its segments are traced, by their numbers, if they are.
+    branch: Branch,
+    number: usize,
+    span: SegmentSpan,
     pub(super) totals: Totals,
 }
 
 impl Production {
     /// Of segments that have these tickets, at least one, at a rate of so many samples a second. More may come by
     /// `inflow`.
-    pub(super) fn new(tickets: Tickets, lines: VecDeque<Line>, rate: u32, inflow: Option<Inflow>) -> Self {
+    pub(super) fn new(
+        tickets: Tickets,
+        lines: VecDeque<Line>,
+        rate: u32,
+        inflow: Option<Inflow>,
+        branch: Branch,
+    ) -> Self {
         let is_single = lines.len() == 1 && inflow.is_none();
         let lead_ms = lines.front().map_or(0, |line| line.lead_ms);
         let has_rests = lead_ms > 0 || lines.iter().any(|line| line.pause.is_exact());
@@ -140,6 +151,9 @@ impl Production {
             scratch: Vec::new(),
             began: false,
             ended: false,
+            branch,
+            number: 0,
+            span: SegmentSpan::default(),
             totals: Totals::default(),
         }
     }
@@ -208,11 +222,20 @@ impl Production {
                 self.totals.queue_wait = waited;
             }
             self.taken = Taken::default();
+            self.trace_segment(waited);
             self.begin_segment();
         }
         // A segment whose turn came has events until it was told its end; then the next one is asked.
         let heard = self.tickets.next().await.ok_or(SpeechError::Refused(Refusal::Draining))?;
         self.hear(heard)
+    }
+
+    fn trace_segment(&mut self, waited: Duration) {
+        if let (Some(line), Some(turned)) = (self.lines.front(), self.tickets.turned()) {
+            self.branch.queued(self.number, &line.engine, waited, turned);
+            self.span = self.branch.segment(self.number, &line.engine, line.characters, turned);
+            self.number += 1;
+        }
     }
 
     fn begin_segment(&mut self) {
@@ -221,6 +244,9 @@ impl Production {
     }
 
     fn hear(&mut self, heard: Heard) -> Result<(), SpeechError> {
+        if matches!(heard, Heard::Anew) {
+            self.span.again();
+        }
         match heard {
             Heard::Anew if self.lines.front().is_some_and(|line| line.is_whole) => {
                 // Nobody has heard any of it: it is simply made again.
@@ -249,16 +275,25 @@ impl Production {
             }
             Heard::Failed(failure) => {
                 let engine = self.lines.front().map(|line| line.engine.clone()).unwrap_or_default();
-                return Err(SpeechError::Failed { engine, failure });
+                return Err(self.ends_with(SpeechError::Failed { engine, failure }));
             }
-            Heard::Refused(refusal) => return Err(refusal.into()),
+            Heard::Refused(refusal) => return Err(self.ends_with(refusal.into())),
+            Heard::Late(failure, waited) => {
+                return Err(self.ends_with(SpeechError::NobodyCame { failure, waited }));
+            }
         }
         Ok(())
     }
 
+    fn ends_with(&mut self, error: SpeechError) -> SpeechError {
+        self.span.failed(&error.to_string());
+        error
+    }
+
     fn segment_is_done(&mut self, summary: &SynthesisSummary) {
-        let spent = Duration::try_from_secs_f64(summary.timings.total_ms / 1000.0);
-        self.totals.synthesis += spent.unwrap_or_default();
+        let spent = Duration::try_from_secs_f64(summary.timings.total_ms / 1000.0).unwrap_or_default();
+        self.span.done(spent);
+        self.totals.synthesis += spent;
         self.totals.skipped += summary.skipped;
         for pcm in std::mem::take(&mut self.held) {
             self.pass_on(pcm);

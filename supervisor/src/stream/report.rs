@@ -9,6 +9,7 @@ use super::{Origin, SpeechError};
 use crate::metrics::{Finished, Heard, Metrics, Outcome, RejectReason, Surface};
 use crate::schedule::Refusal;
 use crate::speech::ClientId;
+use crate::traces::{Branch, Caller, Ending, RequestSpan};
 
 /// The figures of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +45,8 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
 pub struct Account {
     metrics: Arc<Metrics>,
     surface: Surface,
-    request_id: String,
+    caller: Caller,
+    trace: RequestSpan,
     client: ClientId,
     accepted: Instant,
     engine: String,
@@ -57,13 +59,20 @@ pub struct Account {
 
 impl Account {
     /// Opens the account of a request that was accepted now.
-    pub fn open(metrics: Arc<Metrics>, surface: Surface, request_id: String, client: &ClientId) -> Self {
+    pub fn open(
+        metrics: Arc<Metrics>,
+        surface: Surface,
+        caller: impl Into<Caller>,
+        client: &ClientId,
+    ) -> Self {
+        let (caller, accepted) = (caller.into(), Instant::now());
         Self {
+            trace: metrics.traces.request(&caller, surface.label(), accepted),
             metrics,
             surface,
-            request_id,
+            caller,
             client: client.clone(),
-            accepted: Instant::now(),
+            accepted,
             engine: "none".into(),
             voice: String::new(),
             skipped: 0,
@@ -75,6 +84,11 @@ impl Account {
     /// When the request was accepted.
     pub fn accepted(&self) -> Instant {
         self.accepted
+    }
+
+    /// Where the spans of its parts begin.
+    pub fn branch(&self) -> Branch {
+        self.trace.branch()
     }
 
     /// What was asked for is complete enough to be worked on only now: its text was still arriving.
@@ -158,7 +172,7 @@ impl Account {
         let elapsed = if trouble.is_some() { self.accepted.elapsed() } else { report.elapsed };
         self.metrics.recent.add(Finished {
             ended: Instant::now(),
-            request_id: self.request_id.clone(),
+            request_id: self.caller.request_id().to_owned(),
             surface: self.surface,
             outcome,
             engine: self.engine.clone(),
@@ -167,7 +181,7 @@ impl Account {
             heard: (outcome == Outcome::Ok).then(|| self.heard(report)),
         });
         tracing::info!(
-            request_id = self.request_id,
+            request_id = self.caller.request_id(),
             surface = self.surface.label(),
             client = %self.client,
             outcome = outcome.label(),
@@ -180,9 +194,21 @@ impl Account {
             queue_wait_ms = milliseconds(report.queue_wait),
             cache = self.cache,
             skipped = self.skipped,
+            trace_id = self.trace.trace_id(),
             error = trouble.map(|(_, message)| message),
             "Request finished"
         );
+        self.trace.end(&Ending {
+            outcome: outcome.label(),
+            engine: &self.engine,
+            voice: &self.voice,
+            cache: self.cache,
+            first_audio: (!report.ttfa.is_zero()).then(|| self.accepted + report.ttfa),
+            audio_ms: milliseconds(report.audio),
+            rtf: report.rtf(),
+            error: trouble.map(|(_, message)| message),
+            is_failure: matches!(outcome, Outcome::Failed | Outcome::Deadline),
+        });
     }
 }
 

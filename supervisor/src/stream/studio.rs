@@ -55,6 +55,11 @@ impl Studio {
         &self.scheduler
     }
 
+    /// Voices that come and go.
+    pub(super) fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
+    }
+
     /// Finished audio.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
@@ -70,7 +75,7 @@ impl Studio {
         mut account: Account,
     ) -> Result<Stream, SpeechError> {
         account.speak(utterance.main_engine(), &utterance.voice, utterance.skipped);
-        match self.source(&utterance, delivery, patience, account.accepted()).await {
+        match self.source(&utterance, delivery, patience, &account).await {
             Ok((source, latest)) => Stream::begin(source, &utterance, delivery, latest, account).await,
             Err(error) => {
                 account.fail(&error);
@@ -85,8 +90,9 @@ impl Studio {
         utterance: &Utterance,
         delivery: Delivery,
         patience: Duration,
-        accepted: Instant,
+        account: &Account,
     ) -> Result<(Source, Instant), SpeechError> {
+        let accepted = account.accepted();
         let engines = utterance.engines();
         let entry = self.scheduler.enter(&engines)?;
         let deadline = utterance.deadline.map(|deadline| accepted + deadline);
@@ -119,7 +125,7 @@ impl Studio {
             open: None,
             is_kept: keep.is_some(),
         })?;
-        let production = Production::new(place.tickets, lines.into(), rate, None);
+        let production = Production::new(place.tickets, lines.into(), rate, None, account.branch());
         let shared = Arc::new(Shared::new(place.ear.stream(), rate, production, keep));
         if let Some(key) = key {
             let mut productions = self.productions.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,7 +16,7 @@ const CROWD: &str = "supervisor/src/surface/serve/mod.rs";
 
 /// Where codes are given, and how they are written there.
 const TABLES: [(&str, &str); 4] = [
-    (HTTP, r#"(?:INVALID|AUTHENTICATION|CAPACITY|SERVER),\s*"([a-z_]+)""#),
+    (HTTP, r#"(?:INVALID|AUTHENTICATION|CAPACITY|SERVER|invalid),\s*"([a-z_]+)""#),
     (CROWD, r#""code":"([a-z_]+)""#),
     ("supervisor/src/surface/wyoming/error.rs", r#""([a-z_]+)"\.into\(\)"#),
     ("python/src/ishowtts_worker/errors.py", r#"code(?:: ClassVar\[str\])? = "([a-z_]+)""#),

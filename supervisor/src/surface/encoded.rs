@@ -7,12 +7,14 @@ use bytes::Bytes;
 use crate::{
     speech::{Encoder, Format},
     stream::{SpeechError, Stream},
+    traces::EncodeSpan,
 };
 
 /// A stream and its encoder. After an error or the end nothing comes any more.
 pub(super) struct Encoded {
     stream: Stream,
     encoder: Encoder,
+    span: EncodeSpan,
     /// What stands before the audio, until it was given.
     header: Bytes,
     rate: u32,
@@ -25,8 +27,8 @@ impl Encoded {
     pub(super) fn new(stream: Stream, format: Format) -> Result<Self, SpeechError> {
         let rate = stream.sample_rate();
         let encoder = Encoder::new(format, rate)?;
-        let header = encoder.header(None);
-        Ok(Self { stream, encoder, header, rate, pcm_bytes: 0, is_over: false })
+        let (header, span) = (encoder.header(None), stream.encoding(&encoder));
+        Ok(Self { stream, encoder, span, header, rate, pcm_bytes: 0, is_over: false })
     }
 
     /// How much audio was read so far, before it was encoded.
@@ -44,12 +46,12 @@ impl Encoded {
             let bytes = match self.stream.next().await {
                 Some(Ok(pcm)) => {
                     self.pcm_bytes += u64::try_from(pcm.len()).unwrap_or_default();
-                    self.encoder.push(pcm).await.map_err(SpeechError::from)
+                    self.span.around(self.encoder.push(pcm)).await.map_err(SpeechError::from)
                 }
                 Some(Err(error)) => Err(error),
                 None => {
                     self.is_over = true;
-                    self.encoder.finish().await.map_err(SpeechError::from)
+                    self.span.around(self.encoder.finish()).await.map_err(SpeechError::from)
                 }
             };
             self.is_over |= bytes.is_err();

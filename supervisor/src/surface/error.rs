@@ -11,6 +11,7 @@ use ishowtts_workers::Failure;
 use serde_json::{Value, json};
 
 use crate::{
+    jobs::{NotTaken, StoreError},
     schedule::Refusal,
     stream::SpeechError,
     voices::{CastError, ShelfError},
@@ -115,6 +116,32 @@ pub enum ApiError {
     /// There is no such engine.
     #[error("there is no engine {0:?} in the configuration")]
     UnknownEngine(String),
+    /// There are no jobs here.
+    #[error("this server takes no jobs: {0}")]
+    NoJobs(String),
+    /// There is no such job, or it belongs to somebody else.
+    #[error("there is no job {0:?}; GET /api/jobs lists them")]
+    UnknownJob(String),
+    /// A job was not taken in, or cannot be looked at.
+    #[error(transparent)]
+    Job(#[from] NotTaken),
+    /// A job has no audio, or none yet.
+    #[error("the job is {state}, and there is no audio of it{}{}",
+        if error.is_some() { ": " } else { "" }, error.as_deref().unwrap_or_default())]
+    NoAudio {
+        /// Where it is.
+        state: &'static str,
+        /// What is wrong with it.
+        error: Option<String>,
+        /// When there may be some.
+        retry: Option<Duration>,
+    },
+    /// The bytes that were asked for are behind the end.
+    #[error("the range that was asked for begins behind the end of what there is")]
+    NoSuchRange {
+        /// How many bytes there are, if no more will come.
+        length: Option<u64>,
+    },
     /// We are at fault.
     #[error("{0}")]
     Internal(String),
@@ -195,6 +222,15 @@ impl ApiError {
                 let starting = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "starting");
                 Row { retry: Some(SOON), ..starting }
             }
+            Self::NoJobs(_) => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "jobs_unavailable"),
+            Self::UnknownJob(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_job"),
+            Self::Job(error) => job(error),
+            Self::NoAudio { retry, .. } => {
+                Row { retry: *retry, ..row(StatusCode::CONFLICT, INVALID, "no_audio") }
+            }
+            Self::NoSuchRange { .. } => {
+                row(StatusCode::RANGE_NOT_SATISFIABLE, INVALID, "range_not_satisfiable")
+            }
             Self::Speech(error) => speech(error),
             Self::Internal(_) => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal"),
         }
@@ -222,6 +258,23 @@ fn cast(error: &CastError) -> Row {
     Row { status, kind: INVALID, code: code.to_owned(), param: Some(param.to_owned()), retry: None }
 }
 
+fn job(error: &NotTaken) -> Row {
+    let row =
+        |status, kind, code: &str, retry| Row { status, kind, code: code.to_owned(), param: None, retry };
+    match error {
+        NotTaken::TooMany { .. } => {
+            row(StatusCode::TOO_MANY_REQUESTS, CAPACITY, "too_many_jobs", Some(MENDED))
+        }
+        NotTaken::Conflict(_) => row(StatusCode::CONFLICT, INVALID, "idempotency_conflict", None),
+        NotTaken::Store(StoreError::Full { .. }) => {
+            row(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full", None)
+        }
+        NotTaken::Store(StoreError::Lost | StoreError::Broken { .. }) => {
+            row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal", None)
+        }
+    }
+}
+
 fn speech(error: &SpeechError) -> Row {
     let row =
         |status, kind, code: &str, retry| Row { status, kind, code: code.to_owned(), param: None, retry };
@@ -234,7 +287,9 @@ fn speech(error: &SpeechError) -> Row {
             let failed = row(unavailable, SERVER, "voice_failed", Some(MENDED));
             Row { param: Some("voice_id".into()), ..failed }
         }
-        SpeechError::Deadline => row(StatusCode::GATEWAY_TIMEOUT, CAPACITY, "deadline_exceeded", None),
+        SpeechError::Deadline | SpeechError::NobodyCame { .. } => {
+            row(StatusCode::GATEWAY_TIMEOUT, CAPACITY, "deadline_exceeded", None)
+        }
         SpeechError::Refused(refusal) => match refusal {
             Refusal::Busy { retry, .. } => row(busy, CAPACITY, "no_capacity", Some(*retry)),
             Refusal::Memory { retry } => row(busy, CAPACITY, "memory", Some(*retry)),
@@ -307,6 +362,11 @@ impl ApiError {
         if row.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"iShowTTS\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::NoSuchRange { length: Some(length) } = self
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes */{length}"))
+        {
+            response.headers_mut().insert(header::CONTENT_RANGE, range);
         }
         if let Some(retry) = row.retry {
             let milliseconds = u64::try_from(retry.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);

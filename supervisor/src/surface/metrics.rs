@@ -8,6 +8,7 @@ use axum::{
 
 use super::{ApiError, AppState, openapi::answers};
 use crate::{
+    jobs::JobState,
     metrics::{Metrics, observe_worker},
     schedule::Load,
     speech::Priority,
@@ -27,10 +28,19 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
             observe_worker(&state.metrics, name, status);
         }
         state.metrics.observe_restarts(pool.engine(), pool.faults());
+        // There from the start: the first event would be no increase of what was not there before.
+        state.metrics.observe_recovery(pool.engine(), 0, 0);
     }
     observe_load(&state.metrics, &state.studio.scheduler().load());
     for (engine, done_again) in state.studio.scheduler().recoveries().iter() {
         state.metrics.observe_recovery(engine, done_again.retries, done_again.quarantined);
+    }
+    if let Ok(jobs) = &state.jobs {
+        // What the store cannot tell now stays as it was.
+        if let Ok(totals) = jobs.totals().await {
+            let states = JobState::ALL.iter().map(|state| state.label());
+            state.metrics.observe_jobs(states.zip(totals.jobs), totals.bytes);
+        }
     }
     state.metrics.observe_gpus(&state.gpus.latest());
     match state.metrics.render() {

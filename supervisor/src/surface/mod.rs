@@ -11,6 +11,7 @@ mod elevenlabs;
 mod encoded;
 mod error;
 mod health;
+mod jobs;
 mod live;
 mod metrics;
 mod openai;
@@ -28,6 +29,7 @@ use axum::{
 
 pub use api::{Previews, Uploads};
 pub use error::ApiError;
+pub use jobs::casting;
 pub use live::{InForce, Live};
 pub use serve::{Http, make_room};
 pub use state::{AppState, Shared};
@@ -53,6 +55,10 @@ pub fn router(state: AppState) -> Router {
         .route("/api/voices/{id}/preview", get(api::preview))
         .route("/api/status", get(api::status))
         .route("/api/engines/{name}/restart", post(api::restart))
+        .route("/api/jobs", get(jobs::list).post(jobs::submit))
+        .route("/api/jobs/{id}", get(jobs::job).delete(jobs::delete))
+        .route("/api/jobs/{id}/events", get(jobs::events))
+        .route("/api/jobs/{id}/audio", get(jobs::audio))
         .route("/v1/text-to-speech/{voice}", post(elevenlabs::whole))
         .route("/v1/text-to-speech/{voice}/stream", post(elevenlabs::stream))
         .route("/v1/text-to-speech/{voice}/with-timestamps", post(elevenlabs::whole_with_timestamps))

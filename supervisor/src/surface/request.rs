@@ -12,15 +12,17 @@ use axum::{
     response::Response,
 };
 
+use crate::traces::Caller;
+
 /// The header that carries it, both ways.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id that is taken from a client.
 const LONGEST: usize = 128;
 
-/// A request's id, as handlers find it among the extensions.
+/// A request's id and its client's trace, as handlers find them among the extensions.
 #[derive(Clone, Debug)]
-pub(super) struct RequestId(pub(super) String);
+pub(super) struct RequestId(pub(super) Caller);
 
 /// Gives the request its id and puts it on the answer.
 pub(super) async fn identify(mut request: Request, next: Next) -> Response {
@@ -31,7 +33,8 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
         (1..=LONGEST).contains(&id.len()) && id.bytes().all(plain)
     };
     let id = theirs.filter(fit).map_or_else(fresh, str::to_owned);
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let caller = Caller::new(id.clone(), request.headers());
+    request.extensions_mut().insert(RequestId(caller));
     let mut response = next.run(request).await;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);

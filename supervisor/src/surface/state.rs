@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{Previews, Uploads, live::InForce};
-use crate::{gpu::Gpus, metrics::Metrics, stream::Studio, voices::Shelf};
+use crate::{gpu::Gpus, jobs::Jobs, metrics::Metrics, stream::Studio, voices::Shelf};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Shared {
     pub uploads: Uploads,
     /// What voices sound like, as far as somebody asked.
     pub previews: Previews,
+    /// Long texts, or why there are none.
+    pub jobs: Result<Arc<Jobs>, String>,
     /// Engines that `/readyz` waits for.
     pub required: Vec<String>,
     /// When the server started.

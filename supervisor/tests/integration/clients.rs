@@ -10,7 +10,7 @@ use std::{
 use ishowtts::environments::{Environments, Progress};
 use tokio::{process::Command, time::timeout};
 
-use crate::harness::{Server, soon, supervisor};
+use crate::harness::{Server, interpreter, soon, supervisor};
 
 const KEY: &str = "ishowtts_a-key-of-this-test";
 
@@ -27,7 +27,7 @@ fn folder() -> PathBuf {
 }
 
 /// The interpreter of a client's environment, made of its lock.
-async fn environment(client: &str) -> PathBuf {
+pub(crate) async fn environment(client: &str) -> PathBuf {
     let named = env::var("ISHOWTTS_TEST_PYTHON").ok();
     let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state");
     let environments = Environments::new(&state, named.as_deref()).await.unwrap();
@@ -40,7 +40,7 @@ async fn server() -> Server {
 }
 
 /// A client's program, in a place of its own and without the user's settings for proxies and the like.
-fn program(python: &Path, server: &Server) -> Command {
+pub(crate) fn program(python: &Path, server: &Server) -> Command {
     let mut command = Command::new(python);
     command
         .current_dir(server.dir.path())
@@ -98,4 +98,18 @@ async fn the_official_wyoming_client_speaks_as_home_assistant_does() {
     pytest.args(["-m", "pytest", "-q", "-W", "default::DeprecationWarning", "-p", "no:cacheprovider", "-c"]);
     pytest.arg(folder().join("pytest.ini")).arg(folder().join("test_wyoming.py"));
     succeeded(&soon("the end of the client", pytest.output()).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_console_works_in_a_browser() {
+    let python = environment("console").await;
+    // An engine that takes voices in, beside one that sounds.
+    let builder = supervisor().named("f5").script("ready").key("client", KEY);
+    let builder = builder.engine("python", interpreter().await).engine("device", "cpu");
+    let server = builder.config("[engines.tone]\nenabled = true\n").start().await.ready().await;
+    let mut pytest = program(&python, &server);
+    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c"]).arg(folder().join("pytest.ini"));
+    pytest.arg(folder().join("test_console.py"));
+    let output = timeout(Duration::from_mins(4), pytest.output()).await.expect("it keeps to its time");
+    succeeded(&output.unwrap());
 }

@@ -4,6 +4,10 @@ use std::{fs, path::Path};
 
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::harness::{ishowtts, soon, supervisor};
 
@@ -47,7 +51,7 @@ fn has_notes(told: &str) -> bool {
 }
 
 async fn doctor(dir: &Path) -> (String, Option<i32>) {
-    run(dir, &["--listen", "127.0.0.1:0", "doctor"]).await
+    run(dir, &["--listen", "127.0.0.1:0", "--wyoming-listen", "127.0.0.1:0", "doctor"]).await
 }
 
 #[tokio::test]
@@ -120,13 +124,83 @@ async fn an_engine_whose_gpu_is_not_there_is_told_of_in_one_line_wherever_one_lo
 async fn a_server_that_runs_is_asked_for_its_version_and_its_speed() {
     let server = supervisor().engine("rtf", 0.2).start().await.ready().await;
     server.speak(json!({ "text": "0123456789" })).await;
-    let (told, code) = run(server.dir.path(), &["--listen", &server.address, "doctor"]).await;
+    let wyoming = server.wyoming().await;
+    let args = ["--listen", &server.address, "--wyoming-listen", &wyoming, "doctor"];
+    let (told, code) = run(server.dir.path(), &args).await;
     assert_eq!(code, Some(0), "{told}");
     assert!(
         told.contains(&format!("[ok  ] address: {} is in use by a running server\n", server.address)),
         "{told}"
     );
     assert!(told.contains("[ok  ] running server: version "), "{told}");
+    assert!(told.contains(&format!("[ok  ] wyoming: {wyoming} is in use by a running server\n")), "{told}");
     assert!(told.contains("[ok  ] speed of tone: RTF 0."), "{told}");
     assert!(told.contains(" over 1 request(s)\n"), "{told}");
+}
+
+#[tokio::test]
+async fn whoever_has_the_address_of_wyoming_is_told() {
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), "ishowtts.toml", "[engines.tone]\nenabled = true\n");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    for (answer, verdict, who) in [
+        (
+            r#"{"type":"info","data":{"asr":[],"tts":[{"name":"piper"}]}}"#,
+            "[MISS]",
+            "in use by \"piper\"; end it",
+        ),
+        ("SSH-2.0-OpenSSH_10", "[note]", "in use: by a server that starts, or by another program"),
+    ] {
+        let args = ["--listen", "127.0.0.1:0", "--wyoming-listen", &address, "doctor"];
+        let serve = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(format!("{answer}\n").as_bytes()).await.unwrap();
+            // It is not closed before it was heard.
+            drop(socket.read_to_end(&mut Vec::new()).await);
+        };
+        let ((told, _), ()) = tokio::join!(run(dir.path(), &args), serve);
+        let line = format!("{verdict} wyoming: {address} is {who}");
+        assert!(told.contains(&line), "{line}\n  is not in\n{told}");
+    }
+    let (told, _) = run(dir.path(), &["--listen", "127.0.0.1:0", "--wyoming-listen", "", "doctor"]).await;
+    assert!(told.contains("[ok  ] wyoming: switched off\n"), "{told}");
+}
+
+#[tokio::test]
+async fn the_files_of_https_are_looked_at() {
+    let dir = TempDir::new().unwrap();
+    let made = |until| {
+        let mut params = rcgen::CertificateParams::new(vec!["box.example".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (rcgen::date_time_ymd(2020, 1, 1), until);
+        let key = rcgen::KeyPair::generate().unwrap();
+        write(dir.path(), "cert.pem", &params.self_signed(&key).unwrap().pem());
+        write(dir.path(), "key.pem", &key.serialize_pem());
+    };
+    let set_mode = |mode| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(dir.path().join("key.pem"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let tls = "[server]\ntls_cert = \"cert.pem\"\ntls_key = \"key.pem\"\n";
+    write(dir.path(), "ishowtts.toml", &format!("[engines.tone]\nenabled = true\n{tls}"));
+    made(rcgen::date_time_ymd(2099, 1, 1));
+    set_mode(0o640);
+    let (told, code) = doctor(dir.path()).await;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("2099") && told.contains(", for box.example\n"), "{told}");
+    assert!(told.contains("[ok  ] tls key: "), "{told}");
+
+    made(rcgen::date_time_ymd(2021, 1, 1));
+    set_mode(0o644);
+    let (told, code) = doctor(dir.path()).await;
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("[MISS] tls certificate: ") && told.contains("clients refuse it now"), "{told}");
+    assert!(told.contains("[note] tls key: everybody may read "), "{told}");
+
+    // What cannot be read, or does not go together, is told with the configuration.
+    fs::remove_file(dir.path().join("key.pem")).unwrap();
+    let args = ["--listen", "127.0.0.1:0", "doctor"];
+    let output = soon("the end of the command", ishowtts(dir.path()).args(args).output()).await.unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("key.pem"), "{told}");
 }

@@ -108,6 +108,66 @@ async fn those_who_ran_beside_a_culprit_are_tried_again_alone() {
 }
 
 #[tokio::test]
+async fn an_end_beside_others_is_not_held_against_a_text() {
+    let server = supervisor().script("ready").env("FAKE_BATCH", "2").start().await.ready().await;
+    let running = server.post(&json!({ "text": "endless", "stream": true })).send().await.unwrap();
+    let ask = |text: &str| tokio::spawn(server.post(&json!({ "text": text, "format": "pcm" })).send());
+    // One end beside the other, and two alone.
+    let asked = ["crash 3", "normal one"].map(ask);
+    crate::harness::eventually("they wait", async || {
+        (server.get("/api/status").await["queue"]["interactive"] == 2).then_some(())
+    })
+    .await;
+    drop(running);
+    for answer in asked {
+        let answer = soon("an answer", answer).await.unwrap().unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    }
+    assert_eq!(server.metric("ishowtts_segments_quarantined_total{engine=\"tone\"}").await, 0.0);
+    assert_eq!(server.notes().iter().filter(|note| *note == "speak crash").count(), 4);
+}
+
+/// A stream that has begun, and whose only worker has ended over it; the next one does not come before it is told.
+async fn broken_off(server: &Server) -> reqwest::Response {
+    let body = json!({ "text": "crash-later 1", "format": "pcm", "stream": true });
+    let stream = server.post(&body).send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    server.noted("loading").await;
+    stream
+}
+
+#[tokio::test]
+async fn who_lost_a_worker_waits_for_one_that_is_busy_as_everybody_does() {
+    let server = supervisor().workers(2).script("ready,ready,slow").config("[limits]\npatience_s = 1\n");
+    let server = server.start().await.ready().await;
+    crate::harness::eventually("both are ready", async || {
+        (server.notes().iter().filter(|note| note.starts_with("voices")).count() == 2).then_some(())
+    })
+    .await;
+    let other = server.post(&json!({ "text": "endless", "stream": true })).send().await.unwrap();
+    let mut all = tokio::spawn(broken_off(&server).await.bytes());
+    let patiently = tokio::time::timeout(Duration::from_secs(3), &mut all).await;
+    assert!(patiently.is_err(), "it waits, however long: {patiently:?}");
+    drop(other);
+    let heard = soon("the end", all).await.unwrap().expect("it goes on to the end");
+    assert_eq!(heard.len(), 3 * 4800);
+}
+
+#[tokio::test]
+async fn who_lost_the_only_worker_waits_for_the_next_one_in_patience_and_no_longer() {
+    let server = supervisor().script("ready,slow").config("[limits]\npatience_s = 1\n");
+    let server = server.start().await.ready().await;
+    let lost = std::time::Instant::now();
+    let heard = soon("the end", broken_off(&server).await.bytes()).await;
+    assert!(heard.is_err(), "a stream that fails ends without its last chunk");
+    assert!(lost.elapsed() >= Duration::from_secs(1));
+    let told = "ishowtts_requests_total{engine=\"tone\",outcome=\"deadline\",surface=\"api\"}";
+    crate::harness::eventually("it is counted", async || (server.metric(told).await == 1.0).then_some(()))
+        .await;
+    assert!(server.log_text().contains("its engine had no other worker for 1 s"));
+}
+
+#[tokio::test]
 async fn a_deadline_holds_while_another_worker_is_waited_for() {
     let server = supervisor().script("ready,slow").start().await.ready().await;
     let asked = std::time::Instant::now();

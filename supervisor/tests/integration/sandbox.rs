@@ -86,7 +86,7 @@ async fn attempt(server: &Server, names: &[&str]) -> Vec<String> {
 }
 
 /// What a kernel lacks is no failure of ours, but nobody shall think that it was tested.
-fn loudly(what: &str) {
+pub(crate) fn loudly(what: &str) {
     // Past the test runner, which keeps the output of tests that pass to itself.
     drop(writeln!(io::stderr(), "\n!!! NOT TESTED ON THIS MACHINE: {what}\n"));
 }
@@ -308,6 +308,31 @@ async fn who_escapes_from_a_workers_session_is_ended_with_its_control_group() {
     server.signal("SIGTERM");
     server.ended().await;
     assert_eq!(group.inside(), 0);
+}
+
+#[tokio::test]
+async fn a_worker_that_fills_its_memory_is_ended_in_its_control_group_and_that_is_told() {
+    let Ok(group) = Group::new("memory") else { return loudly("limits of memory: no control groups") };
+    // Which controllers a group has is up to the one above.
+    drop(fs::write(group.0.parent().unwrap().join("cgroup.subtree_control"), "+memory"));
+    if !fs::read_to_string(group.0.join("cgroup.controllers")).unwrap().contains("memory") {
+        return loudly("limits of memory: no control group of this machine has them");
+    }
+    let neighbours = Neighbours::new();
+    let config = format!("[sandbox]\ncgroup = {:?}\n", group.0);
+    let worker = neighbours.worker("ready").config(&config).workers(2).engine("memory_mb", 200);
+    let server = worker.start().await.ready().await;
+    assert_eq!(protections(&server).await["cgroup"]["state"], "enforced");
+    eventually("both are ready", async || (group.inside() == 2).then_some(())).await;
+    let before = children(server.pid());
+    // Within its address space, which has twice as much room, and beyond its memory; once.
+    assert_eq!(server.speak(json!({ "text": "swell 1" })).await.status, 200);
+    let ended = "ishowtts_worker_restarts_total{engine=\"tone\",reason=\"oom\"}";
+    assert_eq!(server.metric(ended).await, 1.0);
+    let told = server.get("/api/status").await["engines"]["tone"]["workers"].to_string();
+    assert!(told.contains("the kernel ended it with SIGKILL because memory ran out"), "{told}");
+    let left = before.iter().filter(|pid| exists(**pid)).count();
+    assert_eq!(left, 1, "the other one has lost nothing");
 }
 
 #[tokio::test]

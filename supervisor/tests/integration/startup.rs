@@ -1,11 +1,11 @@
 //! Workers that do not come up, or take their time.
 
-use std::os::unix::fs::PermissionsExt;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
-use crate::harness::{children, eventually, interpreter, soon, supervisor};
+use crate::harness::{children, eventually, exists, interpreter, kill, soon, supervisor};
 
 #[tokio::test]
 async fn requests_wait_for_a_worker_that_is_still_loading() {
@@ -38,6 +38,39 @@ async fn a_worker_that_never_starts_is_given_up_with_its_last_words() {
     assert!(children(server.pid()).is_empty());
 }
 
+const SLOW_STARTS: &str = "ishowtts_worker_restarts_total{engine=\"tone\",reason=\"slow_start\"}";
+
+#[tokio::test]
+async fn a_worker_that_is_frozen_while_it_starts_is_replaced() {
+    let server = supervisor().script("slow,ready").engine("start_patience_s", 1).start().await;
+    server.noted("loading").await;
+    let pid = server.worker(0).await["pid"].as_u64().unwrap();
+    kill(pid.try_into().unwrap(), "SIGSTOP");
+    let server = server.ready().await;
+    assert!(!exists(pid), "it is reaped");
+    assert_eq!(server.metric(SLOW_STARTS).await, 1.0);
+    assert!(server.log_text().contains("it made no progress for 1 s while starting"));
+    assert_eq!(server.speak(json!({ "text": "normal" })).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_worker_that_never_says_hello_and_does_nothing_is_replaced() {
+    let server =
+        supervisor().script("silent,ready").engine("start_patience_s", 1).start().await.ready().await;
+    assert_eq!(server.metric(SLOW_STARTS).await, 1.0);
+}
+
+#[tokio::test]
+async fn a_start_may_take_its_time_while_something_is_done() {
+    let server = supervisor().script("mull").engine("start_patience_s", 1).start().await;
+    server.noted("loading").await;
+    let given_up = tokio::time::timeout(Duration::from_secs(4), server.logged("The worker did not start"));
+    assert!(given_up.await.is_err(), "another process computes for it: {}", server.log_text());
+    server.go();
+    let server = server.ready().await;
+    assert_eq!(server.worker(0).await["restarts"], 0);
+}
+
 #[tokio::test]
 async fn a_failed_start_is_tried_again_and_forgiven() {
     let server =
@@ -48,6 +81,26 @@ async fn a_failed_start_is_tried_again_and_forgiven() {
         3.0
     );
     assert_eq!(server.metric("ishowtts_worker_restarts_total{engine=\"tone\",reason=\"exit\"}").await, 1.0);
+}
+
+#[tokio::test]
+async fn a_worker_is_not_given_up_while_others_of_its_engine_start() {
+    // One serves, and the other fails four times; then the first is lost and comes again, and the other fails twice.
+    let lives = "ready,exit,exit,exit,exit,ready,exit,exit,ready";
+    let server = supervisor().workers(2).script(lives).start().await.ready().await;
+    assert_eq!(server.speak(json!({ "text": "normal" })).await.status, 200);
+    let exits = "ishowtts_worker_restarts_total{engine=\"tone\",reason=\"exit\"}";
+    eventually("four failed starts", async || (server.metric(exits).await == 4.0).then_some(())).await;
+    // The next try of it is a second away, and who had finished something starts again at once.
+    assert_eq!(server.speak(json!({ "text": "killed 1" })).await.status, 200);
+    eventually("both are ready", async || {
+        let workers = server.get("/api/status").await["engines"]["tone"]["workers"].clone();
+        let is = |state: &str| workers.as_array().unwrap().iter().filter(|one| one["state"] == state).count();
+        assert_eq!(is("failed"), 0, "{workers}");
+        (is("ready") == 2).then_some(())
+    })
+    .await;
+    assert_eq!(server.metric(exits).await, 7.0, "six failed starts, and the one that was killed");
 }
 
 #[tokio::test]

@@ -3,13 +3,23 @@
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::harness::{Server, eventually, interpreter, ishowtts, soon, supervisor};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
-/// A server with the scripted worker as an engine that imitates.
-async fn server() -> Server {
+use crate::harness::{Builder, Server, eventually, interpreter, ishowtts, soon, supervisor};
+
+/// The scripted worker as an engine that imitates.
+async fn imitator() -> Builder {
     let python = interpreter().await;
     let builder = supervisor().named("f5").script("ready");
-    builder.engine("python", python).engine("device", "cpu").start().await.ready().await
+    builder.engine("python", python).engine("device", "cpu")
+}
+
+/// A server with it.
+async fn server() -> Server {
+    imitator().await.start().await.ready().await
 }
 
 /// So many seconds of a tone, as a WAV file.
@@ -164,6 +174,64 @@ async fn what_is_wrong_with_a_voice_is_told() {
         assert_eq!((status, error), expected, "{id}");
     }
     assert!(!server.dir.path().join("state/voices/f5/a").exists());
+}
+
+/// What a form is answered that is sent piece by piece, until all of it was sent or nobody takes it any more.
+async fn send_pieces(server: &Server, head: &str, pieces: impl Iterator<Item = Vec<u8>>) -> (u16, Value) {
+    let (mut reader, mut writer) = TcpStream::connect(&server.address).await.unwrap().into_split();
+    let first = "POST /api/voices HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                 Content-Type: multipart/form-data; boundary=b\r\n";
+    writer.write_all(format!("{first}{head}\r\n\r\n").as_bytes()).await.unwrap();
+    let write = async {
+        for piece in pieces {
+            if writer.write_all(&piece).await.is_err() {
+                break;
+            }
+        }
+        writer
+    };
+    let read = async {
+        let mut answer = Vec::new();
+        // Whoever has answered may close with something unread.
+        drop(reader.read_to_end(&mut answer).await);
+        String::from_utf8(answer).unwrap()
+    };
+    let (_writer, answer) = soon("the answer", async { tokio::join!(write, read) }).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+    let body = body.get(body.find('{').unwrap_or(0)..=body.rfind('}').unwrap_or(0)).unwrap_or_default();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {answer}")))
+}
+
+#[tokio::test]
+async fn a_form_that_is_too_long_is_told_so_before_all_of_it_was_taken() {
+    let server = server().await;
+    let told = send_pieces(&server, "Content-Length: 25165825", std::iter::empty()).await;
+    assert_eq!(code(&told), (413, "body_too_large", ""), "{}", told.1);
+    let begins = "--b\r\nContent-Disposition: form-data; name=\"audio\"; filename=\"a\"\r\n\r\n".as_bytes();
+    let chunk = |data: &[u8]| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat();
+    // It would go on for ever.
+    let pieces = std::iter::once(chunk(begins)).chain(std::iter::repeat(chunk(&vec![7; 1 << 16])));
+    let told = send_pieces(&server, "Transfer-Encoding: chunked", pieces).await;
+    assert_eq!(code(&told), (413, "body_too_large", ""), "{}", told.1);
+    assert_eq!(send(&server, form("mine", wav(3.0, 9_000.0), &[])).await.0, 201, "nobody else is concerned");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_leaves_no_half_voice() {
+    let server = imitator().await.with_small_files_alone().start().await.ready().await;
+    let long =
+        [("transcript", "Some words are said for as long as it takes to fill a disk, and then some more.")];
+    let told = send(&server, form("mine", wav(14.5, 9_000.0), &long)).await;
+    assert_eq!(code(&told), (507, "disk_full", ""), "{}", told.1);
+    let voices = server.dir.path().join("state/voices");
+    assert!(!voices.join("f5/mine").exists());
+    assert_eq!(std::fs::read_dir(voices.join(".drafts")).unwrap().count(), 0);
+    assert_eq!(server.status_of("/api/voices/mine").await.0, 404);
+    // A shorter one has room, under the same name.
+    assert_eq!(send(&server, form("mine", wav(3.0, 9_000.0), &[])).await.0, 201);
+    let spoken = server.speak(json!({ "text": "normal", "voice_id": "mine" })).await;
+    assert_eq!(spoken.status, 200, "{:?}", spoken.body);
 }
 
 #[tokio::test]

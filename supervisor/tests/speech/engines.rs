@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ishowtts::{
     config::{self, Engine, Overrides},
     environments::Environments,
+    placement::Cards,
     pools::{Places, Pools},
     sandbox::Sandbox,
     speech::{Join, Part, Pause, Resampler},
@@ -58,6 +59,7 @@ impl Engines {
             launcher: env!("CARGO_BIN_EXE_ishowtts").into(),
             log_level: "warn".into(),
             sandbox: Sandbox::default(),
+            cards: Cards::default(),
         };
         let launcher: Arc<dyn Launch> = Arc::new(Launcher::start().unwrap());
         let pools = Pools::start(&config, &places, &launcher, BTreeMap::new());

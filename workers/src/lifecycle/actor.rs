@@ -100,6 +100,8 @@ pub(crate) struct Actor {
     wear: Wear,
     leaving: Option<Retirement>,
     lifecycle: Lifecycle,
+    /// How often a worker of its pool had become ready when this one last failed to.
+    arrivals: u64,
     lives: u64,
     /// Compilations of the lives before this one.
     earlier_recompiles: u64,
@@ -129,6 +131,7 @@ impl Actor {
             wear: Wear::default(),
             leaving: None,
             lifecycle,
+            arrivals: 0,
             lives,
             earlier_recompiles: 0,
         }
@@ -203,8 +206,8 @@ impl Actor {
         }
         (self.has_wished, self.wear) = (false, Wear::default());
         self.earlier_recompiles = self.status.borrow().recompiles;
-        let lives = self.lives;
-        self.note(|status| status.lives = lives);
+        let (lives, device) = (self.lives, self.spec.device.clone());
+        self.note(|status| (status.lives, status.device) = (lives, device));
         let (mut life, fault) = match Life::launch(&self.spec, self.launcher.as_ref()).await {
             Ok(mut life) => {
                 let pid = life.pid();
@@ -217,6 +220,12 @@ impl Actor {
         };
 
         let was_starting = self.lifecycle.state() == State::Starting;
+        if was_starting {
+            let arrivals = self.chair.arrivals();
+            if std::mem::replace(&mut self.arrivals, arrivals) != arrivals {
+                self.step(Input::OthersStart);
+            }
+        }
         self.step(if fault.is_hopeless() { Input::Hopeless } else { Input::Fault });
         if self.leaving.as_ref().is_some_and(|leaving| leaving.for_good) {
             self.step(Input::Stop);
@@ -274,7 +283,7 @@ impl Actor {
             status.ready = Some(Arc::clone(&ready));
         });
         self.wear.at_first = ready.memory.rss_bytes;
-        self.chair.offer(self.lives, ready);
+        self.chair.offer(self.lives, &self.spec.device, ready);
     }
 
     /// Takes an order in, unless it was meant for an earlier life.

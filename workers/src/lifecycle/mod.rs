@@ -17,7 +17,7 @@
 //! - A fault is an exit, a broken protocol, a missed deadline or a fatal error. Before `ready` it is a failed
 //!   start, counted apart: after [`startup_failures`](crate::spec::Patience::startup_failures) in a row the
 //!   worker is given up until someone starts it again; at once if it says itself that a setting is wrong or a file
-//!   is missing.
+//!   is missing. That another worker of its pool has become ready meanwhile forgives them.
 //! - After `ready` it is a crash. A worker that had finished a synthesis starts again at once; the delay grows only
 //!   over lives that finished none. If a spare has taken its seat it waits a second, so that the spare has the machine.
 //! - One that is to retire takes no further orders, and ends when all that it had has ended: for good if another one

@@ -59,6 +59,8 @@ pub(super) enum Input {
     Fault,
     /// It cannot start, and would not the next time either.
     Hopeless,
+    /// Since it last failed to start, others of its pool did not: what it runs can start.
+    OthersStart,
     /// Its process is gone and reaped.
     Reaped,
     /// A spare has taken its seat: there is no hurry to start it again.
@@ -139,6 +141,11 @@ impl Lifecycle {
             (Busy, Input::Idle) => self.to(Ready, Deed::None),
             (Ready | Busy, Input::Finished) => {
                 (self.finished_in_this_life, self.barren_lives) = (true, 0);
+                Deed::None
+            }
+
+            (Starting, Input::OthersStart) => {
+                self.startup_failures = 0;
                 Deed::None
             }
 
@@ -257,6 +264,16 @@ mod tests {
     }
 
     #[test]
+    fn that_others_start_forgives_failed_starts() {
+        let once = [Fault, Reaped, DelayOver];
+        let mut inputs = [&[Start][..], &once, &once, &[OthersStart]].concat();
+        inputs.extend([Fault, Reaped]);
+        assert_eq!(after(&inputs), (State::Backoff, Deed::Wait(1)), "counted afresh");
+        inputs.extend([DelayOver, Fault, Reaped, DelayOver, Fault, Reaped]);
+        assert_eq!(after(&inputs).0, State::Failed, "and no further than that");
+    }
+
+    #[test]
     fn a_ready_line_forgives_failed_starts() {
         let inputs = [Start, Fault, Reaped, DelayOver, Fault, Reaped, DelayOver, ReadyLine, Fault, Reaped];
         assert_eq!(after(&inputs), (State::Backoff, Deed::Wait(1)), "a crash, not a third failed start");
@@ -292,6 +309,7 @@ mod tests {
         fn a_process_is_launched_only_when_none_is_there(
             inputs in prop::collection::vec(prop::sample::select(vec![
                 Start, Restart, Stop, ReadyLine, Began, Idle, Finished, Fault, Hopeless, Reaped, DelayOver, Covered,
+                OthersStart,
             ]), 0..200)
         ) {
             let mut life = Lifecycle::new(3);

@@ -70,6 +70,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// The control group that it has for itself, if it has one.
+    pub(crate) fn group(&self) -> Option<&Path> {
+        self.group.as_deref()
+    }
+
     /// Ends whatever is left of its control group, and removes its folder.
     pub(super) async fn clear(&mut self) {
         if let Some(group) = self.group.take() {

@@ -13,6 +13,7 @@ mod oom;
 mod output;
 mod socket;
 mod stop;
+mod vitals;
 
 pub use launch::{Launch, Launched, Launcher};
 pub(crate) use launch::{Process, started};
@@ -22,3 +23,4 @@ pub(crate) use oom::Kills;
 pub(crate) use output::StderrTail;
 pub(crate) use socket::WorkerSocket;
 pub(crate) use stop::end;
+pub(crate) use vitals::Vitals;

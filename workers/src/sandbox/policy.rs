@@ -126,6 +126,15 @@ const GPU_DEVICES: &[&str] = &[
     "/dev/dri/renderD*",
     "/dev/dxg",
 ];
+/// What belongs to NVIDIA's driver and to none of its GPUs: its control device, its memory manager, and what stands for
+/// parts of a GPU.
+const GPU_CONTROL: &[&str] = &[
+    "/dev/nvidiactl",
+    "/dev/nvidia-uvm*",
+    "/dev/nvidia-modeset",
+    "/dev/nvidia-caps*",
+    "/dev/nvidia-nvswitch*",
+];
 const GPU_SOCKETS: &[&str] = &["/run/nvidia-persistenced"];
 /// Where the driver of a machine under WSL keeps its libraries.
 const WSL: &str = "/usr/lib/wsl";
@@ -198,6 +207,16 @@ impl Policy {
         policy.execute.extend(execute.iter().cloned());
         policy
     }
+
+    /// Leaves of several GPUs one alone: that with this minor number, `/dev/nvidia1`. A policy without a GPU stays so.
+    pub fn narrow_to_gpu(&mut self, minor: u32) {
+        let before = self.devices.len();
+        self.devices.retain(|device| !device.as_os_str().to_string_lossy().starts_with("/dev/nvidia"));
+        if self.devices.len() < before {
+            self.devices.extend(paths(GPU_CONTROL));
+            self.devices.insert(format!("/dev/nvidia{minor}").into());
+        }
+    }
 }
 
 fn paths(list: &'static [&'static str]) -> impl Iterator<Item = PathBuf> {
@@ -258,6 +277,22 @@ mod tests {
         assert!(policy.read.contains(Path::new("/usr/include")));
         let shells = ["/bin/sh", "/usr/bin", "/bin", "/usr/bin/*", "/usr/bin/sh", "/usr/bin/bash"];
         assert!(shells.iter().all(|shell| !policy.execute.contains(Path::new(shell))));
+    }
+
+    #[test]
+    fn of_several_gpus_a_worker_reaches_its_own() {
+        let mut policy = Policy::of(&Needs { gpu: true, ..needs() });
+        policy.narrow_to_gpu(0);
+        policy.narrow_to_gpu(1);
+        let cards: Vec<_> =
+            policy.devices.iter().filter(|device| device.starts_with("/dev/nvidia0")).collect();
+        assert!(cards.is_empty() && !policy.devices.contains(Path::new("/dev/nvidia*")), "{cards:?}");
+        for own in ["/dev/nvidia1", "/dev/nvidiactl", "/dev/nvidia-uvm*", "/dev/null"] {
+            assert!(policy.devices.contains(Path::new(own)), "{own}");
+        }
+        let mut without = Policy::of(&needs());
+        without.narrow_to_gpu(1);
+        assert_eq!(without, Policy::of(&needs()));
     }
 
     #[test]

@@ -1,27 +1,84 @@
-//! What a job speaks: a text in chapters, however it was sent.
+//! What people have books in → a [`Book`]: chapters of plain text, in the order of reading. Pure: bytes in, text out,
+//! no file is touched.
+//!
+//! A chapter's text is all that is to be spoken of it, its heading included, with an empty line between paragraphs.
+//! What has no place in speech is left out: scripts, styles, images, code blocks, notes and their numbers, addresses
+//! behind links. docs/books.md tells what becomes of what.
+//!
+//! Whoever sends a file may mean harm: nothing here grows beyond [`limits`], whatever the file says of itself.
+
+mod epub;
+pub mod limits;
+mod markdown;
+mod plain;
+mod prose;
+mod xhtml;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// A text in chapters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Book {
-    /// Its title, where it has one.
-    pub title: Option<String>,
-    /// Who wrote it, where that is told.
-    pub author: Option<String>,
-    /// Its language (`en`, `zh`), where that is told.
-    pub language: Option<String>,
-    /// In order. What has no chapters is one chapter without a title.
-    pub chapters: Vec<Chapter>,
+use crate::speech::is_speakable;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Plain text, perhaps with chapter marks.
+    Text,
+    /// CommonMark, with the tables, footnotes and front matter that people add to it.
+    Markdown,
+    /// EPUB 2 or 3.
+    Epub,
 }
 
-/// One chapter of a [`Book`].
+impl Kind {
+    /// Every kind, by its name in requests.
+    pub const NAMES: &[(&str, Self)] =
+        &[("text", Self::Text), ("markdown", Self::Markdown), ("epub", Self::Epub)];
+
+    /// By its name in requests.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|&(_, kind)| kind)
+    }
+
+    /// By how a file's name ends; `None` if it ends in no way that we know.
+    pub fn of_file(name: &str) -> Option<Self> {
+        let (_, ending) = name.rsplit_once('.')?;
+        match ending.to_ascii_lowercase().as_str() {
+            "txt" | "text" => Some(Self::Text),
+            "md" | "markdown" | "mkd" => Some(Self::Markdown),
+            "epub" => Some(Self::Epub),
+            _ => None,
+        }
+    }
+
+    /// By a media type, with or without parameters; `None` for one that says nothing.
+    pub fn of_media_type(media_type: &str) -> Option<Self> {
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "text/plain" => Some(Self::Text),
+            "text/markdown" | "text/x-markdown" => Some(Self::Markdown),
+            "application/epub+zip" => Some(Self::Epub),
+            _ => None,
+        }
+    }
+}
+
+/// A text to be spoken from its first chapter to its last. There is at least one, and something to speak.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chapter {
-    /// Its title: a mark, not spoken unless the text has it too.
+pub struct Book {
+    /// Its title, if the file tells.
     pub title: Option<String>,
-    /// What is spoken.
-    pub text: String,
+    /// Who wrote it, several by commas, if the file tells.
+    pub author: Option<String>,
+    /// What it is written in, as the file tells it: a BCP 47 tag, such as `en` or `zh-Hans`; not checked.
+    pub language: Option<String>,
+    /// In the order of reading; none has an empty text.
+    pub chapters: Vec<Chapter>,
 }
 
 impl Book {
@@ -34,4 +91,112 @@ impl Book {
     pub fn characters(&self) -> usize {
         self.chapters.iter().map(|chapter| chapter.text.chars().count()).sum()
     }
+}
+
+/// What is spoken between two marks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// What a player shows, one line of at most [`limits::TITLE`] characters. It is part of the text where it stands
+    /// there.
+    pub title: Option<String>,
+    /// All that is spoken, an empty line between paragraphs.
+    pub text: String,
+}
+
+/// Why a file is no book that can be spoken. Always the file's fault, so the messages are for whoever sent it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IntakeError {
+    /// In another encoding.
+    #[error(
+        "the text is not UTF-8 (at byte {at}): convert it first, for example with `iconv -f GB18030 -t UTF-8`"
+    )]
+    Encoding {
+        /// Where it stops to be.
+        at: usize,
+    },
+    /// Nothing in it.
+    #[error("there is nothing to speak in the file: no letters, no digits")]
+    Nothing,
+    /// Not an EPUB.
+    #[error("the file is not an EPUB: {0}")]
+    NotEpub(String),
+    /// Bought with a lock on it.
+    #[error("the EPUB is encrypted ({0}): only books without copy protection (DRM) can be read")]
+    Encrypted(String),
+    /// An EPUB without one of its parts.
+    #[error("the EPUB says that it has {0:?}, and has not")]
+    Missing(String),
+    /// A part of an EPUB that cannot be read.
+    #[error("could not read {file:?} in the EPUB: {reason}")]
+    Damaged {
+        /// Which part.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// More than anybody reads out.
+    #[error("the EPUB is too large: {what} above {limit}")]
+    TooLarge {
+        /// Of what there is too much.
+        what: &'static str,
+        /// The most that there may be.
+        limit: u64,
+    },
+}
+
+/// Reads a file. It computes for up to some hundred milliseconds on a large book: not to be called where others wait.
+pub fn read(kind: Kind, bytes: &[u8]) -> Result<Book, IntakeError> {
+    let book = match kind {
+        Kind::Text => plain::read(&decoded(bytes)?),
+        Kind::Markdown => markdown::read(&decoded(bytes)?),
+        Kind::Epub => epub::read(bytes)?,
+    };
+    checked(book)
+}
+
+fn checked(mut book: Book) -> Result<Book, IntakeError> {
+    book.chapters.retain(|chapter| !chapter.text.is_empty());
+    if !book.chapters.iter().any(|chapter| is_speakable(&chapter.text)) {
+        return Err(IntakeError::Nothing);
+    }
+    for field in [&mut book.title, &mut book.author, &mut book.language] {
+        *field = field.take().and_then(|text| line(&text));
+    }
+    for chapter in &mut book.chapters {
+        chapter.title = chapter.title.take().and_then(|text| line(&text));
+    }
+    Ok(book)
+}
+
+/// A name on one line, cut where nobody reads on; `None` if there is nothing of it.
+fn line(text: &str) -> Option<String> {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let whole = words.collect::<Vec<_>>().join(" ");
+    let mut characters = whole.chars();
+    let mut short: String = characters.by_ref().take(limits::TITLE).collect();
+    if characters.next().is_some() {
+        short.pop();
+        short.push('…');
+    }
+    (!short.is_empty()).then_some(short)
+}
+
+/// UTF-8, or what begins with the mark of UTF-16, as text with `\n` at the end of its lines.
+fn decoded(bytes: &[u8]) -> Result<String, IntakeError> {
+    let text: Cow<'_, str> = match bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes).into(),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes).into(),
+        _ => {
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+            let text = std::str::from_utf8(bytes);
+            text.map_err(|error| IntakeError::Encoding { at: error.valid_up_to() })?.into()
+        }
+    };
+    Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+/// Half a pair becomes U+FFFD, which nobody speaks.
+fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
+    let units = bytes.chunks_exact(2).filter_map(|pair| pair.try_into().ok().map(unit));
+    char::decode_utf16(units).map(|found| found.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }

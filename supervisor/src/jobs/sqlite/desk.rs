@@ -35,7 +35,6 @@ pub(super) struct Desk {
 
 /// A segment whose audio may be written.
 pub(super) struct Spot {
-    pub(super) job: i64,
     pub(super) place: u64,
 }
 
@@ -236,7 +235,7 @@ impl Desk {
             )?,
         };
         self.ends.insert(job, end + u64::try_from(bytes).unwrap_or(u64::MAX));
-        Ok(Some(Spot { job, place: end }))
+        Ok(Some(Spot { place: end }))
     }
 
     /// A segment's audio is on the disk.

@@ -1,4 +1,4 @@
-//! Jobs on this machine: an embedded SQLite database for what is told of them, and files for their audio.
+//! Jobs on this machine: an embedded `SQLite` database for what is told of them, and files for their audio.
 //!
 //! ```text
 //! STATE_DIR/jobs/jobs.sqlite   jobs, texts, segments as they were cut (write-ahead log, fsync at every commit)
@@ -239,10 +239,10 @@ impl Store for Sqlite {
     }
 
     fn audio(&self, id: &JobId) -> Answer<'_, Option<PathBuf>> {
-        let (id, shelf) = (id.clone(), self.shelf.clone());
+        let (id, folder) = (id.clone(), self.shelf.clone());
         Box::pin(self.reads.ask("find finished audio", move |rows| {
             let is_done = rows::job(rows, &id)?.is_some_and(|(job, _)| job.state == JobState::Done);
-            Ok(is_done.then(|| shelf.join(id.as_str())).filter(|path| fs::exists(path).unwrap_or(false)))
+            Ok(is_done.then(|| folder.join(id.as_str())).filter(|path| fs::exists(path).unwrap_or(false)))
         }))
     }
 

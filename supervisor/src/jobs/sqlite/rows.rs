@@ -20,7 +20,7 @@ impl Account {
     }
 }
 
-/// A number as SQLite keeps it.
+/// A number as `SQLite` keeps it.
 pub(super) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -77,7 +77,7 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
     let applied = &mut outcome.applied;
     note(applied, "auth.keys_file", &last.auth, &new.auth);
     note(applied, "cors.origins", &last.cors, &new.cors);
-    note(applied, "log.level", &last.log_level, &new.log_level);
+    note(applied, "log.level", &last.log.level, &new.log.level);
     for name in last.voices.keys().chain(new.voices.keys()).collect::<BTreeSet<_>>() {
         let (before, after) = (last.voices.get(name), new.voices.get(name));
         // One that imitates a recording comes and goes with the workers of its engine.
@@ -95,7 +95,10 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
     note(applied, "openai.models", &last.openai.models, &new.openai.models);
     note(applied, "openai.voices", &last.openai.voices, &new.openai.voices);
     let restart = &mut outcome.needs_restart;
+    note(restart, "log.format", &started.log.format, &new.log.format);
+    note(restart, "telemetry", &started.telemetry, &new.telemetry);
     note(restart, "cache", &started.cache, &new.cache);
+    note(restart, "jobs", &started.jobs, &new.jobs);
     note(restart, "gpu", &started.gpu, &new.gpu);
     note(restart, "sandbox", &started.sandbox, &new.sandbox);
     note(restart, "devices", &started.devices, &new.devices);
@@ -213,7 +216,7 @@ pub fn effective(started: &Config, new: &Config) -> Config {
     let mut config = new.clone();
     for (name, engine) in &mut config.engines {
         if let Some(first) = started.engines.get(name) {
-            engine.device.clone_from(&first.device);
+            engine.devices.clone_from(&first.devices);
             engine.python.clone_from(&first.python);
             (engine.replicas, engine.spares, engine.threads) = (first.replicas, first.spares, first.threads);
         }
@@ -225,7 +228,8 @@ pub fn effective(started: &Config, new: &Config) -> Config {
 fn fixed_keys(name: &str, started: &Engine, after: &Engine) -> Vec<String> {
     let mut keys = Vec::new();
     let key = |key: &str| format!("engines.{name}.{key}");
-    note(&mut keys, &key("device"), &started.device, &after.device);
+    let is_one = started.devices.len() == 1 && after.devices.len() == 1;
+    note(&mut keys, &key(if is_one { "device" } else { "devices" }), &started.devices, &after.devices);
     note(&mut keys, &key("replicas"), &started.replicas, &after.replicas);
     note(&mut keys, &key("spares"), &started.spares, &after.spares);
     note(&mut keys, &key("threads"), &started.threads, &after.threads);
@@ -241,7 +245,7 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     // Taken apart, so that a key that is added later is not forgotten here.
     let Engine {
         enabled: _,
-        device: _,
+        devices: _,
         replicas: _,
         spares: _,
         threads: _,
@@ -259,6 +263,7 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
         max_segments,
         rss_growth,
         stall_s,
+        start_patience_s,
         openings,
         settings,
     } = after;
@@ -272,6 +277,7 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     note(&mut keys, &key("max_segments"), &before.max_segments, max_segments);
     note(&mut keys, &key("rss_growth"), &before.rss_growth, rss_growth);
     note(&mut keys, &key("stall_s"), &before.stall_s, stall_s);
+    note(&mut keys, &key("start_patience_s"), &before.start_patience_s, start_patience_s);
     note(&mut keys, &key("sandbox"), &before.openings, openings);
     for setting in before.settings.keys().chain(settings.keys()).collect::<BTreeSet<_>>() {
         note(&mut keys, &key(setting), &before.settings.get(setting), &settings.get(setting));

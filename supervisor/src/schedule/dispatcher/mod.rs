@@ -62,7 +62,7 @@ pub struct Scheduler {
     pools: Arc<Pools>,
     draining: AtomicBool,
     epoch: Instant,
-    /// How long a segment that failed waits for another turn.
+    /// How long a segment that failed waits for its engine to have a worker again.
     patience: Duration,
     /// Seen by those who wait for an engine to come up.
     news: watch::Sender<()>,
@@ -196,6 +196,16 @@ impl Scheduler {
             // The sender lives as long as we do.
             drop(news.changed().await);
         }
+    }
+
+    /// Whether an engine has a worker that takes orders.
+    pub(super) fn speaks(&self, engine: &str) -> bool {
+        self.pools.speaks(engine)
+    }
+
+    /// Changes with each worker that begins or ceases to take orders.
+    pub(super) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 
     /// What an engine said of itself when a worker of it was ready for the first time.

@@ -6,7 +6,7 @@ use ishowtts_workers::process::{Launch, Launcher};
 use tokio::time::timeout;
 
 use super::*;
-use crate::{config::Overrides, pools::Places, sandbox::Sandbox};
+use crate::{config::Overrides, placement::Cards, pools::Places, sandbox::Sandbox};
 
 /// Longer than a beat takes, shorter than a test may.
 const A_WHILE: Duration = Duration::from_millis(200);
@@ -25,6 +25,7 @@ async fn scheduler(dir: &std::path::Path) -> Arc<Scheduler> {
         launcher: dir.to_owned(),
         log_level: "info".into(),
         sandbox: Sandbox::prepare(&config, &BTreeMap::new()).await,
+        cards: Cards::default(),
     };
     let launcher: Arc<dyn Launch> = Arc::new(Launcher::start().unwrap());
     Scheduler::start(Arc::new(Pools::start(&config, &places, &launcher, BTreeMap::new())), &config)

@@ -6,6 +6,7 @@ use super::{
     board::Presence,
     forward::{Guest, Miss, Play, Weights},
     outlook::{Outlook, Verdict},
+    search,
     stream::{Kind, Listener, Piece, Rank, Stream},
 };
 use crate::speech::Priority;
@@ -141,8 +142,13 @@ impl Board {
             let id = self.insert(stream, now);
             return Ok(Admitted { id, listener, promised });
         }
-        let retry =
-            if is_full { self.first_end(now).max(FINEST) } else { self.first_place(&outset, &stream, now) };
+        let retry = if is_full {
+            self.first_end(now).max(FINEST)
+        } else {
+            let retry = self.first_place(&outset, &stream, now);
+            self.last_place = now + retry;
+            retry
+        };
         self.holds.keep(stream, retry, retry.whole_seconds(), now);
         Err(if fits.is_some() && !is_full {
             Rejection::Fairness { retry }
@@ -304,17 +310,10 @@ impl Board {
         let end = seen.filter(|over| *over < Micros::NEVER).unwrap_or_else(played);
         // At the latest when all that is known of is over.
         let over = (end - now).max(self.rules.target) + SECOND;
-        let (mut earliest, mut latest) = (Micros::ZERO, over);
         let steps = if self.streams > FEW { STEPS_OF_MANY } else { STEPS };
-        let finest = FINEST.max(latest / (1 << steps));
-        while latest - earliest > finest {
-            let middle = earliest + (latest - earliest) / 2;
-            if fits(middle) {
-                latest = middle;
-            } else {
-                earliest = middle;
-            }
-        }
+        let finest = FINEST.max(over / (1 << steps));
+        // Most of a crowd are sent away until the same moment.
+        let latest = search::first(fits, over, finest, self.last_place - now);
         let rounded = latest.whole_seconds();
         if fits(rounded) {
             return latest;

@@ -114,6 +114,8 @@ pub struct Board {
     /// What could be given to a worker now, by pool.
     pub(super) waiting: Vec<BTreeSet<Key>>,
     pub(super) holds: Holds,
+    /// When there was a place for whoever was refused last: for the next one it is often the same moment.
+    pub(super) last_place: Micros,
     /// When those will begin who have yet to, as it was counted with last.
     pub(super) expected: Expected,
     pub(super) bytes: u64,
@@ -144,6 +146,7 @@ impl Board {
             next_seq: 0,
             waiting: vec![BTreeSet::new(); floor.pools()],
             holds: Holds::default(),
+            last_place: Micros::ZERO,
             expected: Expected::default(),
             bytes: 0,
             owed: Vec::new(),
@@ -198,6 +201,13 @@ impl Board {
         }
     }
 
+    /// Whoever comes next in a worker's place computes on this device; `None`: it takes no share of any.
+    pub fn moved(&mut self, worker: WorkerIndex, device: Option<usize>) {
+        if matches!(self.workers.get(worker), Some(Presence::Away { .. })) {
+            self.floor.relocate(worker, device);
+        }
+    }
+
     /// A worker is gone; `back` tells when it is expected again, if it is. Tells what it was speaking.
     pub fn worker_lost(&mut self, worker: WorkerIndex, back: Option<Micros>, now: Micros) -> Lost {
         let Some(presence) = self.workers.get_mut(worker) else { return Lost::new() };
@@ -231,15 +241,19 @@ impl Board {
     /// be done; for each device, and in the end for the workers that take no share of any.
     pub fn load(&self, now: Micros) -> Vec<f64> {
         let rooms = self.floor.rooms();
+        let is_there = |worker: WorkerIndex| !matches!(self.workers.get(worker), Some(Presence::Away { .. }));
+        let shares: Vec<_> =
+            (0..self.floor.pools()).map(|pool| self.floor.rooms_of(pool, is_there)).collect();
         let mut demand = vec![0.0; rooms.len()];
         for stream in self.slots.iter().flatten() {
             let last = stream.segments.iter().rev().find(|segment| segment.stage != Stage::Done);
             let until = last.map_or(now, |last| stream.deadline(last.before).max(now + last.piece.total));
             let time = (until - now).to_ms().max(1.0);
             for segment in stream.segments.iter().filter(|segment| segment.stage != Stage::Done) {
-                let (room, slots) = self.floor.room_of(segment.piece.pool);
-                if let Some(demand) = demand.get_mut(room) {
-                    *demand += segment.piece.total.to_ms() * slots / time;
+                for (room, slots) in shares.get(segment.piece.pool).into_iter().flatten() {
+                    if let Some(demand) = demand.get_mut(*room) {
+                        *demand += segment.piece.total.to_ms() * slots / time;
+                    }
                 }
             }
         }

@@ -66,13 +66,8 @@ impl Floor {
             })
         });
         let seats: Arc<[(usize, Seat)]> = seats.collect();
-        let taken = |device: usize| {
-            let slots =
-                seats.iter().filter(|(_, seat)| seat.device == Some(device)).map(|(_, seat)| seat.slots);
-            slots.fold(0, u32::saturating_add)
-        };
         Self {
-            is_ample: layout.devices.iter().enumerate().all(|(device, room)| taken(device) <= *room),
+            is_ample: are_ample(&layout.devices, &seats),
             seats,
             free: vec![Vec::new(); layout.pools.len()],
             room: layout.devices.clone(),
@@ -104,13 +99,31 @@ impl Floor {
         self.most.iter().copied().chain([workers]).map(f64::from).collect()
     }
 
-    /// Where in [`rooms`](Self::rooms) the workers of a pool compute, and how much of it each takes.
-    pub(super) fn room_of(&self, pool: usize) -> (usize, f64) {
-        let seat = self.seats.iter().find(|(of, _)| *of == pool).map(|(_, seat)| *seat).unwrap_or_default();
-        match seat.device {
-            Some(device) => (device, f64::from(seat.slots)),
-            None => (self.most.len(), 1.0),
+    /// Where in [`rooms`](Self::rooms) the workers of a pool compute that are there, or all if none is: for each of them
+    /// the room, and how much of it is taken by that share of the pool's work which is the worker's.
+    pub(super) fn rooms_of(&self, pool: usize, is_there: impl Fn(WorkerIndex) -> bool) -> Vec<(usize, f64)> {
+        let seats = self.seats.iter().enumerate().filter(|(_, (of, _))| *of == pool);
+        let (there, away): (Vec<_>, Vec<_>) = seats.partition(|(worker, _)| is_there(*worker));
+        let seats = if there.is_empty() { away } else { there };
+        let share = 1.0 / f64::from(u32::try_from(seats.len()).unwrap_or(u32::MAX)).max(1.0);
+        let room = |(_, (_, seat)): (WorkerIndex, &(usize, Seat))| match seat.device {
+            Some(device) => (device, f64::from(seat.slots) * share),
+            None => (self.most.len(), share),
+        };
+        seats.into_iter().map(room).collect()
+    }
+
+    /// A worker that is not on the floor computes on another device from now on.
+    pub(super) fn relocate(&mut self, worker: WorkerIndex, device: Option<usize>) {
+        if self.seats.get(worker).is_none_or(|(_, seat)| seat.device == device) {
+            return;
         }
+        let mut seats = self.seats.to_vec();
+        if let Some((_, seat)) = seats.get_mut(worker) {
+            seat.device = device;
+        }
+        self.is_ample = are_ample(&self.most, &seats);
+        self.seats = seats.into();
     }
 
     pub(super) fn device_of(&self, worker: WorkerIndex) -> Option<usize> {
@@ -216,6 +229,15 @@ impl Floor {
     }
 }
 
+/// Whether devices have room for all workers at once.
+fn are_ample(devices: &[u32], seats: &[(usize, Seat)]) -> bool {
+    let taken = |device: usize| {
+        let seats = seats.iter().filter(|(_, seat)| seat.device == Some(device));
+        seats.map(|(_, seat)| seat.slots).fold(0, u32::saturating_add)
+    };
+    devices.iter().enumerate().all(|(device, room)| taken(device) <= *room)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,6 +284,19 @@ mod tests {
     fn who_needs_more_than_there_is_takes_all() {
         let floor = floor(&[2], &[&[on(0, 8)]]);
         assert_eq!(floor.pick(|_| Some(0)), Some((0, 0)));
+    }
+
+    #[test]
+    fn a_seat_is_where_its_worker_is() {
+        let mut floor = floor(&[1, 1], &[&[on(0, 1), on(1, 1)]]);
+        assert!(floor.is_ample());
+        floor.remove(0);
+        floor.relocate(0, Some(1));
+        floor.add(0);
+        assert!(!floor.is_ample(), "two share the second device now");
+        floor.take(0);
+        assert_eq!(floor.pick(|_| Some(0)), None);
+        assert_eq!(floor.rooms_of(0, |_| true), [(1, 0.5), (1, 0.5)]);
     }
 
     #[test]

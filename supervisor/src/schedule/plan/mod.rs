@@ -25,6 +25,7 @@ mod outlook;
 mod pause;
 mod probe;
 mod promise;
+mod search;
 mod stream;
 mod time;
 

@@ -74,15 +74,16 @@ impl Board {
         Some(worker)
     }
 
-    /// Whether work has paused on the device of a pool: it goes on before other work begins that nobody listens to.
+    /// Whether work has paused on every device of a pool: it goes on before other work begins that nobody listens to.
     pub(super) fn has_paused(&self, pool: usize) -> bool {
         let paused = self
             .workers
             .iter()
             .enumerate()
             .filter(|(_, presence)| matches!(presence, Presence::Busy { hold: Hold::Paused { .. }, .. }));
+        let paused: Vec<usize> = paused.filter_map(|(worker, _)| self.floor.device_of(worker)).collect();
         let devices = self.floor.devices_of(pool);
-        paused.filter_map(|(worker, _)| self.floor.device_of(worker)).any(|device| devices.contains(&device))
+        !paused.is_empty() && devices.iter().all(|device| paused.contains(device)) && !devices.is_empty()
     }
 
     /// Whether a segment waits for nothing but room on this device, and somebody listens to it.

@@ -71,6 +71,11 @@ impl Encoder {
         Ok(Self { format, rate, codec })
     }
 
+    /// The codec's name, if one has work to do.
+    pub fn codec(&self) -> Option<&'static str> {
+        self.codec.as_ref().map(|_| self.format.name())
+    }
+
     /// What stands before the audio. `pcm_bytes` is the audio's exact length, or `None` while it is not known. A codec
     /// writes its own header with its first audio.
     pub fn header(&self, pcm_bytes: Option<usize>) -> Bytes {

@@ -69,6 +69,14 @@ impl Fields {
         Ok(self.typed(name, "an object", read)?.unwrap_or_default())
     }
 
+    pub(in crate::surface) fn list(&mut self, name: &'static str) -> Result<Vec<Value>, ApiError> {
+        let read = |value| match value {
+            Value::Array(list) => Ok(list),
+            other => Err(other),
+        };
+        Ok(self.typed(name, "an array", read)?.unwrap_or_default())
+    }
+
     pub(in crate::surface) fn number(
         &mut self,
         name: &'static str,

@@ -116,7 +116,7 @@ fn worker((name, status): (String, WorkerStatus)) -> Value {
         "pid": status.pid,
         "restarts": status.lives.saturating_sub(1),
         "progress": status.progress.map(|(stage, fraction)| json!({ "stage": stage, "fraction": fraction })),
-        "device": status.ready.as_ref().map(|ready| ready.device.clone()),
+        "device": status.device,
         "warmup_ms": status.ready.as_ref().map(|ready| ready.warmup.elapsed_ms),
         "rss_bytes": status.memory.rss_bytes,
         "device_memory_bytes": status.memory.device_bytes,

@@ -93,22 +93,32 @@ impl TtsRequest {
         if request.text.is_empty() {
             return Err(invalid("text", "text is missing or empty"));
         }
-        if request.voice.as_ref().is_some_and(|voice| voice.len() > LONGEST_VOICE) {
-            return Err(invalid("voice_id", format!("voice_id must have at most {LONGEST_VOICE} bytes")));
-        }
-        // Measured as it is written to a worker: `1e15` is longer there.
-        if serde_json::to_string(&request.options).map_or(usize::MAX, |options| options.len())
-            > LONGEST_OPTIONS
-        {
-            let message = format!("engine_options must have at most {LONGEST_OPTIONS} bytes as JSON");
-            return Err(invalid("engine_options", message));
-        }
+        check_voice(request.voice.as_deref())?;
+        check_options(&request.options)?;
         let length = request.text.chars().count();
         if length > limits.max_text_chars {
             return Err(ApiError::TextTooLong { length, most: limits.max_text_chars });
         }
         Ok(request)
     }
+}
+
+/// Looks whether a voice's name may be one.
+pub(in crate::surface) fn check_voice(voice: Option<&str>) -> Result<(), ApiError> {
+    if voice.is_some_and(|voice| voice.len() > LONGEST_VOICE) {
+        return Err(invalid("voice_id", format!("voice_id must have at most {LONGEST_VOICE} bytes")));
+    }
+    Ok(())
+}
+
+/// Looks whether options fit on their line to a worker.
+pub(in crate::surface) fn check_options(options: &Map<String, Value>) -> Result<(), ApiError> {
+    // Measured as it is written there: `1e15` is longer.
+    if serde_json::to_string(options).map_or(usize::MAX, |options| options.len()) > LONGEST_OPTIONS {
+        let message = format!("engine_options must have at most {LONGEST_OPTIONS} bytes as JSON");
+        return Err(invalid("engine_options", message));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ static THE_PAGE: LazyLock<Page> = LazyLock::new(|| {
 #[utoipa::path(
     get,
     path = "/",
+    operation_id = "console",
     tag = "server",
     security(()),
     responses((status = 200, description = "A page for browsers.", body = String, content_type = "text/html",
@@ -137,7 +138,7 @@ fn knows(asked: &HeaderMap, etag: &HeaderValue) -> bool {
 
 /// The first 128 bits, which nothing else will have.
 fn hex(digest: &[u8]) -> String {
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest.first_chunk().map_or_else(String::new, |bits| format!("{:032x}", u128::from_be_bytes(*bits)))
 }
 
 fn tag(version: &str) -> HeaderValue {

@@ -62,7 +62,11 @@ pub(super) async fn check(State(pages): State<Pages>, request: Request, next: Ne
 }
 
 /// Headers of ours that a page may read.
-const TOLD: [HeaderName; 13] = [
+const TOLD: [HeaderName; 17] = [
+    header::ACCEPT_RANGES,
+    header::CONTENT_RANGE,
+    header::ETAG,
+    header::LOCATION,
     header::CONTENT_LENGTH,
     header::RETRY_AFTER,
     HeaderName::from_static("retry-after-ms"),

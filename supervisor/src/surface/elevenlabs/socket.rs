@@ -41,6 +41,7 @@ use crate::{
         edge::Access,
         request::RequestId,
     },
+    traces::Caller,
     voices::{self, CastError},
 };
 
@@ -77,7 +78,7 @@ pub(in crate::surface) async fn stream_input(
 struct Visitor {
     state: AppState,
     live: Arc<Live>,
-    id: String,
+    id: Caller,
     client: ClientId,
     access: Access,
     voice: String,

@@ -108,6 +108,29 @@ const STORING: &[(&str, &str)] = &[
     ("507", "The disk is full."),
 ];
 
+/// What the route may answer besides that takes a job in.
+const TAKING: &[(&str, &str)] = &[
+    ("400", "The body is not JSON, or could not be read."),
+    ("404", "There is no such voice."),
+    ("408", "The body did not arrive in time."),
+    ("409", "The idempotency key was used before, for another request."),
+    ("413", "The body is too long."),
+    ("415", "The body has another media type than JSON."),
+    ("422", "A field is wrong, or the text cannot be spoken; `param` names the field."),
+    ("429", "Too many jobs wait."),
+    ("507", "The disk is full."),
+];
+
+/// What a route may answer besides that lists something by page.
+const LISTING: &[(&str, &str)] = &[("422", "A field of the query is wrong; `param` names it.")];
+
+/// What the route may answer besides that gives a job's audio.
+const HEARING: &[(&str, &str)] = &[
+    ("404", "There is nothing of this name."),
+    ("409", "There is no audio of it, or none yet."),
+    ("416", "The range begins behind the end."),
+];
+
 /// What a route may answer besides that removes something.
 const REMOVING: &[(&str, &str)] = &[
     ("404", "There is nothing of this name."),
@@ -131,6 +154,15 @@ pub(in crate::surface) struct Unstored;
 
 /// Those of a route that removes something.
 pub(in crate::surface) struct Kept;
+
+/// Those of the route that takes a job in.
+pub(in crate::surface) struct Untaken;
+
+/// Those of a route that lists something by page.
+pub(in crate::surface) struct Unlisted;
+
+/// Those of the route that gives a job's audio.
+pub(in crate::surface) struct Unheard;
 
 /// Those of a route for clients of `ElevenLabs` that names something.
 pub(in crate::surface) struct DetailedMissing;
@@ -170,6 +202,24 @@ impl IntoResponses for Kept {
 impl IntoResponses for Unspoken {
     fn responses() -> Responses {
         described(&[ANY, SPEAKING].concat())
+    }
+}
+
+impl IntoResponses for Untaken {
+    fn responses() -> Responses {
+        described(&[ANY, TAKING].concat())
+    }
+}
+
+impl IntoResponses for Unlisted {
+    fn responses() -> Responses {
+        described(&[ANY, LISTING].concat())
+    }
+}
+
+impl IntoResponses for Unheard {
+    fn responses() -> Responses {
+        described(&[ANY, HEARING].concat())
     }
 }
 

@@ -28,7 +28,7 @@ use utoipa::{
 use headers::Headers;
 pub(super) use viewer::{file, page, page_without_slash};
 
-use super::{api, console, elevenlabs, health, metrics, openai};
+use super::{api, console, elevenlabs, health, jobs, metrics, openai};
 
 /// Everything that is described.
 #[derive(OpenApi)]
@@ -42,6 +42,7 @@ use super::{api, console, elevenlabs, health, metrics, openai};
         (name = "speech", description = "Text in, speech out, and who can speak it."),
         (name = "openai", description = "What clients of OpenAI's speech API ask for."),
         (name = "elevenlabs", description = "What clients of ElevenLabs ask for; docs/api.md tells of their WebSocket."),
+        (name = "jobs", description = "Long texts that are spoken when there is time, whatever happens meanwhile."),
         (name = "server", description = "How the server is."),
     ),
     paths(
@@ -65,6 +66,12 @@ use super::{api, console, elevenlabs, health, metrics, openai};
         elevenlabs::voices::voices,
         elevenlabs::voices::voice,
         elevenlabs::voices::voices_by_page,
+        jobs::submit::submit,
+        jobs::look::list,
+        jobs::look::job,
+        jobs::look::delete,
+        jobs::events::events,
+        jobs::audio::audio,
         health::healthz,
         health::readyz,
         metrics::metrics,

@@ -303,9 +303,9 @@ struct WorkerStatus {
     /// How far its start has come.
     #[schema(required, example = json!(null))]
     progress: Option<Progress>,
-    /// Where it computes.
-    #[schema(required, example = "cpu")]
-    device: Option<String>,
+    /// Where it computes, as the configuration names it.
+    #[schema(example = "cpu")]
+    device: String,
     /// How long its reference clause took.
     #[schema(required, example = 84.2)]
     warmup_ms: Option<f64>,

@@ -126,12 +126,8 @@ fn every_operation_has_a_name_of_its_own() {
 }
 
 /// What cannot be described: a WebSocket; and the viewer's address without a slash, and the files of both pages.
-const UNDESCRIBED: [&str; 4] = [
-    "/docs",
-    "/docs/{*file}",
-    "/console/{version}/{file}",
-    "/v1/text-to-speech/{voice}/stream-input",
-];
+const UNDESCRIBED: [&str; 4] =
+    ["/docs", "/docs/{*file}", "/console/{version}/{file}", "/v1/text-to-speech/{voice}/stream-input"];
 
 #[test]
 fn every_route_of_the_table_is_described() {

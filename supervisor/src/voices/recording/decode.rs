@@ -1,17 +1,22 @@
-//! A file of any common format → mono samples. Symphonia reads it, in safe Rust; nothing here calls a program.
+//! A file of any common format → mono samples. Symphonia reads it, in safe Rust, and [`opus`] the one
+//! codec that it has not; nothing here calls a program.
 
 use std::io::{Cursor, ErrorKind};
 
 use bytes::Bytes;
 use symphonia::core::{
-    codecs::audio::{AudioDecoderOptions, well_known::CODEC_ID_OPUS},
+    codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS},
     errors::Error,
     formats::{FormatOptions, TrackType, probe::Hint},
     io::{MediaSourceStream, MediaSourceStreamOptions},
     meta::MetadataOptions,
+    packet::Packet,
 };
 
-use super::{Sound, Unfit};
+use super::{
+    Sound, Unfit,
+    opus::{self, Opus},
+};
 
 /// Rates that speech is recorded with, in samples per second.
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
@@ -21,7 +26,8 @@ const MOST_CHANNELS: usize = 8;
 const SOUND_PACKETS: usize = 20;
 
 /// What can be read, for messages.
-const KNOWN: &str = "WAV, FLAC, MP3, Ogg Vorbis and AAC (.m4a or .aac) can be read";
+const KNOWN: &str =
+    "WAV, FLAC, MP3, AAC (.m4a or .aac), and Opus or Vorbis (.ogg, .opus or .webm) can be read";
 
 /// Decodes the first audio track of a file, as long as it has at most so many seconds.
 pub(super) fn decode(file: Bytes, longest_s: u32) -> Result<Sound, Unfit> {
@@ -40,12 +46,7 @@ pub(super) fn decode(file: Bytes, longest_s: u32) -> Result<Sound, Unfit> {
     let parameters = track.codec_params.clone();
     let parameters = parameters.as_ref().and_then(|parameters| parameters.audio());
     let parameters = parameters.ok_or_else(|| Unfit(format!("the file has no audio in it; {KNOWN}")))?;
-    if parameters.codec == CODEC_ID_OPUS {
-        return Err(Unfit(format!("the recording is Opus, which is not read; {KNOWN}")));
-    }
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-        .map_err(unknown)?;
+    let mut decoder = Decoder::new(parameters)?;
     let mut sound = Sound { rate: 0, samples: Vec::new() };
     let (mut packets, mut broken) = (0_usize, 0_usize);
     let mut piece: Vec<f32> = Vec::new();
@@ -60,15 +61,10 @@ pub(super) fn decode(file: Bytes, longest_s: u32) -> Result<Sound, Unfit> {
             continue;
         }
         packets += 1;
-        let audio = match decoder.decode(&packet) {
-            Ok(audio) => audio,
-            Err(Error::DecodeError(_)) => {
-                broken += 1;
-                continue;
-            }
-            Err(error) => return Err(Unfit(format!("the recording is damaged: {error}"))),
+        let Some((rate, channels)) = decoder.decode(&packet, &mut piece)? else {
+            broken += 1;
+            continue;
         };
-        let (rate, channels) = (audio.spec().rate(), audio.spec().channels().count());
         if !RATES.contains(&rate) || !(1..=MOST_CHANNELS).contains(&channels) {
             return Err(Unfit(format!(
                 "the recording has {rate} samples a second in {channels} channels; record it with {} to {} in \
@@ -81,7 +77,6 @@ pub(super) fn decode(file: Bytes, longest_s: u32) -> Result<Sound, Unfit> {
             return Err(Unfit("the recording changes its sample rate on the way".into()));
         }
         sound.rate = rate;
-        audio.copy_to_vec_interleaved(&mut piece);
         mix(&piece, channels, &mut sound.samples);
         if sound.samples.len() > usize::try_from(rate.saturating_mul(longest_s)).unwrap_or(usize::MAX) {
             return Err(Unfit(format!(
@@ -99,6 +94,44 @@ pub(super) fn decode(file: Bytes, longest_s: u32) -> Result<Sound, Unfit> {
         return Err(Unfit(format!("sample {at} of the recording is no number")));
     }
     Ok(sound)
+}
+
+/// What makes samples of a packet.
+enum Decoder {
+    Symphonia(Box<dyn AudioDecoder>),
+    Opus(Box<Opus>),
+}
+
+impl Decoder {
+    fn new(parameters: &AudioCodecParameters) -> Result<Self, Unfit> {
+        if parameters.codec == CODEC_ID_OPUS {
+            let head = parameters.extra_data.as_deref().unwrap_or_default();
+            return Opus::new(head).map(|opus| Self::Opus(Box::new(opus)));
+        }
+        let made = symphonia::default::get_codecs()
+            .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+            .map_err(|error| Unfit(format!("the recording's codec is not known ({error}); {KNOWN}")))?;
+        Ok(Self::Symphonia(made))
+    }
+
+    /// Decodes a packet into `samples`, the channels one beside the other, and tells rate and channels; nothing if the
+    /// packet is broken.
+    fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<Option<(u32, usize)>, Unfit> {
+        match self {
+            Self::Symphonia(decoder) => match decoder.decode(packet) {
+                Ok(audio) => {
+                    audio.copy_to_vec_interleaved(samples);
+                    Ok(Some((audio.spec().rate(), audio.spec().channels().count())))
+                }
+                Err(Error::DecodeError(_)) => Ok(None),
+                Err(error) => Err(Unfit(format!("the recording is damaged: {error}"))),
+            },
+            Self::Opus(opus) => {
+                let decoded = opus.decode(&packet.data, samples);
+                Ok(decoded.is_ok().then_some((opus::RATE, opus.channels)))
+            }
+        }
+    }
 }
 
 /// All channels into one.

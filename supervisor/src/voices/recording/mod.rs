@@ -5,6 +5,7 @@
 
 mod decode;
 mod fitness;
+mod opus;
 
 use bytes::Bytes;
 

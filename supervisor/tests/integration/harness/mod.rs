@@ -1,5 +1,6 @@
 //! A server of the test's own: fresh directory, free port, killed on drop.
 
+pub(crate) mod collector;
 pub(crate) mod tone;
 
 use std::{
@@ -127,6 +128,29 @@ impl Builder {
     pub(crate) fn inside(mut self, group: &Path) -> Self {
         let script = "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"";
         self.wrapper = ["sh", "-c", script, &group.to_string_lossy()].map(str::to_owned).into();
+        self
+    }
+
+    /// Its state directory is a disk of its own, with so many MiB.
+    pub(crate) fn on_a_small_disk(mut self, size_mb: u32) -> Self {
+        let script = format!(
+            "mkdir \"$(dirname \"$3\")/state\" && mount -t tmpfs -o size={size_mb}m none \"$(dirname \"$3\")/state\" && exec \"$@\""
+        );
+        self.wrapper = ["unshare", "-rm", "sh", "-c", &script, "sh"].map(str::to_owned).into();
+        self
+    }
+
+    /// Its disk takes no file of more than 600 KiB; some shells count in half of them.
+    pub(crate) fn with_small_files_alone(mut self) -> Self {
+        // A process that does not ask otherwise is ended by the signal that comes with the error.
+        let script = "trap '' XFSZ && ulimit -f 600 && exec \"$@\"";
+        self.wrapper = ["sh", "-c", script, "sh"].map(str::to_owned).into();
+        self
+    }
+
+    /// Variables of the server itself.
+    pub(crate) fn variables(mut self, variables: &[&str]) -> Self {
+        self.wrapper = std::iter::once("env").chain(variables.iter().copied()).map(str::to_owned).collect();
         self
     }
 

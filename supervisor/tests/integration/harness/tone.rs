@@ -12,7 +12,7 @@ pub(crate) fn of(text: &str) -> Vec<i16> {
 }
 
 /// CRC-32 as zlib has it.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| {
         let shift = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
         (0..8).fold(crc ^ u32::from(*byte), shift)

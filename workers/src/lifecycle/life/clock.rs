@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Life, Phase};
-use crate::{lifecycle::fault::Fault, protocol::ToWorker, spec::Patience};
+use crate::{lifecycle::fault::Fault, process::Vitals, protocol::ToWorker, spec::Patience};
 
 impl Life {
     /// When the silence has lasted long enough to do something about it.
     pub(super) fn due(&self, patience: &Patience) -> Instant {
         match self.phase {
-            Phase::Hello => self.heard + patience.hello,
-            Phase::Loading => self.heard + patience.startup_silence,
+            Phase::Hello => (self.heard + patience.hello).min(self.stir.due()),
+            Phase::Loading => (self.heard + patience.startup_silence).min(self.stir.due()),
             Phase::Serving if !self.is_speaking() => {
                 self.pinged.unwrap_or(self.heard).max(self.heard) + patience.ping
             }
@@ -31,6 +31,14 @@ impl Life {
         !self.running.is_empty() && !self.paused
     }
 
+    /// Looks whether it does anything while it starts.
+    pub(super) fn look_whether_it_stirs(&mut self, patience: &Patience) -> Result<(), Fault> {
+        if self.stir.is_frozen(Vitals::of(self.pid), self.heard, Instant::now()) {
+            return Err(Fault::SlowStart(patience.startup_stillness));
+        }
+        Ok(())
+    }
+
     /// Looks at the clock; it may ring early, since what is heard meanwhile does not wind it back.
     pub(super) fn alarm(&mut self, patience: &Patience) -> Result<(), Fault> {
         if let Some(status) = self.exited {
@@ -43,6 +51,7 @@ impl Life {
             Phase::Loading if silence >= patience.startup_silence => {
                 Err(Fault::SlowStart(patience.startup_silence))
             }
+            Phase::Hello | Phase::Loading if now >= self.stir.due() => self.look_whether_it_stirs(patience),
             Phase::Serving if self.is_speaking() && silence >= self.budget(patience) => {
                 Err(Fault::Stalled(silence))
             }

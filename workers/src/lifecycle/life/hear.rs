@@ -123,7 +123,7 @@ impl Life {
             protocol: PROTOCOL_VERSION,
             engine: spec.engine.clone(),
             replica: spec.replica,
-            device: spec.device.clone(),
+            device: spec.seen_as.clone(),
             threads: spec.threads,
             settings: spec.settings.clone(),
             voices: spec.voices.clone(),

@@ -3,6 +3,7 @@
 mod clock;
 mod hear;
 mod sound;
+mod stir;
 
 use std::{collections::HashMap, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
@@ -14,7 +15,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use self::sound::Sound;
+use self::{sound::Sound, stir::Stir};
 use super::{
     actor::{Actor, Command, Order},
     fault::Fault,
@@ -96,6 +97,8 @@ pub(super) struct Life {
     kills: Kills,
     /// When something was last heard that counts as progress.
     heard: Instant,
+    /// Whether it does anything while it starts.
+    stir: Stir,
     pinged: Option<Instant>,
     nonce: u64,
     /// Samples per second of its audio, once it is ready.
@@ -112,6 +115,7 @@ impl Life {
         let socket = WorkerSocket::bind(&spec.socket_dir)?;
         let mut child = process::started(launcher.launch(spec, socket.path()), spec).await?;
         let pid = child.id().unwrap_or_default();
+        let kills = Kills::now(child.group());
         let tail = StderrTail::default();
         let stdout = child.stdout.take().map(|out| tail.follow(spec.name(), out));
         let stderr = child.stderr.take().map(|err| tail.follow(spec.name(), err));
@@ -125,8 +129,9 @@ impl Life {
             phase: Phase::Hello,
             running: HashMap::new(),
             exited: None,
-            kills: Kills::now(),
+            kills,
             heard: Instant::now(),
+            stir: Stir::new(spec.patience.startup_stillness),
             pinged: None,
             nonce: 0,
             rate: 0,
@@ -241,6 +246,7 @@ impl Life {
                     return Err(self.exited.map_or(Fault::Closed, Fault::Exited));
                 }
                 command = actor.mailbox.recv() => self.obey(actor, command.unwrap_or(Command::Stop))?,
+                () = sleep_until(self.stir.due()) => self.look_whether_it_stirs(&actor.spec.patience)?,
                 () = sleep_until(deadline) => return Err(Fault::SlowStart(actor.spec.patience.hello)),
             }
         }
@@ -250,7 +256,7 @@ impl Life {
     pub(super) fn exit(&self, status: ExitStatus) -> Fault {
         // Nobody here sends this signal to a process that has not yet been found at fault.
         let was_killed = status.signal() == Some(Signal::SIGKILL as i32);
-        match Kills::now().since(self.kills).filter(|_| was_killed) {
+        match Kills::now(self.child.group()).since(self.kills).filter(|_| was_killed) {
             Some(evidence) => Fault::OutOfMemory(evidence),
             None => Fault::Exited(status),
         }
@@ -259,7 +265,7 @@ impl Life {
     /// Asks the kernel how much memory it holds: a worker that computes need not be asked.
     fn look_at_memory(&mut self, actor: &mut Actor) {
         if self.phase == Phase::Serving && self.exited.is_none() {
-            self.kills = Kills::now();
+            self.kills = Kills::now(self.child.group());
             if let Some(bytes) = resident(self.pid) {
                 actor.resident(bytes);
             }

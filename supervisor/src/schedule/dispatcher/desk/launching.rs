@@ -60,14 +60,17 @@ impl Desk {
                 let expected =
                     expect::expectation(&order.segment, &estimate, silence, order.tries.gave_odd_length());
                 tasks.push(task(scheduler, worker, (id, segment), &order.segment, expected, (rate, share)));
-                grants.push((grant, order.admitted, again));
+                grants.push((grant, order.admitted, again, order.segment.engine.clone()));
             }
             if tasks.is_empty() {
                 continue;
             }
-            for (synthesis, (grant, admitted, again)) in lease.synthesize(tasks).into_iter().zip(grants) {
+            for (synthesis, grant) in lease.synthesize(tasks).into_iter().zip(grants) {
+                let (grant, admitted, again, engine) = grant;
                 // Whoever left in this moment takes the synthesis along, which cancels it.
-                drop(grant.send(Ok(Granted { synthesis, waited: admitted.elapsed(), again })));
+                let at = Instant::now();
+                let waited = at.saturating_duration_since(admitted);
+                drop(grant.send(Ok(Granted { synthesis, waited, at, again, engine })));
             }
         }
     }

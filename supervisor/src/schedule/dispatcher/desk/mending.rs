@@ -34,8 +34,13 @@ impl Desk {
         let Some(mut order) = place.take() else { return Ended::Failed };
         let Beside(beside) = order.running.take().unwrap_or(Beside(false));
         let engine = &order.segment.engine;
+        let next = order.tries.failed(failure, beside);
         if let Failure::WorkerLost { part: Part::Alone, .. } = failure
-            && self.quarantine.ended_a_worker(self.quarantine.mark(&order.segment), now)
+            && self.quarantine.ended_a_worker(
+                self.quarantine.mark(&order.segment),
+                order.tries.ended_alone(),
+                now,
+            )
         {
             tracing::error!(
                 engine,
@@ -49,7 +54,7 @@ impl Desk {
             }
             return Ended::Failed;
         }
-        match order.tries.failed(failure, beside) {
+        match next {
             Next::Again { alone } if !self.is_closed => {
                 tracing::info!(engine, segment, alone, "A segment is tried again: {failure}");
                 self.recoveries.of(engine).retries += 1;
@@ -58,8 +63,13 @@ impl Desk {
                 }
                 Ended::Again { alone }
             }
+            Next::Again { .. } => {
+                // Who does not listen any more needs not be told.
+                drop(order.grant.send(Err(Refusal::Draining)));
+                Ended::Failed
+            }
             // With the order goes the sender of a further turn, which tells the stream that there is none.
-            Next::Again { .. } | Next::GiveUp => Ended::Failed,
+            Next::GiveUp => Ended::Failed,
         }
     }
 }

@@ -54,6 +54,11 @@ impl Desk {
             );
             Facts { budget, ready }
         });
+        let seat = self.names.engine_of(worker).map(|(_, seat)| seat);
+        let device = seat.and_then(|seat| pools.get(engine)?.device(seat));
+        if let Some(device) = device {
+            self.board.moved(worker, self.names.device(&device));
+        }
         self.board.worker_ready(worker, batch, now);
     }
 

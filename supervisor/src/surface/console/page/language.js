@@ -38,18 +38,20 @@ export function translate() {
   for (const element of document.querySelectorAll("[data-t-placeholder]")) element.placeholder = t(element.dataset.tPlaceholder);
 }
 
-export function number(value, digits = 0) {
-  return new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+/** Always with so many digits behind the point, or with as many as `least` if they are zeros. */
+export function number(value, digits = 0, least = digits) {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: least }).format(value);
 }
 
 const unit = (value, name, digits) =>
   new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits }).format(value);
 
-export const ms = (value) => `${number(value, value < 10 ? 1 : 0)} ms`;
+export const ms = (value) => `${number(value, value < 10 ? 1 : 0, 0)} ms`;
 
 export function size(bytes) {
+  if (bytes === 0) return number(0);
   if (bytes < 1 << 20) return `${number(bytes / 1024)} KiB`;
-  return bytes < 1 << 30 ? `${number(bytes / (1 << 20))} MiB` : `${number(bytes / (1 << 30), 1)} GiB`;
+  return bytes < 2 ** 30 ? `${number(bytes / (1 << 20))} MiB` : `${number(bytes / 2 ** 30, 1)} GiB`;
 }
 
 export function span(seconds) {

@@ -50,7 +50,9 @@ function spark(loads) {
 function tiles(status) {
   const tile = (name, value, more) => make("div", {}, make("dt", {}, name), make("dd", { className: "figure" }, value, more ?? null));
   const muted = (text) => make("span", { className: "muted small" }, ` ${text}`);
-  const loads = Object.entries(status.devices).map(([device, { load }]) =>
+  // Workers that take no share of any device have no load to speak of.
+  const devices = Object.entries(status.devices).filter(([device]) => device !== "none");
+  const loads = devices.map(([device, { load }]) =>
     tile(t("live.load", { device }), `${number(load * 100)} %`, spark(history.get(device) ?? [load])),
   );
   const { interactive, batch } = status.queue;

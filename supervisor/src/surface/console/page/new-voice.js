@@ -143,7 +143,7 @@ function look() {
   $("voice-hint").textContent = asked
     ? t("voices.hint", { shortest: number(asked.shortest_s), longest: number(asked.longest_s) })
     : t("voices.none");
-  $("send-voice").disabled = !asked;
+  $("voice-form").classList.toggle("barren", !asked);
   const label = asked && !asked.needs_transcript ? "voices.transcript.optional" : "voices.transcript";
   document.querySelector("label[for=v-transcript]").textContent = t(label);
   $("record").disabled = !isPossible();

@@ -219,7 +219,7 @@ function edited() {
   $("count").textContent = count > 0 ? t("speak.count", { count: number(count) }) : "";
   $("download").disabled = !$("text").value.trim();
   $("example").hidden = count > 0;
-  const told = number(speed(), 2);
+  const told = number(speed(), 2, 0);
   $("speed-told").textContent = `${told}×`;
   $("speed").setAttribute("aria-valuetext", `${told}×`);
 }

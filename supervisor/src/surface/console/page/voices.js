@@ -13,6 +13,7 @@ const ANEW_MS = 1500;
 let context = null;
 let playing = null;
 let timer = 0;
+let listed = "";
 
 export function tell(text, isProblem = false) {
   $("voices-said").textContent = text;
@@ -25,7 +26,10 @@ export async function refresh() {
   try {
     const { voices } = await json("api/voices");
     const before = server.voices;
-    learn("voices", voices);
+    // A list that is the same is left alone, with whoever is in it by keyboard.
+    const text = JSON.stringify(voices);
+    if (text !== listed) learn("voices", voices);
+    listed = text;
     for (const voice of voices) {
       const was = before.find((one) => one.id === voice.id);
       if (was?.state !== "preparing" || !voice.uploaded) continue;

@@ -1,12 +1,14 @@
 """A worker written from the wire's contract, standard library only, that plays what a test asks for.
 
 How a life begins is told by FAKE_START, a list separated by commas; each life takes the next entry, the last one
-holds for all that follow: ready, slow, silent, exit, denied, garbage, wrong_version, wrong_engine, fatal, stranger.
+holds for all that follow: ready, slow, mull, silent, exit, denied, garbage, wrong_version, wrong_engine, fatal, stranger.
 What a synthesis does is told by the first word of its text: see `speak`. A number behind it tells how often that
 happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
-one line each. FAKE_BATCH: how many syntheses it says it takes in one launch. FAKE_DIFFERS: its samples are others in
-each life, and it says so. FAKE_RATE: its samples per second, 24000. FAKE_MUTE: in so many lives a probe hears nothing.
-FAKE_VOICES: further voices that it has, with spaces.
+one line each. FAKE_GONE: a device on which it finds nothing to compute on. FAKE_BATCH: how many syntheses it says it
+takes in one launch. FAKE_DIFFERS: its samples are others in each life, and it says so. FAKE_LEVELS: each text is spoken
+as a level of its own, for 300 ms, and its first word may end with a number, which tells it from others. FAKE_RATE: its
+samples per second, 24000. FAKE_MUTE: in so many lives a probe hears nothing. FAKE_VOICES: further voices that it has,
+with spaces.
 """
 
 import argparse
@@ -15,9 +17,11 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
+import zlib
 
 from . import attempts
 
@@ -46,6 +50,8 @@ class Worker:
         self.waiting = []
         self.held = []
         self.differs = "FAKE_DIFFERS" in os.environ
+        self.levels = "FAKE_LEVELS" in os.environ
+        self.level = 0
         self.life = 0
 
     def say(self, payload=b"", **message):
@@ -70,9 +76,18 @@ class Worker:
         self.say(type="hello", protocol=version, engine=engine, pid=os.getpid(), package="fake", python="3")
         load = json.loads(self.lines.readline())
         assert load["type"] == "load", load
+        note(f"device {load['device']}, visible {os.environ.get('CUDA_VISIBLE_DEVICES')!r}")
+        if load["device"] == os.environ.get("FAKE_GONE"):
+            print("no kernel image, or no card", file=sys.stderr, flush=True)
+            sys.exit(1)
         if start == "fatal":
             self.say(type="error", id=None, code="missing_model", message="no model at /m", param=None, fatal=True)
             sys.exit(1)
+        if start == "mull":
+            # As one that has somebody else compile, and waits for it.
+            note("loading")
+            wait = "import pathlib, sys\nwhile not pathlib.Path(sys.argv[1]).exists(): pass"
+            subprocess.run([sys.executable, "-c", wait, os.environ["FAKE_NOTES"] + ".go"], check=True)
         if start == "slow":
             note("loading")
             while not pathlib.Path(os.environ["FAKE_NOTES"] + ".go").exists():
@@ -92,7 +107,7 @@ class Worker:
         self.say(
             type="ready", sample_rate=RATE, voices=voices, languages=["en", "zh"],
             max_batch=int(os.environ.get("FAKE_BATCH", "1")), repeatable=not self.differs,
-            device="none", tier="fake", warmup={"characters": 10, "elapsed_ms": 1.0, "audio_ms": 800.0},
+            device=load["device"], tier="fake", warmup={"characters": 10, "elapsed_ms": 1.0, "audio_ms": 800.0},
             memory={"rss_bytes": 1, "device_bytes": 0},
         )  # fmt: skip
         threading.Thread(target=self.read, daemon=True).start()
@@ -131,6 +146,9 @@ class Worker:
             return
         what = words[0]
         times = note(f"speak {what}")
+        if self.levels:
+            what = what.rstrip("0123456789")
+            self.level = 2048 + zlib.crc32(message["text"].encode()) % 12_000
         if len(words) > 1 and words[1].isdigit() and times > int(words[1]):
             what = "normal"
         if message["more"]:
@@ -165,8 +183,8 @@ class Worker:
             return
         if what == "One," and self.life <= int(os.environ.get("FAKE_MUTE", "0")):
             what = "zeros"
-        if what == "fill":
-            self.filled = bytearray(os.urandom(1)) * (400 << 20)
+        if what in ("fill", "swell"):
+            self.filled = bytearray(os.urandom(1)) * ((400 if what == "fill" else 250) << 20)
         if what not in ("zeros", "clipped", "lies", "babble"):
             self.chunk(ident)
         if what == "crash-later":
@@ -192,8 +210,9 @@ class Worker:
         if what == "endless-line":
             while True:
                 self.socket.sendall(b"x" * 65536)
-        if what == "wrong-id":
-            self.say(type="audio", id=ident + 1000, payload_bytes=2, payload=b"ab")
+        if what in ("wrong-id", "others-id"):
+            for other in (ident + 1000,) if what == "wrong-id" else (ident + 1, ident - 1):
+                self.say(type="audio", id=other, payload_bytes=2, payload=b"ab")
             time.sleep(3600)
         if what == "unknown-type":
             self.say(type="sing", id=ident)
@@ -205,7 +224,7 @@ class Worker:
             self.wrong(ident, what)
             return
         chunks = 1
-        if words[0] == "crash-later":
+        if words[0] == "crash-later" or self.levels:
             self.chunk(ident, 2)
             self.chunk(ident, 3)
             chunks = 3
@@ -239,6 +258,8 @@ class Worker:
 
     def chunk(self, ident, number=1):
         sample = bytes([self.life if self.differs else number, 16])
+        if self.levels:
+            sample = self.level.to_bytes(2, "little")
         self.say(type="audio", id=ident, payload_bytes=CHUNK, payload=sample * (CHUNK // 2))
 
 

@@ -1,0 +1,18 @@
+//! How much a file may be, whatever it says of itself. The longest novels have some 15 million characters.
+
+/// Characters of a title.
+pub const TITLE: usize = 200;
+/// Entries of an archive: a book with ten thousand pictures is none to be spoken.
+pub const ENTRIES: usize = 10_000;
+/// Bytes of one document, expanded.
+pub const DOCUMENT: u64 = 16 << 20;
+/// Bytes of all documents that are read, expanded; one that is read twice counts twice.
+pub const EXPANDED: u64 = 96 << 20;
+/// Times that a document may be larger than it is in the archive. Text comes to 20, deflate's most is 1032.
+pub const RATIO: u64 = 200;
+/// Bytes below which nobody asks for the ratio: a page of blanks is no attack.
+pub const RATIO_FROM: u64 = 1 << 20;
+/// Entries of a table of contents.
+pub const CONTENTS: usize = 20_000;
+/// Elements that may stand within each other.
+pub const DEPTH: usize = 256;

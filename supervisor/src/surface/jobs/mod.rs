@@ -1,0 +1,58 @@
+//! `/api/jobs`: long texts that are spoken when there is time. A thin translator over [`Jobs`]: [`request`] checks what is
+//! asked for, [`standing`] words how a job stands, [`range`] decides which bytes are sent, and touches nothing.
+
+pub(super) mod audio;
+pub(super) mod events;
+pub(super) mod look;
+mod range;
+mod request;
+pub(super) mod standing;
+pub(super) mod submit;
+
+use std::sync::Arc;
+
+pub(super) use audio::audio;
+pub(super) use events::events;
+pub(super) use look::{delete, job, list};
+pub(super) use submit::submit;
+
+use super::{ApiError, AppState, InForce, edge::Access};
+use crate::{
+    jobs::{Casting, Job, JobId, Jobs, NotTaken, Scope, StoreError},
+    stream::Studio,
+};
+
+/// Gives texts of jobs their voices, as the configuration says that is in force then.
+pub fn casting(live: &InForce, studio: &Arc<Studio>) -> Casting {
+    let (live, studio) = (live.clone(), Arc::clone(studio));
+    Arc::new(move |voice, text, manner| {
+        let pools = studio.scheduler().pools();
+        live.kept().voices.cast_as(voice, text, manner, &|engine| pools.ready(engine))
+    })
+}
+
+/// The jobs, if there are any here.
+fn jobs(state: &AppState) -> Result<&Arc<Jobs>, ApiError> {
+    state.jobs.as_ref().map_err(|why| ApiError::NoJobs(why.clone()))
+}
+
+/// Whose jobs a request may see: with keys, those of its own.
+fn scope(access: &Access) -> Scope {
+    match access {
+        Access::Key(name) => Scope::Key(name.as_str().to_owned()),
+        Access::Open | Access::Nobody => Scope::All,
+    }
+}
+
+/// A job that a request names and may see.
+async fn find(jobs: &Jobs, id: &str, access: &Access) -> Result<Job, ApiError> {
+    let unknown = || ApiError::UnknownJob(id.chars().take(80).collect());
+    let id: JobId = id.parse().map_err(|_wrong| unknown())?;
+    jobs.job(&id, &scope(access)).await?.ok_or_else(unknown)
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Job(NotTaken::Store(error))
+    }
+}
