@@ -7,7 +7,7 @@
 //!                     Store ─ takes in order ─▶ Spool: join, encode ─ Work::Finish ─▶ Finished ─▶ Store
 //! ```
 //!
-//! [`Job`] and [`Piece`] are what is kept, [`Store`] is who keeps it: [`Sqlite`] on this machine. [`Jobs`] is the front
+//! [`Job`] and [`Piece`] are what is kept, [`Store`] is who keeps it: [`Sqlite`] on this machine, [`Nats`] for several. [`Jobs`] is the front
 //! door. `runner` does the work; `verdict` and [`progress`] decide and foretell, and touch nothing.
 
 mod cutting;
@@ -27,7 +27,7 @@ mod verdict;
 pub use cutting::{CHAPTER_REST_MS, Casting, Outline, outline};
 pub use intake::{Book, Chapter};
 pub use job::{Job, JobError, JobId, JobState, Mark, NewJob, NoJobId, Order, now_ms};
-pub use nats::{Meeting, Nats};
+pub use nats::Nats;
 pub use piece::{Joint, Piece, Plan, Take};
 pub use progress::Pace;
 pub use service::{Change, Jobs, NotTaken, Sound};

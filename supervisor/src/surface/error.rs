@@ -269,6 +269,9 @@ fn job(error: &NotTaken) -> Row {
         NotTaken::Store(StoreError::Full { .. }) => {
             row(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full", None)
         }
+        NotTaken::Store(StoreError::Away { .. }) => {
+            row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "cluster_unavailable", Some(SOON))
+        }
         NotTaken::Store(StoreError::Lost | StoreError::Broken { .. }) => {
             row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal", None)
         }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use async_nats::jetstream::{
-    AckKind, Context, Message,
+    AckKind, Message,
     consumer::{AckPolicy, PullConsumer, pull},
     message::PublishMessage,
     stream::{Config, RetentionPolicy, Stream},
@@ -23,16 +23,24 @@ use async_nats::jetstream::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Mutex as Turn, time::interval};
+use tokio::{
+    sync::Mutex as Turn,
+    time::{interval, timeout},
+};
 
-use super::{takes::purge, trouble::while_doing};
-use crate::jobs::{JobId, Lease, Piece, StoreError};
+use super::trouble::while_doing;
+use crate::{
+    cluster::{Link, purge},
+    jobs::{JobId, Lease, Piece, StoreError},
+};
 
 /// How long the same work is known to have been put in line before. Later duplicates do no harm: whoever takes one finds
 /// that there is nothing to do.
 const MEMORY: Duration = Duration::from_mins(10);
 /// How long a lease that is over is remembered, for audio that comes too late.
 const LATE: Duration = Duration::from_mins(30);
+/// A server that is asked for work answers at once; one that does not is away.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// One line to stand in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,36 +91,31 @@ type Hand = Mutex<HashMap<String, Held>>;
 /// All lines.
 #[derive(Debug)]
 pub(super) struct Queue {
-    context: Context,
+    link: Arc<Link>,
     stream: Stream,
     root: String,
-    silence: Duration,
     consumers: Turn<HashMap<String, PullConsumer>>,
     hand: Arc<Hand>,
 }
 
 impl Queue {
-    /// Makes it, unless it is there. What a node holds goes to another one after so much silence.
-    pub(super) async fn open(
-        context: &Context,
-        name: &str,
-        replicas: usize,
-        silence: Duration,
-    ) -> Result<Self, StoreError> {
-        let root = format!("{name}.work");
+    /// Makes it, unless it is there.
+    pub(super) async fn open(link: Arc<Link>) -> Result<Self, StoreError> {
+        let cluster = link.cluster();
+        let root = format!("{}.work", cluster.name);
         let config = Config {
-            name: format!("{name}_work"),
+            name: link.named("work"),
             subjects: vec![format!("{root}.>")],
             retention: RetentionPolicy::WorkQueue,
-            num_replicas: replicas,
+            num_replicas: cluster.replicas,
             duplicate_window: MEMORY,
             ..Config::default()
         };
-        let stream = context.get_or_create_stream(config).await.map_err(while_doing("open its work queue"))?;
+        let stream = link.context().get_or_create_stream(config).await;
+        let stream = stream.map_err(while_doing("open its work queue"))?;
         let hand = Arc::new(Mutex::new(HashMap::new()));
-        tokio::spawn(keep_alive(Arc::downgrade(&hand), silence / 3));
-        let consumers = Turn::new(HashMap::new());
-        Ok(Self { context: context.clone(), stream, root, silence, consumers, hand })
+        tokio::spawn(keep_alive(Arc::downgrade(&hand), Arc::clone(&link)));
+        Ok(Self { link, stream, root, consumers: Turn::default(), hand })
     }
 
     /// Puts work in line, once for each `id`.
@@ -126,7 +129,7 @@ impl Queue {
         let message = PublishMessage::build().payload(payload).message_id(id);
         let subject = format!("{}.{line}.{rest}", self.root);
         let act = || while_doing("put work in line");
-        let sent = self.context.send_publish(subject, message).await;
+        let sent = self.link.context().send_publish(subject, message).await;
         sent.map_err(|error| act()(error))?.await.map(drop).map_err(|error| act()(error))
     }
 
@@ -139,9 +142,8 @@ impl Queue {
             let text = serde_json::to_vec(&one).map_err(while_doing("write a segment"))?;
             let message =
                 PublishMessage::build().payload(text.into()).message_id(format!("{job}.{}", one.index));
-            let subject =
-                format!("{}.{}.{job}.{}", self.root, Line::Speak(&one.piece.engine), one.index);
-            let published = self.context.send_publish(subject, message).await;
+            let subject = format!("{}.{}.{job}.{}", self.root, Line::Speak(&one.piece.engine), one.index);
+            let published = self.link.context().send_publish(subject, message).await;
             sent.push(published.map_err(|error| act()(error))?);
             if sent.len() == TOGETHER {
                 for published in sent.drain(..) {
@@ -157,10 +159,12 @@ impl Queue {
 
     /// The next one of a line, whatever it is worth.
     pub(super) async fn next(&self, line: Line<'_>) -> Result<Option<Message>, StoreError> {
+        const ACT: &str = "ask for work";
         let consumer = self.consumer(line).await?;
-        let batch = consumer.fetch().max_messages(1).messages().await;
-        let mut batch = batch.map_err(|error| while_doing("ask for work")(error))?;
-        batch.next().await.transpose().map_err(|error| while_doing("take work")(error))
+        let mut batch = consumer.fetch().max_messages(1).messages().await.map_err(while_doing(ACT))?;
+        // What comes later than that comes again.
+        let next = timeout(ANSWER, batch.next()).await.map_err(while_doing(ACT))?;
+        next.transpose().map_err(while_doing(ACT))
     }
 
     async fn consumer(&self, line: Line<'_>) -> Result<PullConsumer, StoreError> {
@@ -172,7 +176,7 @@ impl Queue {
         let config = pull::Config {
             durable_name: Some(name.clone()),
             ack_policy: AckPolicy::Explicit,
-            ack_wait: self.silence,
+            ack_wait: self.link.cluster().silence,
             filter_subject: format!("{}.{line}.>", self.root),
             // As many as all nodes have in hand together.
             max_ack_pending: -1,
@@ -227,22 +231,26 @@ impl Queue {
     }
 
     async fn settle(&self, lease: &Lease, kind: AckKind) -> Result<(), StoreError> {
-        let Some(held) = self.hand().remove(&lease.token) else { return Ok(()) };
-        held.message.ack_with(kind).await.map_err(while_doing("give work back"))
+        let Some(held) = self.held(lease) else { return Ok(()) };
+        held.message.ack_with(kind).await.map_err(while_doing("give work back"))?;
+        self.hand().remove(&lease.token);
+        Ok(())
     }
 
     /// Nobody has to do anything for a job any more.
     pub(super) async fn forget(&self, job: &JobId) -> Result<(), StoreError> {
         self.hand().retain(|_, held| !held.message.subject.split('.').any(|part| part == job.as_str()));
         for subject in [format!("finish.{job}"), format!("speak.*.{job}.*"), format!("cut.*.{job}")] {
-            purge(&self.stream, &format!("{}.{subject}", self.root)).await?;
+            let subject = format!("{}.{subject}", self.root);
+            purge(&self.stream, &subject).await.map_err(while_doing("take work out of line"))?;
         }
         Ok(())
     }
 }
 
 /// Tells the server now and then of whatever is held, until the queue is gone.
-async fn keep_alive(hand: Weak<Hand>, pause: Duration) {
+async fn keep_alive(hand: Weak<Hand>, link: Arc<Link>) {
+    let pause = link.cluster().silence / 3;
     let mut ticks = interval(pause.max(Duration::from_millis(50)));
     loop {
         ticks.tick().await;
@@ -253,9 +261,9 @@ async fn keep_alive(hand: Weak<Hand>, pause: Duration) {
             hand.retain(|_, held| held.until + LATE > now);
             hand.values().filter(|held| held.until > now).map(|held| held.message.clone()).collect()
         };
-        for message in ours {
-            // A server that is away is told with the next tick.
-            let _ = message.ack_with(AckKind::Progress).await;
+        // A server that is away is told with the next tick.
+        for message in ours.into_iter().filter(|_| link.is_up()) {
+            drop(message.ack_with(AckKind::Progress).await);
         }
     }
 }

@@ -19,6 +19,18 @@ pub(super) struct Record {
     pub(super) tries: BTreeMap<u32, u32>,
     /// Bytes of its text, its segments or its finished audio.
     pub(super) bytes: u64,
+    /// Where its cut is.
+    #[serde(default)]
+    pub(super) plan: Option<String>,
+    /// Where its finished audio is.
+    #[serde(default)]
+    pub(super) audio: Option<String>,
+    /// The idempotency key that stands for it.
+    #[serde(default)]
+    pub(super) key: Option<String>,
+    /// It is over, and what only an open job needs is gone.
+    #[serde(default)]
+    pub(super) is_tidy: bool,
 }
 
 impl Record {
@@ -48,15 +60,27 @@ impl Record {
             chapters: Vec::new(),
         };
         let (digest, bytes) = (new.digest.clone(), count(text_bytes));
-        Self { job, digest, stored: Ticks::default(), tries: BTreeMap::new(), bytes }
+        Self {
+            job,
+            digest,
+            stored: Ticks::default(),
+            tries: BTreeMap::new(),
+            bytes,
+            plan: None,
+            audio: None,
+            key: None,
+            is_tidy: false,
+        }
     }
 
-    /// It is over, or was cut before: what somebody has planned for it meanwhile is nobody's.
-    pub(super) fn planned(&mut self, plan: &Plan, now_ms: u64) -> bool {
+    /// It is cut, and the cut stands there. If it is over, or was cut before, what somebody has planned for it meanwhile
+    /// is nobody's.
+    pub(super) fn planned(&mut self, plan: &Plan, place: &str, now_ms: u64) -> bool {
         let job = &mut self.job;
         if job.state != JobState::Queued {
             return false;
         }
+        self.plan = Some(place.to_owned());
         job.state = JobState::Running;
         job.started_ms = Some(now_ms);
         job.error = None;
@@ -98,12 +122,19 @@ impl Record {
         }
     }
 
-    /// Its audio is there, beside a text of so many bytes.
-    pub(super) fn finished(&mut self, finished: &Finished, text_bytes: u64, now_ms: u64) -> bool {
+    /// Its audio is there, in this place, beside a text of so many bytes.
+    pub(super) fn finished(
+        &mut self,
+        finished: &Finished,
+        place: &str,
+        text_bytes: u64,
+        now_ms: u64,
+    ) -> bool {
         if !self.is_whole() {
             return false;
         }
         let job = &mut self.job;
+        self.audio = Some(place.to_owned());
         job.state = JobState::Done;
         job.error = None;
         job.ended_ms = Some(now_ms);
@@ -127,6 +158,14 @@ impl Record {
         self.tries.clear();
         self.bytes = 0;
         true
+    }
+}
+
+impl Record {
+    /// It is over, and nothing is left of what only an open job needs. Whether that is new.
+    pub(super) fn tidied(&mut self) -> bool {
+        self.plan = None;
+        !std::mem::replace(&mut self.is_tidy, true)
     }
 }
 

@@ -5,14 +5,12 @@
 //! JOB.INDEX                  the head, created once: who comes second finds it and drops its own parts
 //! ```
 
-use async_nats::jetstream::{
-    kv::{CreateErrorKind, Store as Bucket},
-    stream::Stream,
-};
+use async_nats::jetstream::kv::{CreateErrorKind, Store as Bucket};
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::{record::Size, trouble::while_doing};
+use crate::cluster;
 use crate::jobs::{JobId, Joint, Kept, StoreError, Take};
 
 /// Bytes in a part; a NATS server takes messages of up to 1 MiB unless told otherwise.
@@ -54,7 +52,10 @@ impl Takes {
         let mut parts = 0;
         for start in (0..take.pcm.len()).step_by(PART) {
             let part = take.pcm.slice(start..take.pcm.len().min(start + PART));
-            self.bucket.put(format!("{job}.{index}.{token}.{parts}"), part).await.map_err(while_doing("store a segment"))?;
+            self.bucket
+                .put(format!("{job}.{index}.{token}.{parts}"), part)
+                .await
+                .map_err(while_doing("store a segment"))?;
             parts += 1;
         }
         let head =
@@ -97,11 +98,7 @@ impl Takes {
 
     /// Without a trace: deleting a key would leave a mark of it for ever.
     async fn purge(&self, keys: &str) -> Result<(), StoreError> {
-        purge(&self.bucket.stream, &format!("{}{keys}", self.bucket.prefix)).await
+        let subject = format!("{}{keys}", self.bucket.prefix);
+        cluster::purge(&self.bucket.stream, &subject).await.map_err(while_doing("remove segments"))
     }
-}
-
-/// All messages of a stream whose subjects fit go.
-pub(super) async fn purge<T>(stream: &Stream<T>, subject: &str) -> Result<(), StoreError> {
-    stream.purge().filter(subject).await.map(drop).map_err(while_doing("remove what is over"))
 }
