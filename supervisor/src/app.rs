@@ -28,11 +28,12 @@ use tokio::{
 use crate::{
     auth::Keyring,
     cache::Cache,
+    cluster::Link,
     config::{Config, Overrides},
     control::{Answer, Control, RUNTIME_PREFIX},
     environments::{Environments, Progress},
     gpu::Watch,
-    jobs::{Jobs, Sqlite},
+    jobs::{Jobs, Nats, Sqlite, Store},
     listeners::{self, Doors, Entrance},
     metrics::Metrics,
     package,
@@ -71,6 +72,8 @@ pub struct Running {
     /// Voices that were sent to us.
     pub shelf: Arc<Shelf>,
     pools: Arc<Pools>,
+    /// The way to machines that share with this one, while it serves.
+    cluster: Option<Arc<Link>>,
     /// Sockets and scratch files; gone with it.
     runtime: TempDir,
 }
@@ -130,7 +133,7 @@ impl Running {
         let scheduler = Scheduler::start(Arc::clone(&pools), config);
         probe::start(&scheduler, config.limits.probe);
         let studio = Studio::new(scheduler, cache, Arc::clone(&shelf), config);
-        Ok(Self { studio, metrics, shelf, pools, runtime })
+        Ok(Self { studio, metrics, shelf, pools, cluster: None, runtime })
     }
 
     /// Reads the configuration again whenever somebody asks for that.
@@ -151,7 +154,7 @@ impl Running {
             }
             let answer = self.reload(reloader).await;
             if is_up.get() {
-                systemd::ready(&systemd::line(&self.pools));
+                systemd::ready(&self.line());
             }
             if let Some(caller) = caller {
                 caller.answer(&answer).await;
@@ -185,6 +188,11 @@ impl Running {
         };
         self.pools.retry().await;
         answer
+    }
+
+    /// How everything stands, in one line.
+    fn line(&self) -> String {
+        systemd::line(&self.pools, self.cluster.as_ref().map(|link| link.is_up()))
     }
 
     /// Ends the workers and waits until they are gone.
@@ -244,7 +252,12 @@ pub async fn serve(
         }
     };
     running.pools.sandbox().tell();
-    let jobs = jobs(&config, &running.studio, &live).await;
+    let cluster = match &config.cluster {
+        Some(cluster) => Some(Link::open(cluster).await?),
+        None => None,
+    };
+    let running = Running { cluster, ..running };
+    let jobs = jobs(&config, &running, &live).await;
     let required = required(&config);
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
@@ -256,6 +269,7 @@ pub async fn serve(
         previews: Previews::default(),
         required: required.clone(),
         jobs: jobs.clone(),
+        cluster: running.cluster.clone(),
         started: Instant::now(),
     });
     let entrance = doors.entrance();
@@ -275,12 +289,13 @@ pub async fn serve(
             () = running.settled(&required) => {}
             () = systemd::starting(scheduler) => {}
         }
-        let status = systemd::line(&running.pools);
+        let status = running.line();
         systemd::ready(&status);
         is_up.set(true);
         tracing::info!("{status}");
     };
-    let report = async { tokio::join!(announce, systemd::follow(&running.pools), systemd::feed(scheduler)) };
+    let report =
+        async { tokio::join!(announce, systemd::follow(|| running.line()), systemd::feed(scheduler)) };
     let reload = running.reloads(&reloader, &mut hang_ups, &control, &is_up);
     let signal = tokio::select! {
         signal = signals.next() => signal,
@@ -374,20 +389,33 @@ async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
 }
 
 /// Goes on with the jobs that are there, and takes others in; or says why not.
-async fn jobs(config: &Config, studio: &Arc<Studio>, live: &InForce) -> Result<Arc<Jobs>, String> {
+async fn jobs(config: &Config, running: &Running, live: &InForce) -> Result<Arc<Jobs>, String> {
     if !config.jobs.enabled {
         return Err("[jobs] enabled is false in its configuration".into());
     }
-    let folder = config.server.state_dir.join("jobs");
-    let min_free_mb = u64::from(config.jobs.min_free_mb);
-    let opened = spawn_blocking(move || Sqlite::open(&folder, min_free_mb)).await;
-    let store = match opened {
-        Ok(opened) => opened.map_err(|error| error.to_string()),
-        Err(lost) => Err(lost.to_string()),
-    };
+    let store = store(config, running.cluster.as_ref()).await;
     let store = store.inspect_err(|error| tracing::error!("Jobs are not available: {error}"))?;
-    let casting = surface::casting(live, studio);
-    Ok(Jobs::start(Arc::new(store), Arc::clone(studio), casting, config.jobs.clone()))
+    let casting = surface::casting(live, &running.studio);
+    Ok(Jobs::start(store, Arc::clone(&running.studio), casting, config.jobs.clone()))
+}
+
+/// Where jobs are kept: on this machine, or where several meet.
+async fn store(config: &Config, cluster: Option<&Arc<Link>>) -> Result<Arc<dyn Store>, String> {
+    let folder = config.server.state_dir.join("jobs");
+    if let Some(link) = cluster {
+        if folder.join("jobs.sqlite").exists() {
+            let folder = folder.display();
+            tracing::warn!("Jobs in {folder} are left alone while [cluster] is set; they go on without it");
+        }
+        let folder = config.server.state_dir.join("cluster");
+        let opened = Nats::open(Arc::clone(link), &folder).await;
+        return opened.map(|store| Arc::new(store) as _).map_err(|error| error.to_string());
+    }
+    let min_free_mb = u64::from(config.jobs.min_free_mb);
+    match spawn_blocking(move || Sqlite::open(&folder, min_free_mb)).await {
+        Ok(opened) => opened.map(|store| Arc::new(store) as _).map_err(|error| error.to_string()),
+        Err(lost) => Err(lost.to_string()),
+    }
 }
 
 /// Waits until what jobs have under way is stored; the rest is done after the next start.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{Previews, Uploads, live::InForce};
-use crate::{gpu::Gpus, jobs::Jobs, metrics::Metrics, stream::Studio, voices::Shelf};
+use crate::{cluster::Link, gpu::Gpus, jobs::Jobs, metrics::Metrics, stream::Studio, voices::Shelf};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Shared {
     pub previews: Previews,
     /// Long texts, or why there are none.
     pub jobs: Result<Arc<Jobs>, String>,
+    /// The way to those that it shares jobs and voices with, if there are any.
+    pub cluster: Option<Arc<Link>>,
     /// Engines that `/readyz` waits for.
     pub required: Vec<String>,
     /// When the server started.

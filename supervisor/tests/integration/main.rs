@@ -17,6 +17,7 @@ mod cache;
 mod cancel;
 mod chaos;
 mod clients;
+mod cluster;
 mod command_line;
 mod connections;
 mod console;

@@ -72,6 +72,11 @@ impl Mirror {
         self.known().get(id).and_then(|(_, known)| known.record().cloned())
     }
 
+    /// Something of one job.
+    pub(super) fn look<T>(&self, id: &JobId, look: impl Fn(&Record) -> T) -> Option<T> {
+        self.known().get(id).and_then(|(_, known)| known.record().map(look))
+    }
+
     /// Whatever `pick` makes of the jobs, the latest first, until it has so many.
     pub(super) fn collect<T>(&self, limit: usize, pick: impl Fn(&Record) -> Option<T>) -> Vec<T> {
         self.known().values().rev().filter_map(|(_, known)| pick(known.record()?)).take(limit).collect()

@@ -220,6 +220,13 @@ impl Queue {
         true
     }
 
+    /// It is not kept alive any longer, and comes again.
+    pub(super) fn let_go(&self, lease: &Lease) {
+        if let Some(held) = self.hand().get_mut(&lease.token) {
+            held.until = Instant::now();
+        }
+    }
+
     /// It is done.
     pub(super) async fn end(&self, lease: &Lease) -> Result<(), StoreError> {
         self.settle(lease, AckKind::Ack).await

@@ -148,8 +148,15 @@ impl Desk {
 
     /// Holds on to work, as far as this node knows.
     pub(super) fn renew(&self, lease: &Lease, time: Duration) -> Result<(), StoreError> {
-        let is_open = self.mirror.get(&lease.job).is_some_and(|record| !record.job.state.is_over());
-        (is_open && self.queue.renew(lease, time)).then_some(()).ok_or(StoreError::Lost)
+        let is_open = |record: &Record| {
+            !record.job.state.is_over() && !lease.index.is_some_and(|index| record.stored.has(index))
+        };
+        if !self.mirror.look(&lease.job, is_open).unwrap_or(false) {
+            // Whoever gets it next finds that there is nothing to do.
+            self.queue.let_go(lease);
+            return Err(StoreError::Lost);
+        }
+        self.queue.renew(lease, time).then_some(()).ok_or(StoreError::Lost)
     }
 
     /// Gives work back.
