@@ -16,7 +16,7 @@ use crate::{
 
 /// How long a job takes, from its first segment to its last.
 async fn spoken(node: &Server, text: &str, rtf: f64) -> Duration {
-    let body = json!({ "text": text, "format": "flac", "engine_options": { "rtf": rtf } });
+    let body = json!({ "text": text, "format": "pcm", "engine_options": { "rtf": rtf } });
     let id = node.submit(body).await;
     let stored = async |share: f64| {
         loop {
@@ -112,7 +112,7 @@ async fn a_machine_that_is_cut_from_the_network_loses_nothing() {
     };
     let (b, c) = (inside(&near, 1).await, inside(&far, 2).await);
     let text = sentences(200);
-    let body = |rtf: f64| json!({ "text": text, "format": "flac", "engine_options": { "rtf": rtf } });
+    let body = |rtf: f64| json!({ "text": text, "format": "pcm", "engine_options": { "rtf": rtf } });
     let id = a.submit(body(0.05)).await;
     let count = |node: &Server| node.spoken().iter().filter(|spoken| text.contains(spoken.as_str())).count();
     eventually("all speak", async || (count(&a) > 2 && count(&b) > 2 && count(&c) > 2).then_some(())).await;
