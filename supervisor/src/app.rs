@@ -28,7 +28,7 @@ use tokio::{
 use crate::{
     auth::Keyring,
     cache::Cache,
-    cluster::Link,
+    cluster::{Link, SharedVoices},
     config::{Config, Overrides},
     control::{Answer, Control, RUNTIME_PREFIX},
     environments::{Environments, Progress},
@@ -265,6 +265,10 @@ pub async fn serve(
         metrics: Arc::clone(&running.metrics),
         gpus: gpus.gpus().clone(),
         shelf: Arc::clone(&running.shelf),
+        shared_voices: running.cluster.as_ref().map(|link| {
+            let folder = config.server.state_dir.join("cluster");
+            SharedVoices::start(Arc::clone(link), Arc::clone(&running.shelf), &folder)
+        }),
         uploads: Uploads::default(),
         previews: Previews::default(),
         required: required.clone(),

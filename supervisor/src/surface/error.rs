@@ -213,6 +213,10 @@ impl ApiError {
                     let leaving = about(row(StatusCode::CONFLICT, INVALID, "voice_exists"), "id");
                     Row { retry: Some(SOON), ..leaving }
                 }
+                ShelfError::Away { .. } => {
+                    let away = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "cluster_unavailable");
+                    Row { retry: Some(SOON), ..away }
+                }
                 ShelfError::Disk { .. } if error.is_full() => {
                     row(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full")
                 }

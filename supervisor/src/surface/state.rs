@@ -3,7 +3,14 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{Previews, Uploads, live::InForce};
-use crate::{cluster::Link, gpu::Gpus, jobs::Jobs, metrics::Metrics, stream::Studio, voices::Shelf};
+use crate::{
+    cluster::{Link, SharedVoices},
+    gpu::Gpus,
+    jobs::Jobs,
+    metrics::Metrics,
+    stream::Studio,
+    voices::Shelf,
+};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,6 +29,8 @@ pub struct Shared {
     pub gpus: Gpus,
     /// Voices that were sent to us.
     pub shelf: Arc<Shelf>,
+    /// The way by which they are shared with other machines, if they are.
+    pub shared_voices: Option<Arc<SharedVoices>>,
     /// Their recordings on the way in.
     pub uploads: Uploads,
     /// What voices sound like, as far as somebody asked.

@@ -72,7 +72,7 @@ async fn outlives((characters, format): (usize, &str), kills: u32, rtf: f64, see
         let witness = random.random_range(0..3);
         eventually("it goes on", async || {
             let job = nodes[witness].job(&id).await;
-            (job["progress"]["segments_stored"].as_u64().unwrap() >= goal || job["state"] == "done")
+            (job["progress"]["segments_stored"].as_u64().unwrap_or(0) >= goal || job["state"] == "done")
                 .then_some(())
         })
         .await;
@@ -86,7 +86,7 @@ async fn outlives((characters, format): (usize, &str), kills: u32, rtf: f64, see
                 nodes[victim].signal("SIGKILL");
                 stored = nats.stored(&id).await;
                 before = spoken(&nodes);
-                let node = nodes.remove(victim).again().await;
+                let node = nodes.remove(victim).again().await.joined().await;
                 nodes.insert(victim, node);
             }
             1 => {

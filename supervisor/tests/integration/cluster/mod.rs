@@ -4,6 +4,7 @@
 
 mod crash;
 mod measure;
+mod voices;
 
 use std::{env, net::TcpListener, process::Stdio, time::Duration};
 
@@ -59,6 +60,11 @@ impl Nats {
         self.child.take().unwrap().kill().await.unwrap();
     }
 
+    /// Its disk is a new one.
+    pub(crate) fn lose_everything(&mut self) {
+        self.dir = TempDir::new().unwrap();
+    }
+
     /// One that runs, on every address of this machine.
     pub(crate) fn start_everywhere() -> Option<Self> {
         let mut nats = Self::new("0.0.0.0")?;
@@ -77,10 +83,11 @@ impl Nats {
 
     /// The same, which reaches it by this address.
     pub(crate) fn node_at(&self, address: &str) -> Builder {
-        let port = self.port;
-        let cluster =
-            format!("[limits]\nprobe_s = 0\n[cluster]\nnats = \"nats://{address}:{port}\"\nsilence_s = 2\n");
-        supervisor().noting().config(&cluster)
+        supervisor().noting().config("[limits]\nprobe_s = 0\n").config(&self.section(address))
+    }
+
+    fn section(&self, address: &str) -> String {
+        format!("[cluster]\nnats = \"nats://{address}:{}\"\nsilence_s = 2\n", self.port)
     }
 }
 
