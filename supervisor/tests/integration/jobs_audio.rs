@@ -48,7 +48,7 @@ async fn parts_of_finished_audio_are_those_of_the_whole() {
 
 #[tokio::test]
 async fn parts_of_growing_audio_are_those_of_the_whole() {
-    let server = supervisor().engine("rtf", 0.05).start().await.ready().await;
+    let server = supervisor().engine("rtf", 0.02).start().await.ready().await;
     let id = server.submit(json!({ "text": sentences(50), "format": "pcm" })).await;
     let part = eventually("there is some", async || {
         let part = server.job_audio(&id, &[("range", "bytes=1000-1999")]).await;

@@ -37,7 +37,7 @@ async fn listen(server: &Server, text: &str, rtf: f64) -> (Duration, Duration) {
 #[tokio::test]
 async fn who_listens_is_served_while_a_job_takes_the_rest() {
     let server = supervisor().start().await.ready().await;
-    let slow = json!({ "rtf": 0.1 });
+    let slow = json!({ "rtf": 0.05 });
     let id = server.submit(json!({ "text": sentences(300), "format": "pcm", "engine_options": slow })).await;
     server.job_is(&id, "running").await;
     let stored = async || server.job(&id).await["progress"]["segments_stored"].as_u64().unwrap();
@@ -46,7 +46,7 @@ async fn who_listens_is_served_while_a_job_takes_the_rest() {
     for number in 0..3 {
         let text =
             format!("Somebody listens to number {number}. {}", "And on it goes, word by word. ".repeat(8));
-        let (worst, first) = listen(&server, &text, 0.1).await;
+        let (worst, first) = listen(&server, &text, 0.05).await;
         assert!(worst < Duration::from_secs(1), "silent for {worst:?}");
         // Behind whatever was being spoken, not behind the job.
         assert!(first < Duration::from_secs(4), "{first:?}");

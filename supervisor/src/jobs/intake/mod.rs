@@ -29,7 +29,7 @@ use crate::speech::is_speakable;
 pub enum Kind {
     /// Plain text, perhaps with chapter marks.
     Text,
-    /// CommonMark, with the tables, footnotes and front matter that people add to it.
+    /// `CommonMark`, with the tables, footnotes and front matter that people add to it.
     Markdown,
     /// EPUB 2 or 3.
     Epub,

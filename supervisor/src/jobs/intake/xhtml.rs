@@ -128,7 +128,7 @@ struct Reading<'a> {
     heading: Option<usize>,
     link: Option<usize>,
     base: Option<usize>,
-    reading: Option<usize>,
+    ruby_text: Option<usize>,
     /// Whether the preformatted text that is open has program code in it.
     has_code: bool,
 }
@@ -146,7 +146,7 @@ impl<'a> Reading<'a> {
             heading: None,
             link: None,
             base: None,
-            reading: None,
+            ruby_text: None,
             has_code: false,
         }
     }
@@ -186,7 +186,7 @@ impl<'a> Reading<'a> {
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" if self.page.title.is_none() => self.heading = Some(0),
             "a" if element.attribute("href").is_some() => self.link = Some(self.prose.place()),
             "ruby" | "rb" => self.base = Some(self.prose.place()),
-            "rt" => self.reading = Some(self.prose.place()),
+            "rt" => self.ruby_text = Some(self.prose.place()),
             "pre" => self.has_code = false,
             "code" => self.has_code = true,
             "td" | "th" if !self.prose.paragraph().is_empty() => self.prose.words(", "),
@@ -212,7 +212,7 @@ impl<'a> Reading<'a> {
                 self.forget_if(from, is_note_number);
             }
             "rt" => self.choose(),
-            "ruby" => (self.base, self.reading) = (None, None),
+            "ruby" => (self.base, self.ruby_text) = (None, None),
             "pre" if self.has_code => self.forget_if(Some(0), |_| true),
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => self.entitle(),
             _ => {}
@@ -233,7 +233,7 @@ impl<'a> Reading<'a> {
 
     /// Leaves a ruby's characters or their reading, whichever tells how they sound.
     fn choose(&mut self) {
-        let (Some(base), Some(reading)) = (self.base, self.reading.take()) else { return };
+        let (Some(base), Some(reading)) = (self.base, self.ruby_text.take()) else { return };
         let told = self.prose.since(reading).trim().to_owned();
         let is_kana = |c: char| c == 'ー' || matches!(c.script(), Script::Hiragana | Script::Katakana);
         if !told.is_empty() && told.chars().all(is_kana) {
@@ -267,7 +267,7 @@ impl<'a> Reading<'a> {
     fn block(&mut self) {
         self.prose.end();
         self.heading = self.heading.map(|_| 0);
-        (self.link, self.base, self.reading) = (None, None, None);
+        (self.link, self.base, self.ruby_text) = (None, None, None);
     }
 
     fn text(&mut self, text: &str) {

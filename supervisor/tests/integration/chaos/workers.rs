@@ -45,15 +45,27 @@ async fn killer(server: &Server, every: Duration, over: &AtomicBool) -> u32 {
     kills
 }
 
+/// As busy for a moment as it will be: what a server takes once, for the first of its kind, it has then.
+async fn in_use(server: &Server) {
+    let mut random = StdRng::seed_from_u64(1);
+    for round in 0..4 {
+        let texts = (0..16).map(|at| text(&mut random, 1_000_000 + 16 * round + at));
+        let asked: Vec<_> =
+            texts.map(|text| tokio::spawn(client(server.url.clone(), text, true, None))).collect();
+        for client in asked {
+            client.await.unwrap();
+        }
+    }
+    server.quiet().await;
+}
+
 #[expect(clippy::print_stderr, reason = "the long form is run for what it tells")]
 async fn chaos(length: Duration, every: Duration) {
     // What ends workers here are signals, not texts: whoever is hit three times by chance may be told so.
     let server = supervisor().workers(WORKERS).engine("rtf", RTF).engine("chunk_ms", 100);
     let server = server.config("[cache]\nmemory_mb = 0\n[limits]\nprobe_s = 2\n").start().await.ready().await;
     all_ready(&server, WORKERS as usize).await;
-    for number in 0..8 {
-        assert_eq!(server.speak(json!({ "text": format!("Warm {number}.") })).await.status, 200);
-    }
+    in_use(&server).await;
     let before = (held(server.pid()), files(&server));
     let over = AtomicBool::new(false);
     let mut random = StdRng::seed_from_u64(42);
@@ -103,6 +115,10 @@ async fn chaos(length: Duration, every: Duration) {
     eventually("no descriptor too many", async || (held(server.pid()).0 <= before.0.0 + 2).then_some(()))
         .await;
     eprintln!("resident: {} KiB at first, {} KiB at last", before.0.1, held(server.pid()).1);
+    eventually("its memory is at the level of the start again, within a twentieth", async || {
+        (held(server.pid()).1 * 20 <= before.0.1 * 21).then_some(())
+    })
+    .await;
 
     // Each against its own text's reference, made in peace: cut into segments, so by the same server.
     for (text, audio) in &heard {

@@ -20,7 +20,7 @@ pub(super) fn resolve(from: &str, reference: &str) -> Option<Address> {
     if found.scheme() != "book" || found.host_str() != Some("root") {
         return None;
     }
-    let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
+    let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
     let file = decode(found.path().trim_start_matches('/'))?;
     let anchor = found.fragment().filter(|anchor| !anchor.is_empty()).and_then(decode);
     (!file.is_empty()).then_some(Address { file, anchor })

@@ -86,7 +86,7 @@ fn contents(archive: &mut Archive<'_>, package: &Package) -> Vec<Entry> {
 /// Which chapters begin at which places, until they were begun.
 #[derive(Default)]
 struct Titles {
-    titles: HashMap<String, HashMap<Option<String>, String>>,
+    by_file: HashMap<String, HashMap<Option<String>, String>>,
     anchors: HashMap<String, HashSet<String>>,
     none: HashSet<String>,
 }
@@ -99,7 +99,7 @@ impl Titles {
                 all.anchors.entry(at.file.clone()).or_default().insert(anchor.clone());
             }
             // The first of those that begin at one place is the widest.
-            all.titles.entry(at.file).or_default().entry(at.anchor).or_insert(title);
+            all.by_file.entry(at.file).or_default().entry(at.anchor).or_insert(title);
         }
         all
     }
@@ -109,7 +109,7 @@ impl Titles {
     }
 
     fn take(&mut self, file: &str, anchor: Option<&str>) -> Option<String> {
-        let titles = self.titles.get_mut(file)?;
+        let titles = self.by_file.get_mut(file)?;
         titles.remove(&anchor.map(ToOwned::to_owned))
     }
 }
