@@ -28,7 +28,7 @@ use tokio::{
 use crate::{
     auth::Keyring,
     cache::Cache,
-    cluster::{Link, SharedVoices},
+    cluster::Cluster,
     config::{Config, Overrides},
     control::{Answer, Control, RUNTIME_PREFIX},
     environments::{Environments, Progress},
@@ -73,7 +73,7 @@ pub struct Running {
     pub shelf: Arc<Shelf>,
     pools: Arc<Pools>,
     /// The way to machines that share with this one, while it serves.
-    cluster: Option<Arc<Link>>,
+    cluster: Option<Arc<Cluster>>,
     /// Sockets and scratch files; gone with it.
     runtime: TempDir,
 }
@@ -190,9 +190,17 @@ impl Running {
         answer
     }
 
+    /// Meets other machines, if the configuration says where.
+    async fn in_cluster(self, config: &Config) -> Result<Self, Box<dyn Error>> {
+        let Some(cluster) = &config.cluster else { return Ok(self) };
+        let folder = config.server.state_dir.join("cluster");
+        let cluster = Cluster::meet(cluster, Arc::clone(&self.shelf), &folder).await?;
+        Ok(Self { cluster: Some(Arc::new(cluster)), ..self })
+    }
+
     /// How everything stands, in one line.
     fn line(&self) -> String {
-        systemd::line(&self.pools, self.cluster.as_ref().map(|link| link.is_up()))
+        systemd::line(&self.pools, self.cluster.as_ref().map(|cluster| cluster.link.is_up()))
     }
 
     /// Ends the workers and waits until they are gone.
@@ -229,9 +237,7 @@ pub async fn serve(
     let is_inherited = doors.is_inherited();
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
-    if config.auth.keys.as_ref().is_some_and(Keyring::is_empty) {
-        tracing::warn!("There is no API key in the file of keys: nobody can use the server");
-    }
+    tell_of_keys(&config);
     surface::make_room(config.limits.max_connections + config.wyoming.max_connections);
     let worker_level = level.as_deref().or(config.log.level.as_deref()).unwrap_or(telemetry::USUAL);
     let shelf = Shelf::open(&config.server.state_dir);
@@ -252,11 +258,6 @@ pub async fn serve(
         }
     };
     running.pools.sandbox().tell();
-    let cluster = match &config.cluster {
-        Some(cluster) => Some(Link::open(cluster).await?),
-        None => None,
-    };
-    let running = Running { cluster, ..running };
     let jobs = jobs(&config, &running, &live).await;
     let required = required(&config);
     let state = AppState::new(Shared {
@@ -265,10 +266,6 @@ pub async fn serve(
         metrics: Arc::clone(&running.metrics),
         gpus: gpus.gpus().clone(),
         shelf: Arc::clone(&running.shelf),
-        shared_voices: running.cluster.as_ref().map(|link| {
-            let folder = config.server.state_dir.join("cluster");
-            SharedVoices::start(Arc::clone(link), Arc::clone(&running.shelf), &folder)
-        }),
         uploads: Uploads::default(),
         previews: Previews::default(),
         required: required.clone(),
@@ -298,12 +295,11 @@ pub async fn serve(
         is_up.set(true);
         tracing::info!("{status}");
     };
-    let report =
-        async { tokio::join!(announce, systemd::follow(|| running.line()), systemd::feed(scheduler)) };
+    let tell = async { tokio::join!(announce, systemd::follow(|| running.line()), systemd::feed(scheduler)) };
     let reload = running.reloads(&reloader, &mut hang_ups, &control, &is_up);
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        _ = report => return Ok(()),
+        _ = tell => return Ok(()),
         () = reload => return Ok(()),
         () = running.voices(&reloader) => return Ok(()),
         ended = &mut http.task => {
@@ -373,7 +369,7 @@ async fn set_up(
     if let Some(http) = http {
         http.close().await;
     }
-    running
+    running?.in_cluster(config).await
 }
 
 /// Waits until every request was answered. At an entrance that somebody holds for our successor nobody is turned away:
@@ -397,22 +393,21 @@ async fn jobs(config: &Config, running: &Running, live: &InForce) -> Result<Arc<
     if !config.jobs.enabled {
         return Err("[jobs] enabled is false in its configuration".into());
     }
-    let store = store(config, running.cluster.as_ref()).await;
+    let store = store(config, running.cluster.as_deref()).await;
     let store = store.inspect_err(|error| tracing::error!("Jobs are not available: {error}"))?;
     let casting = surface::casting(live, &running.studio);
     Ok(Jobs::start(store, Arc::clone(&running.studio), casting, config.jobs.clone()))
 }
 
 /// Where jobs are kept: on this machine, or where several meet.
-async fn store(config: &Config, cluster: Option<&Arc<Link>>) -> Result<Arc<dyn Store>, String> {
+async fn store(config: &Config, cluster: Option<&Cluster>) -> Result<Arc<dyn Store>, String> {
     let folder = config.server.state_dir.join("jobs");
-    if let Some(link) = cluster {
+    if let Some(Cluster { link, folder: place, .. }) = cluster {
         if folder.join("jobs.sqlite").exists() {
             let folder = folder.display();
             tracing::warn!("Jobs in {folder} are left alone while [cluster] is set; they go on without it");
         }
-        let folder = config.server.state_dir.join("cluster");
-        let opened = Nats::open(Arc::clone(link), &folder).await;
+        let opened = Nats::open(Arc::clone(link), place).await;
         return opened.map(|store| Arc::new(store) as _).map_err(|error| error.to_string());
     }
     let min_free_mb = u64::from(config.jobs.min_free_mb);
@@ -454,6 +449,12 @@ async fn cards(config: &Config) -> Cards {
         },
         Result::unwrap_or_default,
     )
+}
+
+fn tell_of_keys(config: &Config) {
+    if config.auth.keys.as_ref().is_some_and(Keyring::is_empty) {
+        tracing::warn!("There is no API key in the file of keys: nobody can use the server");
+    }
 }
 
 /// The engines that are waited for.

@@ -33,7 +33,7 @@ pub struct Link {
     cluster: config::Cluster,
 }
 
-/// How much there is in JetStream, and may be.
+/// How much there is in `JetStream`, and may be.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Room {
     /// Bytes on the disks of its servers.

@@ -50,7 +50,7 @@ impl Objects {
     /// An object goes, whether it was there or not.
     pub async fn delete(&self, name: &str) -> Result<(), async_nats::Error> {
         match self.store.delete(name).await {
-            Err(error) if error.kind() != DeleteErrorKind::NotFound => return Err(error.into()),
+            Err(error) if error.kind() != DeleteErrorKind::NotFound => Err(error.into()),
             // Its store would keep a note that it is gone, for ever.
             _ => purge(&self.stream, &format!("$O.{}.M.{}", self.name, BASE64_URL_SAFE.encode(name))).await,
         }

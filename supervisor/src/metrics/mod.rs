@@ -71,8 +71,6 @@ pub struct Metrics {
     pub cache_evictions: IntCounterVec,
     /// Whether the server answers new requests.
     pub up: Gauge,
-    /// Whether the servers answer through which machines share jobs and voices, by what they call it.
-    pub cluster_up: IntGaugeVec,
     /// Where single requests are traced, if they are.
     pub traces: Traces,
     /// The last requests, which are no family: nobody scrapes them.
@@ -175,11 +173,6 @@ impl Metrics {
                 "ishowtts_cache_evictions_total",
                 "Cached recordings that had to make room for others",
                 &["tier"],
-            )?,
-            cluster_up: gauge(
-                "ishowtts_cluster_up",
-                "1 while a NATS server answers through which machines share jobs and voices",
-                &["cluster"],
             )?,
             up: register(&registry, Gauge::new("ishowtts_accepting", ACCEPTING_HELP)?)?,
             traces: Traces::default(),

@@ -42,9 +42,8 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
             state.metrics.observe_jobs(states.zip(totals.jobs), totals.bytes);
         }
     }
-    if let Some(link) = &state.cluster {
-        let name = link.cluster().name.as_str();
-        state.metrics.cluster_up.with_label_values(&[name]).set(i64::from(link.is_up()));
+    if let Some(link) = state.cluster.as_ref().map(|cluster| &cluster.link) {
+        state.metrics.observe_cluster(&link.cluster().name, link.is_up());
     }
     state.metrics.observe_gpus(&state.gpus.latest());
     match state.metrics.render() {

@@ -3,14 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{Previews, Uploads, live::InForce};
-use crate::{
-    cluster::{Link, SharedVoices},
-    gpu::Gpus,
-    jobs::Jobs,
-    metrics::Metrics,
-    stream::Studio,
-    voices::Shelf,
-};
+use crate::{cluster::Cluster, gpu::Gpus, jobs::Jobs, metrics::Metrics, stream::Studio, voices::Shelf};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,16 +22,14 @@ pub struct Shared {
     pub gpus: Gpus,
     /// Voices that were sent to us.
     pub shelf: Arc<Shelf>,
-    /// The way by which they are shared with other machines, if they are.
-    pub shared_voices: Option<Arc<SharedVoices>>,
     /// Their recordings on the way in.
     pub uploads: Uploads,
     /// What voices sound like, as far as somebody asked.
     pub previews: Previews,
     /// Long texts, or why there are none.
     pub jobs: Result<Arc<Jobs>, String>,
-    /// The way to those that it shares jobs and voices with, if there are any.
-    pub cluster: Option<Arc<Link>>,
+    /// The machines that it shares jobs and voices with, if there are any.
+    pub cluster: Option<Arc<Cluster>>,
     /// Engines that `/readyz` waits for.
     pub required: Vec<String>,
     /// When the server started.

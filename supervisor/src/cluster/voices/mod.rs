@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::AsyncReadExt,
     sync::watch,
-    task::spawn_blocking,
+    task::{JoinHandle, spawn_blocking},
     time::{sleep, timeout},
 };
 
@@ -64,26 +64,26 @@ pub struct SharedVoices {
     settled: watch::Receiver<()>,
 }
 
-fn away(reason: impl ToString) -> ShelfError {
-    ShelfError::Away { reason: reason.to_string() }
+fn away(reason: impl std::fmt::Display) -> ShelfError {
+    ShelfError::Away { reason: format!("{reason}") }
 }
 
 /// A key that NATS takes, whatever the id ends with.
 fn key(id: &str) -> String {
-    id.bytes().map(|byte| format!("{byte:02x}")).collect()
+    id.bytes().fold(String::new(), |key, byte| key + &format!("{byte:02x}"))
 }
 
 impl SharedVoices {
     /// Shares a shelf, from now on and as long as somebody holds this. `folder` is where it is noted which voices came
     /// from elsewhere. Those that were on the shelf before are shared too.
-    pub fn start(link: Arc<Link>, shelf: Arc<Shelf>, folder: &Path) -> Arc<Self> {
+    pub fn start(link: Arc<Link>, shelf: Arc<Shelf>, folder: &Path) -> Self {
         let (tell_kept, kept) = watch::channel(None);
         let (tell_settled, settled) = watch::channel(());
         let ledger = Ledger::open(folder);
         let keeper =
             Keeper { link: Arc::clone(&link), shelf: Arc::clone(&shelf), ledger, tell_kept, tell_settled };
         tokio::spawn(keeper.run());
-        Arc::new(Self { link, shelf, kept, settled })
+        Self { link, shelf, kept, settled }
     }
 
     /// Where voices are kept, while a server answers.
@@ -125,8 +125,7 @@ impl SharedVoices {
         let told = entry.filter(|entry| entry.operation == Operation::Put);
         let Some(told) = told.and_then(|entry| serde_json::from_slice::<Told>(&entry.value).ok()) else {
             // One that never was shared, since another has its name.
-            let (shelf, id) = (Arc::clone(&self.shelf), id.to_owned());
-            return spawn_blocking(move || shelf.remove(&id)).await.map_err(away)?;
+            return strike(&self.shelf, id).await.map_err(away)?;
         };
         voices.purge(key(id)).await.map_err(away)?;
         recordings.delete(&told.recording).await.map_err(away)?;
@@ -147,6 +146,12 @@ impl SharedVoices {
         };
         timeout(BACK, wait).await.unwrap_or(false)
     }
+}
+
+/// A voice goes from this machine's shelf.
+fn strike(shelf: &Arc<Shelf>, id: &str) -> JoinHandle<Result<bool, ShelfError>> {
+    let (owner, id) = (Arc::clone(shelf), id.to_owned());
+    spawn_blocking(move || owner.remove(&id))
 }
 
 /// Brings the shelf in line.
@@ -204,8 +209,7 @@ impl Keeper {
 
     /// Does what has to be done; what cannot be done now is done the next time.
     async fn settle(&mut self, kept: &Kept, wanted: &BTreeMap<String, Told>) {
-        let shelf = self.shelf.list();
-        for step in difference(wanted, self.ledger.known(), &shelf) {
+        for step in difference(wanted, self.ledger.known(), &self.shelf.list()) {
             let id = step.id().to_owned();
             if let Err(error) = self.take(step, kept).await {
                 tracing::debug!(%error, voice = id, "A shared voice has to wait");
@@ -219,15 +223,14 @@ impl Keeper {
                 let Some(mut object) = kept.recordings.get(&told.recording).await? else { return Ok(()) };
                 let mut wav = Vec::new();
                 timeout(FETCHED, object.read_to_end(&mut wav)).await??;
-                let (shelf, meta) = (Arc::clone(&self.shelf), told.meta.clone());
-                spawn_blocking(move || shelf.add(meta, &wav)).await??;
+                let (owner, meta) = (Arc::clone(&self.shelf), told.meta.clone());
+                spawn_blocking(move || owner.add(meta, &wav)).await??;
                 tracing::info!(voice = told.meta.id, engine = told.meta.engine, "A shared voice has come");
                 self.ledger.note(told.meta.id, told.recording);
             }
             Step::Adopt(told) => self.ledger.note(told.meta.id, told.recording),
             Step::Remove(id) => {
-                let (shelf, name) = (Arc::clone(&self.shelf), id.clone());
-                if spawn_blocking(move || shelf.remove(&name)).await?? {
+                if strike(&self.shelf, &id).await?? {
                     tracing::info!(voice = id, "A shared voice was removed");
                 }
                 self.ledger.forget(&id);

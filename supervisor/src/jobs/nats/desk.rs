@@ -31,7 +31,7 @@ const TOLD: Duration = Duration::from_secs(5);
 const READ: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// All that is kept in JetStream.
+/// All that is kept in `JetStream`.
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) link: Arc<Link>,
@@ -192,7 +192,7 @@ pub(super) fn hash(parts: &[&str]) -> String {
         hasher.update(count(part.len()).to_le_bytes());
         hasher.update(part);
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize().iter().fold(String::new(), |told, byte| told + &format!("{byte:02x}"))
 }
 
 pub(super) fn written<T: Serialize>(value: &T) -> Result<Bytes, StoreError> {

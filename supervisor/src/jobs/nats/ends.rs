@@ -45,7 +45,7 @@ impl Desk {
             self.texts.size(&format!("{id}.book")).await.map_err(while_doing(KEEP))?.unwrap_or_default();
         let now = now_ms();
         let changed = self.change(id, |record| record.finished(finished, &name, book, now)).await?;
-        if !changed.is_some_and(|(_, record)| record.audio.as_ref() == Some(&name)) {
+        if changed.is_none_or(|(_, record)| record.audio.as_ref() != Some(&name)) {
             drop(fs::remove_file(&place).await);
             self.audio.delete(&name).await.map_err(while_doing(KEEP))?;
             return Err(StoreError::Lost);

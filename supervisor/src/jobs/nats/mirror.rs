@@ -27,6 +27,15 @@ enum Known {
     Gone(Instant),
 }
 
+/// Whether something was news.
+#[derive(Debug)]
+pub(super) enum News {
+    /// It was known already, or something later.
+    None,
+    /// It was, and this was known before.
+    After(Option<Box<Record>>),
+}
+
 /// What is known, of each job its latest revision.
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
@@ -56,15 +65,15 @@ impl Mirror {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// News, and whether they are: what is older than what is known is none. Answers with what was known before, if so.
-    pub(super) fn learn(&self, id: &JobId, revision: u64, record: Option<Record>) -> Option<Option<Record>> {
+    /// News. What is older than what is known is none.
+    pub(super) fn learn(&self, id: &JobId, revision: u64, record: Option<Record>) -> News {
         let mut known = self.known_mut();
         if known.get(id).is_some_and(|(before, _)| *before >= revision) {
-            return None;
+            return News::None;
         }
         let now = record.map_or_else(|| Known::Gone(Instant::now()), |record| Known::Job(Box::new(record)));
         let before = known.insert(id.clone(), (revision, now));
-        Some(before.and_then(|(_, known)| known.record().cloned()))
+        News::After(before.and_then(|(_, known)| known.record().cloned().map(Box::new)))
     }
 
     /// One job.
@@ -83,8 +92,8 @@ impl Mirror {
     }
 
     /// Adds up something of all jobs.
-    fn fold<T>(&self, start: T, mut add: impl FnMut(T, &Record) -> T) -> T {
-        self.known().values().filter_map(|(_, known)| known.record()).fold(start, |sum, one| add(sum, one))
+    fn fold<T>(&self, start: T, add: impl FnMut(T, &Record) -> T) -> T {
+        self.known().values().filter_map(|(_, known)| known.record()).fold(start, add)
     }
 
     /// One page of them.
@@ -191,7 +200,7 @@ impl Follower {
             Operation::Delete | Operation::Purge => None,
         };
         let state = record.as_ref().map(|record| record.job.state);
-        let Some(before) = mirror.learn(&id, entry.revision, record) else { return };
+        let News::After(before) = mirror.learn(&id, entry.revision, record) else { return };
         if let (None, Some(audio)) = (state, before.and_then(|before| before.audio)) {
             // It may never have been here.
             drop(tokio::fs::remove_file(self.shelf.join(audio)).await);

@@ -1,4 +1,4 @@
-//! Jobs that several machines share, in NATS JetStream: every node takes work when it has time for it, and any node
+//! Jobs that several machines share, in NATS `JetStream`: every node takes work when it has time for it, and any node
 //! answers for any job.
 //!
 //! ```text
@@ -55,7 +55,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// So many changes that others made wait for whoever reads them.
 const NEWS: usize = 1024;
 
-/// Jobs in JetStream.
+/// Jobs in `JetStream`.
 #[derive(Debug)]
 pub struct Nats {
     link: Arc<Link>,
@@ -128,7 +128,7 @@ async fn join(
     let mut is_told = false;
     while !tell.is_closed() {
         if link.is_up() {
-            match Desk::join(Arc::clone(&link), folders.clone(), news.clone()).await {
+            match Box::pin(Desk::join(Arc::clone(&link), folders.clone(), news.clone())).await {
                 Ok(desk) => {
                     tracing::info!(name = link.cluster().name, "Jobs are shared by way of NATS");
                     tell.send_replace(Some(Arc::new(desk)));

@@ -266,7 +266,7 @@ async fn keep_alive(hand: Weak<Hand>, link: Arc<Link>) {
         let ours: Vec<Arc<Message>> = {
             let mut hand = hand.lock().unwrap_or_else(PoisonError::into_inner);
             hand.retain(|_, held| held.until + LATE > now);
-            hand.values().filter(|held| held.until > now).map(|held| held.message.clone()).collect()
+            hand.values().filter(|held| held.until > now).map(|held| Arc::clone(&held.message)).collect()
         };
         // A server that is away is told with the next tick.
         for message in ours.into_iter().filter(|_| link.is_up()) {

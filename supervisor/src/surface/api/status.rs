@@ -69,7 +69,7 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
         "sandbox": pools.sandbox().told(),
         "gpus": state.gpus.latest().into_iter().map(|(device, found)| (device, gpu(found))).collect::<Map<_, _>>(),
         "engines": engines,
-        "cluster": state.cluster.as_ref().map(|link| cluster(link)),
+        "cluster": state.cluster.as_ref().map(|found| cluster(&found.link)),
         "recent": state.metrics.recent.latest().into_iter().map(RecentRequest::from).collect::<Vec<_>>(),
     }))
 }

@@ -115,7 +115,7 @@ pub(in crate::surface) async fn add_voice(
     }
 
     let (shelf, id, engine) = (Arc::clone(&state.shelf), meta.id.clone(), meta.engine.clone());
-    let is_shared = state.shared_voices.is_some();
+    let is_shared = state.cluster.is_some();
     let taken = spawn_blocking(move || {
         let _place = place;
         let unfit = |Unfit(message)| invalid("audio", message);
@@ -132,8 +132,8 @@ pub(in crate::surface) async fn add_voice(
     });
     match taken.await {
         Ok(taken) => {
-            if let (Some((meta, wav)), Some(voices)) = (taken?, &state.shared_voices) {
-                voices.add(meta, &wav).await?;
+            if let (Some((meta, wav)), Some(cluster)) = (taken?, &state.cluster) {
+                cluster.voices.add(meta, &wav).await?;
             }
         }
         // A decoder that fell over its file, which is then no recording; the log has its words.
