@@ -7,6 +7,7 @@ use async_nats::{
     connection::State,
     jetstream::{
         self, Context,
+        context::GetStreamErrorKind,
         kv::Store as Bucket,
         stream::{Config, DiscardPolicy, Stream},
     },
@@ -31,6 +32,29 @@ pub struct Link {
     client: Client,
     context: Context,
     cluster: config::Cluster,
+}
+
+/// Which bucket it is: one that has its name later, because its servers lost what they kept, is another.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    context: Context,
+    stream: String,
+    created: String,
+}
+
+impl Identity {
+    /// Told apart from others by this.
+    pub fn created(&self) -> &str {
+        &self.created
+    }
+
+    /// Whether it is gone for good; not, if nobody answers.
+    pub async fn is_lost(&self) -> bool {
+        match self.context.get_stream(&self.stream).await {
+            Ok(now) => now.cached_info().created.to_string() != self.created,
+            Err(error) => matches!(error.kind(), GetStreamErrorKind::JetStream(error) if error.code() == 404),
+        }
+    }
 }
 
 /// How much there is in `JetStream`, and may be.
@@ -130,6 +154,13 @@ impl Link {
         };
         self.context.get_or_create_stream(config).await?;
         Ok(self.context.get_key_value(name).await?)
+    }
+
+    /// Which bucket it is that has this name now.
+    pub async fn identity(&self, what: &str) -> Result<Identity, async_nats::Error> {
+        let stream = format!("KV_{}", self.named(what));
+        let created = self.context.get_stream(&stream).await?.cached_info().created.to_string();
+        Ok(Identity { context: self.context.clone(), stream, created })
     }
 
     /// A store of objects, made unless it is there.

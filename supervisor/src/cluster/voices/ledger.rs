@@ -7,11 +7,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
+
+/// What is written down.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Notes {
+    /// Which bucket they came from.
+    bucket: String,
+    /// Recordings by the ids of their voices.
+    voices: BTreeMap<String, String>,
+}
+
 /// The notes.
 #[derive(Debug)]
 pub(super) struct Ledger {
     file: PathBuf,
-    known: BTreeMap<String, String>,
+    notes: Notes,
     told: BTreeSet<String>,
 }
 
@@ -19,33 +30,34 @@ impl Ledger {
     /// Reads them; what cannot be read is none.
     pub(super) fn open(folder: &Path) -> Self {
         let file = folder.join("voices.json");
-        let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        Self { file, known: known.unwrap_or_default(), told: BTreeSet::new() }
+        let notes = fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        Self { file, notes: notes.unwrap_or_default(), told: BTreeSet::new() }
     }
 
     /// Recordings of the voices, by id.
     pub(super) fn known(&self) -> &BTreeMap<String, String> {
-        &self.known
+        &self.notes.voices
     }
 
     /// A voice is a shared one.
     pub(super) fn note(&mut self, id: String, recording: String) {
         self.told.remove(&id);
-        self.known.insert(id, recording);
+        self.notes.voices.insert(id, recording);
         self.write();
     }
 
     /// It is not on the shelf any more.
     pub(super) fn forget(&mut self, id: &str) {
-        if self.known.remove(id).is_some() {
+        if self.notes.voices.remove(id).is_some() {
             self.write();
         }
     }
 
-    /// None of them is.
-    pub(super) fn clear(&mut self) {
-        if !self.known.is_empty() {
-            self.known.clear();
+    /// They are of this bucket. Of another one, which is gone with all that was in it, they are no notes: what is on the
+    /// shelf is this machine's own again.
+    pub(super) fn of(&mut self, bucket: &str) {
+        if self.notes.bucket != bucket {
+            self.notes = Notes { bucket: bucket.to_owned(), voices: BTreeMap::new() };
             self.write();
         }
     }
@@ -62,7 +74,7 @@ impl Ledger {
                 fs::create_dir_all(folder)?;
             }
             let draft = self.file.with_extension("draft");
-            fs::write(&draft, serde_json::to_vec_pretty(&self.known)?)?;
+            fs::write(&draft, serde_json::to_vec_pretty(&self.notes)?)?;
             fs::rename(&draft, &self.file)
         };
         if let Err(error) = written() {

@@ -20,7 +20,7 @@ use tokio::{
     io::AsyncReadExt,
     sync::watch,
     task::{JoinHandle, spawn_blocking},
-    time::{sleep, timeout},
+    time::{interval, sleep, timeout},
 };
 
 use self::{
@@ -32,6 +32,8 @@ use crate::voices::{Meta, Shelf, ShelfError};
 
 /// How often it is tried again to do what could not be done.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is asked whether the servers have lost what they kept: nobody tells of that.
+const CHECK: Duration = Duration::from_secs(5);
 /// How often it is looked whether a server answers.
 const LOOK: Duration = Duration::from_millis(100);
 /// What was sent here has come back by then; it takes milliseconds.
@@ -181,14 +183,13 @@ impl Keeper {
             voices: self.link.bucket("voices").await?,
             recordings: self.link.objects("recordings").await?,
         };
-        // Not even a note of one that was removed: it is new, or what was kept there is lost.
-        let is_new = kept.voices.status().await?.values() == 0;
-        if is_new {
-            self.ledger.clear();
-        }
+        let identity = self.link.identity("voices").await?;
+        self.ledger.of(identity.created());
+        let is_empty = kept.voices.status().await?.values() == 0;
+        let mut checks = interval(CHECK);
         let mut news = kept.voices.watch_with_history(">").await?;
         self.tell_kept.send_replace(Some(kept.clone()));
-        let (mut wanted, mut is_current) = (BTreeMap::new(), is_new);
+        let (mut wanted, mut is_current) = (BTreeMap::new(), is_empty);
         loop {
             if is_current {
                 self.settle(&kept, &wanted).await;
@@ -202,6 +203,11 @@ impl Keeper {
                 }
                 // What could not be done, or was done to the folder by somebody else.
                 () = sleep(PAUSE) => {}
+                _ = checks.tick() => {
+                    if identity.is_lost().await {
+                        return Ok(());
+                    }
+                }
                 () = self.tell_kept.closed() => return Ok(()),
             }
         }

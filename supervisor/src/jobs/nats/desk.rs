@@ -21,7 +21,7 @@ use super::{
     trouble::{away, while_doing},
 };
 use crate::{
-    cluster::{Link, Objects},
+    cluster::{Identity, Link, Objects},
     jobs::{Change, Created, JobId, NewJob, StoreError, now_ms},
 };
 
@@ -43,6 +43,7 @@ pub(super) struct Desk {
     pub(super) queue: Queue,
     pub(super) mirror: Arc<Mirror>,
     pub(super) folders: Folders,
+    pub(super) identity: Identity,
 }
 
 impl Desk {
@@ -56,13 +57,25 @@ impl Desk {
         let objects = async |what| link.objects(what).await.map_err(while_doing("open a store of objects"));
         let (jobs, keys, takes) = (bucket("jobs").await?, bucket("keys").await?, bucket("takes").await?);
         let (texts, audio) = (objects("texts").await?, objects("audio").await?);
+        let identity = link.identity("jobs").await.map_err(while_doing("open a bucket"))?;
         let queue = Queue::open(Arc::clone(&link)).await?;
         let (mirror, mut is_current) = Mirror::follow(jobs.clone(), news, folders.shelf.clone());
         timeout(READ, is_current.wait_for(|is_current| *is_current))
             .await
             .map_err(while_doing("learn of the jobs that there are"))?
             .map_err(while_doing("learn of the jobs that there are"))?;
-        Ok(Self { link, jobs, keys, takes: Takes { bucket: takes }, texts, audio, queue, mirror, folders })
+        Ok(Self {
+            link,
+            jobs,
+            keys,
+            takes: Takes { bucket: takes },
+            texts,
+            audio,
+            queue,
+            mirror,
+            folders,
+            identity,
+        })
     }
 
     /// An error while no server answers.

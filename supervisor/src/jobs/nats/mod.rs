@@ -52,6 +52,8 @@ use crate::cluster::Link;
 
 /// How often a server that cannot be joined is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often it is asked whether the servers have lost what they kept: nobody tells of that.
+const CHECK: Duration = Duration::from_secs(5);
 /// So many changes that others made wait for whoever reads them.
 const NEWS: usize = 1024;
 
@@ -126,13 +128,26 @@ async fn join(
     tell: watch::Sender<Option<Arc<Desk>>>,
 ) {
     let mut is_told = false;
+    let mut joined: Option<Arc<Desk>> = None;
     while !tell.is_closed() {
+        if let Some(desk) = &joined {
+            sleep(CHECK).await;
+            if !link.is_up() || !desk.identity.is_lost().await {
+                continue;
+            }
+            tracing::error!(
+                "The NATS servers of [cluster] have lost what they kept, jobs among it; beginning anew"
+            );
+            joined = None;
+        }
         if link.is_up() {
             match Box::pin(Desk::join(Arc::clone(&link), folders.clone(), news.clone())).await {
                 Ok(desk) => {
                     tracing::info!(name = link.cluster().name, "Jobs are shared by way of NATS");
-                    tell.send_replace(Some(Arc::new(desk)));
-                    return;
+                    let desk = Arc::new(desk);
+                    tell.send_replace(Some(Arc::clone(&desk)));
+                    joined = Some(desk);
+                    continue;
                 }
                 Err(error) if link.is_up() && !is_told => {
                     is_told = true;

@@ -223,6 +223,16 @@ async fn without_nats_no_job_is_taken_in_and_everything_else_goes_on() {
     node.job_is(&id, "done").await;
     let whole = text_length(&node.job(&id).await);
     assert!(whole > Duration::from_secs(30), "{whole:?}");
+    // Its disk was replaced: what stood there is gone, and new jobs are taken in.
+    nats.kill().await;
+    nats.lose_everything();
+    nats.run();
+    let again = eventually("a job is taken in", async || {
+        let answer = node.ask(Method::POST, "/api/jobs", &[], Some(&json!({ "text": "Anew." }))).await;
+        (answer.status == 202).then(|| answer.json()["id"].as_str().unwrap().to_owned())
+    })
+    .await;
+    node.job_is(&again, "done").await;
 }
 
 fn text_length(job: &Value) -> Duration {
