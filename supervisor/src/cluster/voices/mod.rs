@@ -192,7 +192,7 @@ impl Keeper {
         let (mut wanted, mut is_current) = (BTreeMap::new(), is_empty);
         loop {
             if is_current {
-                self.settle(&kept, &wanted).await;
+                self.settle(&kept, &mut wanted).await;
                 self.tell_settled.send_replace(());
             }
             tokio::select! {
@@ -214,19 +214,23 @@ impl Keeper {
     }
 
     /// Does what has to be done; what cannot be done now is done the next time.
-    async fn settle(&mut self, kept: &Kept, wanted: &BTreeMap<String, Told>) {
+    async fn settle(&mut self, kept: &Kept, wanted: &mut BTreeMap<String, Told>) {
         for step in difference(wanted, self.ledger.known(), &self.shelf.list()) {
             let id = step.id().to_owned();
-            if let Err(error) = self.take(step, kept).await {
-                tracing::debug!(%error, voice = id, "A shared voice has to wait");
+            match self.take(step, kept).await {
+                // It is wanted from now on, and not only when that has come back to us.
+                Ok(Some(shared)) => drop(wanted.insert(id, shared)),
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, voice = id, "A shared voice has to wait"),
             }
         }
     }
 
-    async fn take(&mut self, step: Step, kept: &Kept) -> Result<(), async_nats::Error> {
+    /// Takes a step; answers with a voice that is shared now by our doing.
+    async fn take(&mut self, step: Step, kept: &Kept) -> Result<Option<Told>, async_nats::Error> {
         match step {
             Step::Fetch(told) => {
-                let Some(mut object) = kept.recordings.get(&told.recording).await? else { return Ok(()) };
+                let Some(mut object) = kept.recordings.get(&told.recording).await? else { return Ok(None) };
                 let mut wav = Vec::new();
                 timeout(FETCHED, object.read_to_end(&mut wav)).await??;
                 let (owner, meta) = (Arc::clone(&self.shelf), told.meta.clone());
@@ -243,7 +247,7 @@ impl Keeper {
             }
             Step::Share(meta) => {
                 let Some(clone) = self.shelf.voice(&meta.id).and_then(|voice| voice.clone) else {
-                    return Ok(());
+                    return Ok(None);
                 };
                 let recording = format!("{}.{:016x}", meta.id, rand::random::<u64>());
                 let mut file = tokio::fs::File::open(&clone.reference).await?;
@@ -256,6 +260,7 @@ impl Keeper {
                 }
                 tracing::info!(voice = meta.id, "A voice of this machine is shared");
                 self.ledger.note(meta.id.clone(), recording);
+                return Ok(Some(told));
             }
             Step::Clash(id) => {
                 if self.ledger.clashes(&id) {
@@ -267,7 +272,7 @@ impl Keeper {
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 }
 
