@@ -396,7 +396,7 @@ async fn jobs(config: &Config, running: &Running, live: &InForce) -> Result<Arc<
     let store = store(config, running.cluster.as_deref()).await;
     let store = store.inspect_err(|error| tracing::error!("Jobs are not available: {error}"))?;
     let casting = surface::casting(live, &running.studio);
-    Ok(Jobs::start(store, Arc::clone(&running.studio), casting, config.jobs.clone()))
+    Ok(Jobs::start(store, Arc::clone(&running.studio), casting, surface::wording(), config.jobs.clone()))
 }
 
 /// Where jobs are kept: on this machine, or where several meet.

@@ -22,6 +22,7 @@ mod telemetry;
 mod tls;
 mod validate;
 mod voice;
+mod webhook;
 mod wyoming;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -45,6 +46,7 @@ pub use server::{Limits, Server};
 pub use telemetry::Telemetry;
 pub use tls::Tls;
 pub use voice::{Clone, Route, Voice, is_name as is_voice_name};
+pub use webhook::{WebhookHost, WebhookSecrets};
 pub use wyoming::Wyoming;
 
 /// The configuration file that the binary carries, in force when no other is found.

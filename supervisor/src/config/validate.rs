@@ -63,7 +63,7 @@ fn read(
     let telemetry = telemetry(&root.table("telemetry"), notes);
     let limits = limits(&root.table("limits"));
     let cache = cache(&root.table("cache"), base);
-    let jobs = jobs(&root.table("jobs"));
+    let jobs = jobs(&root.table("jobs"), notes, base);
     let cluster = cluster(&root.table("cluster"), notes, base);
 
     let gpu = gpu(&root.table("gpu"), base);

@@ -8,9 +8,10 @@
 //! ```
 //!
 //! [`Job`] and [`Piece`] are what is kept, [`Store`] is who keeps it: [`Sqlite`] on this machine, [`Nats`] for several. [`Jobs`] is the front
-//! door. `runner` does the work; `verdict` and [`progress`] decide and foretell, and touch nothing.
+//! door. `runner` does the work, `hooks` tells whoever is to be told of a job's end; `verdict` and [`progress`] decide and foretell, and touch nothing.
 
 mod cutting;
+mod hooks;
 pub mod intake;
 mod job;
 mod nats;
@@ -25,8 +26,9 @@ mod store;
 mod verdict;
 
 pub use cutting::{CHAPTER_REST_MS, Casting, Outline, outline};
+pub use hooks::Wording;
 pub use intake::{Book, Chapter};
-pub use job::{Job, JobError, JobId, JobState, Mark, NewJob, NoJobId, Order, now_ms};
+pub use job::{Job, JobError, JobId, JobState, Mark, NewJob, NoJobId, Order, Telling, TellingState, now_ms};
 pub use nats::Nats;
 pub use piece::{Joint, Piece, Plan, Take};
 pub use progress::Pace;

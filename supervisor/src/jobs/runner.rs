@@ -97,6 +97,7 @@ async fn claim(
         let wanted = Wanted {
             engines: if count(&Kind::Cut) < CUTTING { engines } else { Vec::new() },
             finish: count(&Kind::Finish) < FINISHING,
+            tell: false,
         };
         if wanted.engines.is_empty() && !wanted.finish {
             return None;
@@ -114,6 +115,8 @@ async fn claim(
             Work::Cut { .. } => Kind::Cut,
             Work::Speak { piece, .. } => Kind::Speak(piece.engine.clone()),
             Work::Finish { .. } => Kind::Finish,
+            // Nobody asked for it here.
+            Work::Tell { .. } => return None,
         };
         *counts.entry(kind.clone()).or_default() += 1;
         let jobs_of_task = Arc::clone(jobs);
@@ -166,6 +169,7 @@ async fn work_on(jobs: &Arc<Jobs>, work: Work) {
             };
             (lease, outcome)
         }
+        Work::Tell { .. } => return,
     };
     if let Err(ended) = outcome {
         settle(jobs, &lease, ended).await;

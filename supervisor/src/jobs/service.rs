@@ -12,7 +12,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use super::{
     Casting, Created, Growth, Job, JobError, JobId, JobState, NewJob, Pace, Query, Scope, Spool, Store,
-    StoreError, Totals, progress, runner, spool::broken,
+    StoreError, Totals, Wording, hooks, progress, runner, spool::broken,
 };
 use crate::{config, stream::Studio};
 
@@ -43,6 +43,9 @@ pub struct Jobs {
     pub(super) stopping: watch::Sender<bool>,
     /// Pieces of work that are under way.
     pub(super) under_way: watch::Sender<usize>,
+    wording: Wording,
+    /// A job is over: somebody may have to be told.
+    pub(super) ended: Notify,
 }
 
 /// Why a job is not taken in.
@@ -71,7 +74,7 @@ pub enum NotTaken {
 pub enum Sound {
     /// All of it.
     Done {
-        /// The file, without a header.
+        /// The file as it was encoded, without what tells of it.
         file: PathBuf,
     },
     /// What there is of it.
@@ -81,11 +84,12 @@ pub enum Sound {
 }
 
 impl Jobs {
-    /// Over a store. Begins to work at once.
+    /// Over a store. Begins to work at once. `wording` writes what is told of the end of a job.
     pub fn start(
         store: Arc<dyn Store>,
         studio: Arc<Studio>,
         casting: Casting,
+        wording: Wording,
         config: config::Jobs,
     ) -> Arc<Self> {
         let jobs = Arc::new(Self {
@@ -99,10 +103,13 @@ impl Jobs {
             kick: Notify::new(),
             stopping: watch::Sender::new(false),
             under_way: watch::Sender::new(0),
+            wording,
+            ended: Notify::new(),
         });
         if let Some(news) = jobs.store.news() {
             tokio::spawn(others(Arc::clone(&jobs), news));
         }
+        tokio::spawn(hooks::run(Arc::clone(&jobs)));
         tokio::spawn(runner::run(Arc::clone(&jobs)));
         tokio::spawn(runner::sweep(Arc::clone(&jobs)));
         jobs
@@ -120,6 +127,11 @@ impl Jobs {
     /// Who gives texts their voices.
     pub fn casting(&self) -> &Casting {
         &self.casting
+    }
+
+    /// Writes what is told of the end of a job.
+    pub(super) fn wording(&self) -> &Wording {
+        &self.wording
     }
 
     /// What the configuration says of them.
@@ -215,6 +227,7 @@ impl Jobs {
             error = job.error.as_ref().map(|error| error.message.as_str()),
             "Job finished"
         );
+        self.ended.notify_one();
         self.tell(&job.id, Some(job.state));
     }
 

@@ -163,7 +163,8 @@ impl Writer {
         self.flush().await?;
         self.file.get_ref().sync_all().await.map_err(|error| lost(&error))?;
         let audio_ms = self.pcm_bytes * 500 / u64::from(rate.max(1));
-        Ok(Finished { file: self.path.clone(), bytes: self.bytes, audio_ms, chapters })
+        let samples = self.pcm_bytes / 2;
+        Ok(Finished { file: self.path.clone(), bytes: self.bytes, audio_ms, samples, chapters })
     }
 
     async fn write(&mut self, ready: &mut Vec<Bytes>, encoder: &mut Encoder) -> Result<(), JobError> {

@@ -18,7 +18,7 @@ mod writing;
 
 pub use clean::{Cleaned, Cleaner, clean, is_speakable};
 pub use client::ClientId;
-pub use encode::{EncodeError, Encoder, Format};
+pub use encode::{ChapterTag, EncodeError, Encoder, Format, Framed, Tags};
 pub use join::{Join, Pause};
 pub use player::{Player, play_time};
 pub use resample::Resampler;

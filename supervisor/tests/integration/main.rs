@@ -12,6 +12,7 @@
 
 mod auth;
 mod bad_input;
+mod balancer;
 mod bench;
 mod cache;
 mod cancel;
@@ -32,8 +33,12 @@ mod harness;
 mod hosts;
 mod jobs;
 mod jobs_audio;
+mod jobs_chapters;
 mod jobs_crash;
+mod jobs_garbage;
 mod jobs_load;
+mod jobs_upload;
+mod jobs_webhook;
 mod journal;
 mod kit;
 mod limits;

@@ -45,11 +45,13 @@ impl Desk {
             self.texts.size(&format!("{id}.book")).await.map_err(while_doing(KEEP))?.unwrap_or_default();
         let now = now_ms();
         let changed = self.change(id, |record| record.finished(finished, &name, book, now)).await?;
-        if changed.is_none_or(|(_, record)| record.audio.as_ref() != Some(&name)) {
+        let counts = changed.filter(|(_, record)| record.audio.as_ref() == Some(&name));
+        let Some((_, record)) = counts else {
             drop(fs::remove_file(&place).await);
             self.audio.delete(&name).await.map_err(while_doing(KEEP))?;
             return Err(StoreError::Lost);
-        }
+        };
+        self.line_up_telling(&record).await?;
         self.queue.end(lease).await
     }
 
@@ -95,6 +97,7 @@ impl Desk {
 
     /// Everything goes that a job which is over does not need, and that is noted.
     async fn tidied(&self, record: &Record) -> Result<(), StoreError> {
+        self.line_up_telling(record).await?;
         self.parts_go(record).await?;
         if record.job.state != JobState::Done {
             self.book_goes(&record.job.id).await?;
@@ -106,6 +109,7 @@ impl Desk {
     pub(super) async fn gone(&self, id: &JobId) -> Result<bool, StoreError> {
         let Some((record, _)) = self.record(id).await? else { return Ok(false) };
         self.parts_go(&record).await?;
+        self.queue.forget_telling(id).await?;
         self.book_goes(id).await?;
         if let Some(key) = &record.key {
             self.key_goes(key, id).await?;
@@ -180,7 +184,8 @@ impl Desk {
         }
         let oldest = now.saturating_sub(u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX));
         let mut over = self.mirror.collect(usize::MAX, |record| {
-            record.job.ended_ms.map(|ended| (ended, record.job.id.clone(), record.bytes))
+            let ended = record.job.ended_ms.filter(|_| record.tells_ms().is_none());
+            ended.map(|ended| (ended, record.job.id.clone(), record.bytes))
         });
         over.sort();
         let mut bytes = self.mirror.totals().bytes;

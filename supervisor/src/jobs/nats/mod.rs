@@ -46,7 +46,7 @@ use tokio::{
 use self::desk::Desk;
 use super::{
     Answer, Book, Change, Created, Finished, Job, JobError, JobId, Kept, Lease, NewJob, Plan, Query,
-    Retention, Store, StoreError, Stored, Take, Totals, Wanted, Work,
+    Retention, Store, StoreError, Stored, Take, Telling, Totals, Wanted, Work,
 };
 use crate::cluster::Link;
 
@@ -240,6 +240,11 @@ impl Store for Nats {
     fn finish(&self, lease: &Lease, finished: Finished) -> Answer<'_, ()> {
         let lease = lease.clone();
         Box::pin(async move { self.joined()?.finish(&lease, &finished).await })
+    }
+
+    fn told(&self, lease: &Lease, telling: Telling) -> Answer<'_, ()> {
+        let lease = lease.clone();
+        Box::pin(async move { self.joined()?.told(&lease, &telling).await })
     }
 
     fn audio(&self, id: &JobId) -> Answer<'_, Option<PathBuf>> {

@@ -1,7 +1,7 @@
 //! What there is to do, as a work queue: every message goes to one node, and comes again when that node is silent.
 //!
 //! ```text
-//! NAME.work.finish.JOB    NAME.work.speak.ENGINE.JOB.INDEX    NAME.work.cut.ENGINE.JOB
+//! NAME.work.finish.JOB    NAME.work.tell.JOB    NAME.work.speak.ENGINE.JOB.INDEX    NAME.work.cut.ENGINE.JOB
 //! ```
 //!
 //! A durable consumer for each queue (and engine), from which nodes take a message when they have time. What a node
@@ -47,6 +47,8 @@ const ANSWER: Duration = Duration::from_secs(3);
 pub(super) enum Line<'a> {
     /// Jobs whose segments are all stored.
     Finish,
+    /// Jobs of whose end somebody is to be told.
+    Tell,
     /// Segments of an engine.
     Speak(&'a str),
     /// Jobs to be cut that begin with this engine.
@@ -57,6 +59,7 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Finish => f.write_str("finish"),
+            Self::Tell => f.write_str("tell"),
             Self::Speak(engine) => write!(f, "speak.{engine}"),
             Self::Cut(engine) => write!(f, "cut.{engine}"),
         }
@@ -244,10 +247,23 @@ impl Queue {
         Ok(())
     }
 
-    /// Nobody has to do anything for a job any more.
+    /// Nobody has to do anything for the audio of a job any more.
     pub(super) async fn forget(&self, job: &JobId) -> Result<(), StoreError> {
-        self.hand().retain(|_, held| !held.message.subject.split('.').any(|part| part == job.as_str()));
-        for subject in [format!("finish.{job}"), format!("speak.*.{job}.*"), format!("cut.*.{job}")] {
+        let tell = format!("{}.{}.", self.root, Line::Tell);
+        self.hand().retain(|_, held| {
+            let subject = held.message.subject.as_str();
+            subject.starts_with(&tell) || !subject.split('.').any(|part| part == job.as_str())
+        });
+        self.clear(&[format!("finish.{job}"), format!("speak.*.{job}.*"), format!("cut.*.{job}")]).await
+    }
+
+    /// Nobody has to be told of its end.
+    pub(super) async fn forget_telling(&self, job: &JobId) -> Result<(), StoreError> {
+        self.clear(&[format!("{}.{job}", Line::Tell)]).await
+    }
+
+    async fn clear(&self, subjects: &[String]) -> Result<(), StoreError> {
+        for subject in subjects {
             let subject = format!("{}.{subject}", self.root);
             purge(&self.stream, &subject).await.map_err(while_doing("take work out of line"))?;
         }

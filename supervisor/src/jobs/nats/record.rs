@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::ticks::Ticks;
-use crate::jobs::{Finished, Job, JobError, JobState, NewJob, Plan, Take};
+use crate::jobs::{Finished, Job, JobError, JobState, NewJob, Plan, Take, Telling, TellingState};
 
 /// A job and what its store has to remember beside it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +40,7 @@ impl Record {
             id: new.id.clone(),
             owner: new.owner.clone(),
             title: new.title.clone(),
+            author: new.book.author.clone(),
             order: new.order.clone(),
             engines: new.engines.clone(),
             webhook: new.webhook.clone(),
@@ -57,7 +58,9 @@ impl Record {
             rate: 0,
             skipped: 0,
             audio_bytes: 0,
+            samples: 0,
             chapters: Vec::new(),
+            telling: None,
         };
         let (digest, bytes) = (new.digest.clone(), count(text_bytes));
         Self {
@@ -140,6 +143,8 @@ impl Record {
         job.ended_ms = Some(now_ms);
         job.audio_ms = finished.audio_ms;
         job.audio_bytes = finished.bytes;
+        job.samples = finished.samples;
+        job.telling = Telling::begin(job, now_ms);
         job.chapters.clone_from(&finished.chapters);
         self.bytes = text_bytes + finished.bytes;
         self.stored = Ticks::default();
@@ -154,6 +159,7 @@ impl Record {
         self.job.state = state;
         self.job.error = error;
         self.job.ended_ms = Some(now_ms);
+        self.job.telling = Telling::begin(&self.job, now_ms);
         self.stored = Ticks::default();
         self.tries.clear();
         self.bytes = 0;
@@ -162,6 +168,18 @@ impl Record {
 }
 
 impl Record {
+    /// When somebody is to be told of its end, in milliseconds since 1970; `None` if nobody is.
+    pub(super) fn tells_ms(&self) -> Option<u64> {
+        let telling = self.job.telling.as_ref().filter(|telling| telling.state == TellingState::Pending)?;
+        telling.next_ms
+    }
+
+    /// Somebody was told, or not. Whether it is there to be told of.
+    pub(super) fn told(&mut self, telling: &Telling) -> bool {
+        self.job.telling = Some(telling.clone());
+        true
+    }
+
     /// It is over, and nothing is left of what only an open job needs. Whether that is new.
     pub(super) fn tidied(&mut self) -> bool {
         self.plan = None;

@@ -12,7 +12,7 @@ use tokio::{
 use super::{trouble::insist, *};
 use crate::{
     config,
-    jobs::{JobState, Joint, Order, Piece, Scope},
+    jobs::{JobState, Joint, Order, Piece, Scope, TellingState, now_ms},
 };
 
 const LEASE: Duration = Duration::from_mins(1);
@@ -119,7 +119,7 @@ fn take(byte: u8) -> Take {
 }
 
 fn wanted() -> Wanted {
-    Wanted { engines: vec!["tone".into()], finish: true }
+    Wanted { engines: vec!["tone".into()], finish: true, tell: false }
 }
 
 /// The next work, waited for.
@@ -174,7 +174,9 @@ async fn a_job_is_made_on_one_node_spoken_by_two_and_read_on_any() {
     let Work::Finish { lease, .. } = work(&one).await else { panic!("nothing to finish") };
     let file = one.drafts().join("x");
     fs::write(&file, "audio").unwrap();
-    one.finish(&lease, Finished { file, bytes: 5, audio_ms: 2100, chapters: Vec::new() }).await.unwrap();
+    one.finish(&lease, Finished { file, bytes: 5, audio_ms: 2100, samples: 50_400, chapters: Vec::new() })
+        .await
+        .unwrap();
     for node in [&one, &two] {
         let done = node.job(&id).await.unwrap().unwrap();
         assert_eq!((done.state, done.audio_bytes, done.audio_ms), (JobState::Done, 5, 2100));
@@ -303,4 +305,43 @@ async fn jobs_are_listed_on_a_node_that_came_later() {
     assert_eq!(two.ahead(&ids[2]).await.unwrap(), 2000);
     let keep = Retention { age: Duration::from_hours(24), bytes: 0 };
     assert_eq!(two.sweep(keep).await.unwrap(), [], "what is open stays");
+}
+
+#[tokio::test]
+async fn whoever_is_to_be_told_of_an_end_is_told_by_one_node_until_it_worked() {
+    let Some(server) = Server::start() else { return };
+    let (one, two) = (server.node("one").await, server.node("two").await);
+    let tell = || Wanted { tell: true, ..Wanted::default() };
+    let told = async |node: &Nats| {
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            match node.claim(tell(), LEASE).await {
+                Ok(Some(Work::Tell { lease, job })) => return (lease, job),
+                other => assert!(Instant::now() < end, "nobody is to be told: {other:?}"),
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let job = made(&one, NewJob { webhook: Some("https://a.example".into()), ..new("a") }).await;
+    assert_eq!(one.cancel(&job.id).await.unwrap().unwrap().state, JobState::Cancelled);
+    let (lease, job) = told(&two).await;
+    assert_eq!(job.telling.unwrap().tries, 0);
+    assert!(one.claim(tell(), LEASE).await.unwrap().is_none());
+    let soon = now_ms() + 300;
+    let again =
+        Telling { state: TellingState::Pending, tries: 1, next_ms: Some(soon), error: Some("down".into()) };
+    two.told(&lease, again.clone()).await.unwrap();
+    assert_eq!(one.job(&job.id).await.unwrap().unwrap().telling, Some(again));
+    let keep = Retention { age: Duration::ZERO, bytes: 0 };
+    assert_eq!(one.sweep(keep).await.unwrap(), [], "it waits to be told of");
+    let (lease, job) = told(&one).await;
+    assert!(now_ms() >= soon);
+    let over = Telling { state: TellingState::Delivered, tries: 2, next_ms: None, error: None };
+    one.told(&lease, over).await.unwrap();
+    assert!(two.claim(tell(), LEASE).await.unwrap().is_none());
+    let end = Instant::now() + Duration::from_secs(20);
+    while two.sweep(keep).await.unwrap() != [job.id.clone()] {
+        assert!(Instant::now() < end, "it is kept");
+        sleep(Duration::from_millis(20)).await;
+    }
 }

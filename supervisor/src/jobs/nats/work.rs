@@ -12,7 +12,7 @@ use super::{
     trouble::{insist, while_doing},
 };
 use crate::jobs::{
-    Book, JobError, JobState, Lease, Piece, Plan, StoreError, Stored, Take, Wanted, Work, now_ms,
+    Book, JobError, JobState, Lease, Piece, Plan, StoreError, Stored, Take, Telling, Wanted, Work, now_ms,
 };
 
 /// For so long a server that is away is waited for, where giving up would lose work that is done.
@@ -28,6 +28,9 @@ impl Desk {
         let mut lines = Vec::new();
         if wanted.finish {
             lines.push(Line::Finish);
+        }
+        if wanted.tell {
+            lines.push(Line::Tell);
         }
         lines.extend(wanted.engines.iter().map(|engine| Line::Speak(engine)));
         lines.extend(wanted.engines.iter().map(|engine| Line::Cut(engine)));
@@ -66,10 +69,23 @@ impl Desk {
             return Ok(None);
         };
         if record.job.state.is_over() {
-            settle(&message, AckKind::Ack).await?;
+            let due = record.tells_ms().map(|due| Duration::from_millis(due.saturating_sub(now_ms())));
+            match (line, due) {
+                (Line::Tell, Some(Duration::ZERO)) => {
+                    let lease = self.queue.hold(&id, None, message, None, time);
+                    return Ok(Some(Work::Tell { lease, job: Box::new(record.job) }));
+                }
+                (Line::Tell, Some(due)) => settle(&message, AckKind::Nak(Some(due))).await?,
+                _ => {
+                    // Whoever ended it may have gone before it stood in line.
+                    self.line_up_telling(&record).await?;
+                    settle(&message, AckKind::Ack).await?;
+                }
+            }
             return Ok(None);
         }
         match line {
+            Line::Tell => settle(&message, AckKind::Ack).await.map(|()| None),
             Line::Finish => {
                 let lease = self.queue.hold(&id, None, message, None, time);
                 Ok(Some(Work::Finish { lease, job: Box::new(record.job) }))
@@ -129,6 +145,33 @@ impl Desk {
         // It was cut by a node that was gone before all segments stood in line.
         self.line_up(&lease, &record).await?;
         Ok(None)
+    }
+
+    /// A job of whose end somebody is to be told stands in line for that.
+    pub(super) async fn line_up_telling(&self, record: &Record) -> Result<(), StoreError> {
+        if record.tells_ms().is_none() {
+            return Ok(());
+        }
+        let id = &record.job.id;
+        self.queue.push(Line::Tell, id.as_str(), &format!("tell.{id}"), Bytes::new()).await
+    }
+
+    /// Somebody was told of the end of a job, or not.
+    pub(super) async fn told(&self, lease: &Lease, telling: &Telling) -> Result<(), StoreError> {
+        if !self.queue.held(lease).is_some_and(|held| held.is_ours()) {
+            return Err(StoreError::Lost);
+        }
+        let delay = telling.next_ms.map(|next| Duration::from_millis(next.saturating_sub(now_ms())));
+        insist(PATIENCE, async || {
+            self.up()?;
+            let changed = self.change(&lease.job, |record| record.told(telling)).await?;
+            changed.ok_or(StoreError::Lost)?;
+            match delay {
+                Some(delay) => self.queue.give_back(lease, delay).await,
+                None => self.queue.end(lease).await,
+            }
+        })
+        .await
     }
 
     /// All segments that are not stored stand in line.

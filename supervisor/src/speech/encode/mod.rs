@@ -10,6 +10,7 @@ mod g711;
 #[cfg(feature = "mp3")]
 mod mp3;
 mod opus;
+mod tags;
 mod wav;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 use bytes::Bytes;
 
 pub use format::Format;
+pub use tags::{ChapterTag, Framed, Tags};
 
 /// An encoder that did not do what it was asked to: a fault of ours, not of the request.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -80,7 +82,7 @@ impl Encoder {
     /// writes its own header with its first audio.
     pub fn header(&self, pcm_bytes: Option<usize>) -> Bytes {
         match self.format {
-            Format::Wav => wav::header(self.rate, pcm_bytes.and_then(|bytes| u32::try_from(bytes).ok())),
+            Format::Wav => wav::header(self.rate, pcm_bytes.and_then(|bytes| u32::try_from(bytes).ok()), 0),
             _ => Bytes::new(),
         }
     }

@@ -312,6 +312,5 @@ impl<R, W> fmt::Debug for Talk<R, W> {
 /// The data of `info`, as it stands.
 fn describe(state: &AppState) -> Value {
     let pools = state.studio.scheduler().pools();
-    let voices = state.live.now().voices.list(&|engine| pools.ready(engine));
-    info(&voices, &|engine| pools.get(engine).is_some())
+    info(&state.voices(&state.live.now()), &|engine| pools.get(engine).is_some())
 }
