@@ -5,6 +5,7 @@ mod access;
 mod auth;
 mod cache;
 mod cloning;
+mod cluster;
 mod device;
 mod engine;
 mod gpu;
@@ -30,6 +31,7 @@ pub use access::Cors;
 pub use auth::Auth;
 pub use cache::Cache;
 pub use cloning::Cloning;
+pub use cluster::Cluster;
 pub use device::Device;
 pub use engine::{Engine, Python, VISIBLE_GPUS};
 pub use gpu::Gpu;
@@ -75,6 +77,8 @@ pub struct Config {
     pub cache: Cache,
     /// Long texts that are spoken when there is time.
     pub jobs: Jobs,
+    /// Where several machines share jobs and voices, if they do.
+    pub cluster: Option<Cluster>,
     /// How GPUs are watched.
     pub gpu: Gpu,
     /// How workers are confined.

@@ -205,9 +205,25 @@ async fn under<T>(jobs: &Jobs, lease: &Lease, work: impl Future<Output = T>) -> 
             }
         }
     };
+    let others = jobs.store().news();
+    let done_elsewhere = async {
+        let Some(mut others) = others else { return std::future::pending().await };
+        loop {
+            match others.recv().await {
+                Ok(change) if change.id != lease.job => {}
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => std::future::pending().await,
+                // Somebody may have spoken it who was thought gone.
+                Ok(_) | Err(_) if matches!(jobs.store().renew(lease, LEASE).await, Err(StoreError::Lost)) => {
+                    return;
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+    };
     select! {
         done = work => Some(done),
         () = renewing => None,
+        () = done_elsewhere => None,
         () = taken_back => None,
     }
 }

@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::{
-    Casting, Created, Job, JobError, JobId, JobState, NewJob, Pace, Query, Scope, Spool, Store, StoreError,
-    Totals, Wording, hooks, progress, runner, spool::broken,
+    Casting, Created, Growth, Job, JobError, JobId, JobState, NewJob, Pace, Query, Scope, Spool, Store,
+    StoreError, Totals, Wording, hooks, progress, runner, spool::broken,
 };
 use crate::{config, stream::Studio};
 
@@ -106,6 +106,9 @@ impl Jobs {
             wording,
             ended: Notify::new(),
         });
+        if let Some(news) = jobs.store.news() {
+            tokio::spawn(others(Arc::clone(&jobs), news));
+        }
         tokio::spawn(hooks::run(Arc::clone(&jobs)));
         tokio::spawn(runner::run(Arc::clone(&jobs)));
         tokio::spawn(runner::sweep(Arc::clone(&jobs)));
@@ -200,7 +203,7 @@ impl Jobs {
         Ok(cancelled)
     }
 
-    /// Changes from now on. Those of other processes are not among them.
+    /// Changes from now on, of this process and of those that it shares its store with.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.news.subscribe()
     }
@@ -294,6 +297,29 @@ impl Jobs {
 
     pub(super) fn stored(&self, spoken_ms: f64) {
         self.pace().stored(spoken_ms, Instant::now());
+    }
+}
+
+/// What others change is told on, and audio that was finished elsewhere is not kept in the making.
+async fn others(jobs: Arc<Jobs>, mut news: broadcast::Receiver<Change>) {
+    loop {
+        let change = match news.recv().await {
+            Ok(change) => change,
+            // Whoever waits looks for itself, now and then.
+            Err(broadcast::error::RecvError::Lagged(_)) => continue,
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        if change.state.is_none_or(JobState::is_over) {
+            let spool = jobs.spools().get(&change.id).cloned();
+            if let Some(spool) = spool.filter(|spool| matches!(*spool.growth().borrow(), Growth::Complete(_)))
+            {
+                jobs.forget_spool(&change.id);
+                drop(tokio::fs::remove_file(&spool.file).await);
+            }
+        } else if change.state == Some(JobState::Queued) {
+            jobs.kick.notify_one();
+        }
+        drop(jobs.news.send(change));
     }
 }
 

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Book, Job, JobError, JobId, JobState, Joint, Mark, NewJob, Piece, Plan, Take, Telling};
+use tokio::sync::broadcast;
+
+use super::{Book, Change, Job, JobError, JobId, JobState, Joint, Mark, NewJob, Piece, Plan, Take, Telling};
 
 /// What a store answers, some time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -110,6 +112,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// A folder of this machine for files on their way to [`finish`](Self::finish). Nothing in it outlives a restart.
     fn drafts(&self) -> &Path;
+
+    /// What others than this process change, from now on. `None`: nobody else does.
+    fn news(&self) -> Option<broadcast::Receiver<Change>> {
+        None
+    }
 }
 
 /// What came of asking for a job.
@@ -291,6 +298,15 @@ pub enum StoreError {
         /// Where they are kept.
         place: PathBuf,
         /// How much there is, or what the system said.
+        reason: String,
+    },
+    /// They are kept elsewhere, and nobody answers there. It is worth another try.
+    #[error(
+        "the NATS servers of [cluster] do not answer ({reason}); look whether they run and whether this machine reaches \
+         them: what is under way goes on by itself when they do"
+    )]
+    Away {
+        /// What was noticed.
         reason: String,
     },
     /// The lease was over, or the job is.

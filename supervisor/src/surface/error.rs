@@ -119,6 +119,9 @@ pub enum ApiError {
     /// There are no jobs here.
     #[error("this server takes no jobs: {0}")]
     NoJobs(String),
+    /// What several machines share cannot be reached.
+    #[error("{0}")]
+    ClusterAway(String),
     /// There is no such job, or it belongs to somebody else.
     #[error("there is no job {0:?}; GET /api/jobs lists them")]
     UnknownJob(String),
@@ -223,6 +226,10 @@ impl ApiError {
                     let leaving = about(row(StatusCode::CONFLICT, INVALID, "voice_exists"), "id");
                     Row { retry: Some(SOON), ..leaving }
                 }
+                ShelfError::Away { .. } => {
+                    let away = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "cluster_unavailable");
+                    Row { retry: Some(SOON), ..away }
+                }
                 ShelfError::Disk { .. } if error.is_full() => {
                     row(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full")
                 }
@@ -236,6 +243,10 @@ impl ApiError {
                 Row { retry: Some(SOON), ..starting }
             }
             Self::NoJobs(_) => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "jobs_unavailable"),
+            Self::ClusterAway(_) => {
+                let away = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "cluster_unavailable");
+                Row { retry: Some(SOON), ..away }
+            }
             Self::UnknownJob(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_job"),
             Self::Job(error) => job(error),
             Self::UnknownBook => {
@@ -288,6 +299,9 @@ fn job(error: &NotTaken) -> Row {
         NotTaken::Conflict(_) => row(StatusCode::CONFLICT, INVALID, "idempotency_conflict", None),
         NotTaken::Store(StoreError::Full { .. }) => {
             row(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full", None)
+        }
+        NotTaken::Store(StoreError::Away { .. }) => {
+            row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "cluster_unavailable", Some(SOON))
         }
         NotTaken::Store(StoreError::Lost | StoreError::Broken { .. }) => {
             row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal", None)

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{Live, Previews, Uploads, live::InForce};
 use crate::{
+    cluster::Cluster,
     gpu::Gpus,
     jobs::Jobs,
     metrics::Metrics,
@@ -34,6 +35,8 @@ pub struct Shared {
     pub previews: Previews,
     /// Long texts, or why there are none.
     pub jobs: Result<Arc<Jobs>, String>,
+    /// The machines that it shares jobs and voices with, if there are any.
+    pub cluster: Option<Arc<Cluster>>,
     /// Engines that `/readyz` waits for.
     pub required: Vec<String>,
     /// When the server started.

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 pub use status::line;
 pub use watchdog::feed;
 
-use crate::{pools::Pools, schedule::Scheduler};
+use crate::schedule::Scheduler;
 
 /// How often the status line is looked at. Workers change their state with every segment, so it is not told by them.
 const LOOK: Duration = Duration::from_secs(1);
@@ -60,8 +60,8 @@ pub async fn starting(scheduler: &Arc<Scheduler>) {
     }
 }
 
-/// Keeps the status line true.
-pub async fn follow(pools: &Pools) {
+/// Keeps the status line true, which `line` words.
+pub async fn follow(line: impl Fn() -> String) {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return std::future::pending().await;
     }
@@ -70,7 +70,7 @@ pub async fn follow(pools: &Pools) {
     let mut told = String::new();
     loop {
         ticks.tick().await;
-        let now = line(pools);
+        let now = line();
         if now != told {
             status(&now);
             told = now;

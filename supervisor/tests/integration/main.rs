@@ -18,6 +18,7 @@ mod cache;
 mod cancel;
 mod chaos;
 mod clients;
+mod cluster;
 mod command_line;
 mod connections;
 mod console;

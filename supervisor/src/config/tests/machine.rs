@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{problems, read};
-use crate::config::{Cache, Cgroup, Gpu};
+use crate::config::{Cache, Cgroup, DEFAULT, Gpu};
 
 #[test]
 fn what_the_sandbox_opens_is_seen_from_the_file() {
@@ -68,4 +68,32 @@ fn gpus_are_watched_below_the_root_every_five_seconds_unless_said_otherwise() {
     assert_eq!(config.gpu, Gpu { root: "/etc/here/host".into(), every: seconds(1) });
     let told = problems(&format!("[gpu]\nsample_s = 0\n{engine}"));
     assert_eq!(told, ["line 2: gpu.sample_s: must be a whole number from 1 to 3600, not 0"]);
+}
+
+#[test]
+fn machines_meet_where_they_are_told_to() {
+    assert_eq!(read(DEFAULT).unwrap().cluster, None);
+    let with = |keys: &str| format!("[engines.tone]\nenabled = true\n[cluster]\n{keys}");
+    let cluster =
+        read(&with("nats = \"nats://a:4222, tls://u:p@b\"\nsilence_s = 3")).unwrap().cluster.unwrap();
+    assert_eq!(cluster.servers, ["nats://a:4222", "tls://u:p@b"]);
+    assert_eq!((cluster.name.as_str(), cluster.replicas, cluster.silence.as_secs()), ("ishowtts", 1, 3));
+    assert_eq!(read(&with("nats = \"\"")).unwrap().cluster, None);
+    let told = problems(&with(
+        "nats = \"http://a, nats://\"\nname = \"a.b\"\nreplicas = 0\ncredentials = \"nobody.creds\"\n",
+    ));
+    let expected = [
+        "line 4: cluster.nats: must be addresses of NATS servers such as",
+        "line 5: cluster.name: must have 1 to 32 letters",
+        "line 6: cluster.replicas: must be a whole number from 1 to 5",
+        "line 7: cluster.credentials: there is no file /etc/here/nobody.creds",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n  instead of\n{expected}");
+    }
+    assert_eq!(
+        problems(&with("name = \"a\"")),
+        ["line 4: cluster.name: needs `nats` beside it: the addresses of NATS servers"]
+    );
 }

@@ -78,9 +78,14 @@ pub(in crate::surface) async fn remove_voice(
         let origin = format!("the configuration; take [voices.{id}] out of the file and reload it");
         return Err(ApiError::VoiceFixed { id, origin });
     }
-    let (shelf, name) = (Arc::clone(&state.shelf), id.clone());
-    let removed = spawn_blocking(move || shelf.remove(&name)).await;
-    if removed.map_err(|error| ApiError::Internal(error.to_string()))?? {
+    let removed = if let Some(cluster) = &state.cluster {
+        cluster.voices.remove(&id).await
+    } else {
+        let (shelf, name) = (Arc::clone(&state.shelf), id.clone());
+        let removed = spawn_blocking(move || shelf.remove(&name)).await;
+        removed.map_err(|error| ApiError::Internal(error.to_string()))?
+    };
+    if removed? {
         tracing::info!(voice = id, "A voice was removed");
         return Ok(Json(json!({ "id": id, "removed": true })));
     }

@@ -87,7 +87,10 @@ pub(in crate::surface) async fn audio(
         ApiError::NoAudio { state: job.state.label(), error, retry }
     };
     for _ in 0..2 {
-        let sound = jobs.sound(&job).await.map_err(|error| ApiError::Internal(error.message))?;
+        let sound = jobs.sound(&job).await.map_err(|error| match error.code.as_str() {
+            "cluster_unavailable" => ApiError::ClusterAway(error.message),
+            _ => ApiError::Internal(error.message),
+        })?;
         let opened = match sound {
             Sound::None => return Err(nothing(&job)),
             Sound::Done { file } => done(&job, &file, &headers).await,
