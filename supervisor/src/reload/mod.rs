@@ -137,7 +137,8 @@ impl Reloader {
         if outcome.engines.iter().any(EngineChange::is_applied) {
             // A voice that imitates a recording is there when the workers are that know it.
             self.apply(&known.started, &without_new_imitations(&config, &known.last.0))?;
-            self.renew(&effective(&known.started, &config), &mut outcome.engines).await;
+            let last = effective(&known.started, &known.last.0);
+            self.renew(&effective(&known.started, &config), &last, &mut outcome.engines).await;
         }
         self.apply(&known.started, &config)?;
         let (mut config, mut recordings) = (config, recordings);
@@ -148,15 +149,32 @@ impl Reloader {
         Ok(outcome)
     }
 
-    async fn renew(&self, config: &Config, changes: &mut [EngineChange]) {
+    async fn renew(&self, config: &Config, last: &Config, changes: &mut [EngineChange]) {
         for change in changes.iter_mut().filter(|change| change.is_applied()) {
             let mut config = config.clone();
             let heard = self.shelf.hear_in(&mut config, Some(&change.engine), false);
-            change.failure = self.scheduler.pools().renew(&config, &change.engine).await.err();
+            change.failure = self.reshape(&config, change).await.err();
             if change.failure.is_none() {
                 self.shelf.in_force(&heard);
+            } else {
+                let mut last = last.clone();
+                self.shelf.hear_in(&mut last, Some(&change.engine), false);
+                self.scheduler.lay_out(&last, &change.engine);
+                if !self.scheduler.pools().has_size_of(&last, &change.engine) {
+                    // The reason is told of that which was to be done.
+                    drop(self.scheduler.pools().resize(&last, &change.engine).await);
+                }
             }
         }
+    }
+
+    async fn reshape(&self, config: &Config, change: &EngineChange) -> Result<(), String> {
+        let (pools, engine) = (self.scheduler.pools(), &change.engine);
+        self.scheduler.lay_out(config, engine);
+        if change.what == EngineFate::Replaced {
+            pools.renew(config, engine).await?;
+        }
+        pools.resize(config, engine).await
     }
 
     /// Has workers know the voices that were sent to us since, and no more those that were removed: engine after engine,

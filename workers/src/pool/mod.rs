@@ -1,6 +1,7 @@
 //! All workers of one engine, and the right to use one of them.
 
 mod lease;
+mod resize;
 
 use std::{
     fmt,
@@ -9,9 +10,8 @@ use std::{
 
 use tokio::sync::{mpsc, watch};
 
-pub(crate) use lease::Ending;
-pub use lease::{Lease, OnEnd, Task};
-
+pub(crate) use self::lease::Ending;
+pub use self::lease::{Lease, OnEnd, Task};
 use crate::{
     hook::ChangeHook,
     lifecycle::{Command, Fault, Retirement, State},
@@ -38,7 +38,7 @@ struct Crew {
     engine: String,
     seats: Arc<Seats>,
     launcher: Arc<dyn Launch>,
-    room: Room,
+    room: Mutex<Room>,
     workers: Mutex<Vec<Arc<Worker>>>,
     /// How the lives of those ended that are no longer among them.
     retired: Mutex<[u64; Fault::LABELS.len()]>,
@@ -66,7 +66,7 @@ impl Pool {
             engine: engine.to_owned(),
             seats: Arc::new(Seats::new(engine, seats, changed)),
             launcher: Arc::clone(launcher),
-            room,
+            room: Mutex::new(room),
             workers: Mutex::default(),
             retired: Mutex::default(),
             coming: Mutex::default(),
@@ -88,6 +88,11 @@ impl Pool {
             }
         });
         Self { crew }
+    }
+
+    /// Has room be asked for like this from now on.
+    pub fn set_room(&self, room: Room) {
+        *self.crew.room.lock().unwrap_or_else(PoisonError::into_inner) = room;
     }
 
     /// Name of the engine.
@@ -225,6 +230,21 @@ impl Pool {
     }
 }
 
+/// Waits until a worker is warm that had so many lives before; an error tells why it does not become so.
+async fn came(worker: &Worker, lives: u64) -> Result<(), String> {
+    let settled = |now: &WorkerStatus| match now.state {
+        // While it is being ended, nothing tells yet why.
+        State::Starting | State::Stopping => false,
+        State::Stopped => now.lives > lives,
+        State::Ready | State::Busy | State::Backoff | State::Failed => true,
+    };
+    let state = worker.watch().wait_for(settled).await.map(|status| status.state);
+    if matches!(state, Ok(State::Ready | State::Busy)) {
+        return Ok(());
+    }
+    Err(reason(worker.watch().borrow().clone()))
+}
+
 /// Why a worker did not start.
 fn reason(status: WorkerStatus) -> String {
     status.last_fault.unwrap_or_else(|| "it ended".into())
@@ -253,6 +273,10 @@ impl Crew {
     /// Has a worker's place taken by another one; an error tells why that one does not start.
     async fn replace(&self, old: &Arc<Worker>, spec: WorkerSpec, why: Fault) -> Result<(), String> {
         let _one_at_a_time = self.renewing.lock().await;
+        if !self.lock().iter().any(|worker| worker.key() == old.key()) {
+            // There are fewer by now, or another one has its place.
+            return Ok(());
+        }
         let status = old.watch().borrow().clone();
         let serves = matches!(status.state, State::Ready | State::Busy);
         let beside = if serves { self.beside(old, &spec, status.clone()).await } else { None };
@@ -273,15 +297,7 @@ impl Crew {
         tracing::info!(worker = old.name(), "Warming up another worker before this one goes: {why}");
         let new = self.spawn(beside, status.lives);
         *self.coming() = Some(Arc::clone(&new));
-        let settled = |now: &WorkerStatus| match now.state {
-            // While it is being ended, nothing tells yet why.
-            State::Starting | State::Stopping => false,
-            State::Stopped => now.lives > status.lives,
-            State::Ready | State::Busy | State::Backoff | State::Failed => true,
-        };
-        let came = new.watch().wait_for(settled).await.map(|status| status.state);
-        if !matches!(came, Ok(State::Ready | State::Busy)) {
-            let why = reason(new.watch().borrow().clone());
+        if let Err(why) = came(&new, status.lives).await {
             tracing::error!(worker = old.name(), "Its successor does not start, so it stays: {why}");
             new.tell(Command::Stop).await;
             new.stopped().await;
@@ -305,7 +321,8 @@ impl Crew {
             self.lock().iter().filter(|worker| worker.key() != old.key()).cloned().collect::<Vec<_>>();
         let others: Vec<String> =
             others.iter().map(|worker| worker.watch().borrow().device.clone()).collect();
-        let (room, spec) = (Arc::clone(&self.room), spec.clone());
+        let room = Arc::clone(&self.room.lock().unwrap_or_else(PoisonError::into_inner));
+        let spec = spec.clone();
         tokio::task::spawn_blocking(move || room(spec, &status, &others)).await.unwrap_or(None)
     }
 

@@ -4,6 +4,9 @@
 //! waits takes its place at once. Each sitting has a number that grows, so that whoever hears of changes late, or not
 //! in their order, can tell the old from the new.
 //!
+//! How many seats there are may change. One that is given up, always the last, takes no further orders; who sits there
+//! finishes, and then is a spare. A number that a seat had is its own when there are as many again.
+//!
 //! On a device, workers take turns; so those in the seats are spread over the devices as evenly as those who are warm
 //! allow, and one that shares its device changes places with a spare whose device does nothing.
 
@@ -51,8 +54,16 @@ struct Sitting {
     number: u64,
     /// Takes no further orders in this life.
     draining: bool,
+    /// Takes no further orders in this seat, which was given up.
+    rising: bool,
     /// Somebody has its permit.
     held: bool,
+}
+
+impl Sitting {
+    fn takes_orders(&self) -> bool {
+        !self.draining && !self.rising
+    }
 }
 
 /// Permission to use the worker in a seat, during one sitting.
@@ -73,7 +84,10 @@ pub(crate) struct Seats {
 
 #[derive(Debug)]
 struct Table {
+    /// Those that were given up, too, which are the last.
     seats: Vec<Place>,
+    /// How many of them are to be taken.
+    open: usize,
     spares: VecDeque<Warm>,
     last: u64,
     /// How often a worker of the pool became ready.
@@ -93,19 +107,41 @@ type Changes = Vec<(usize, ChangeTo)>;
 impl Seats {
     pub(crate) fn new(engine: &str, seats: usize, changed: ChangeHook) -> Self {
         let places = (0..seats).map(|_| Place::default()).collect();
-        let table = Table { seats: places, spares: VecDeque::new(), last: 0, arrivals: 0 };
+        let table = Table { seats: places, open: seats, spares: VecDeque::new(), last: 0, arrivals: 0 };
         Self { engine: engine.to_owned(), table: Mutex::new(table), changed }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.lock().seats.len()
+        self.lock().open
+    }
+
+    /// Has so many seats from now on.
+    pub(crate) fn resize(&self, seats: usize) {
+        let mut table = self.lock();
+        let before = std::mem::replace(&mut table.open, seats);
+        while table.seats.len() < seats {
+            table.seats.push(Place::default());
+        }
+        let mut changes = Changes::new();
+        for seat in seats..before {
+            changes.extend(table.give_up(seat));
+        }
+        for seat in before..seats {
+            // Whoever schedules hears of a seat that is empty, too. One who has yet to leave it tells of that then.
+            if let Some(place) = table.seats.get(seat).filter(|place| place.sitting.is_none()) {
+                changes.push((seat, ChangeTo::Gone { sitting: place.number }));
+            }
+        }
+        changes.extend(table.fill_all());
+        drop(table);
+        self.tell(changes);
     }
 
     /// The number of the present sitting in a seat, if somebody takes orders there.
     pub(crate) fn sitting(&self, seat: usize) -> Option<u64> {
         let table = self.lock();
         let sitting = table.seats.get(seat)?.sitting.as_ref()?;
-        (!sitting.draining).then_some(sitting.number)
+        sitting.takes_orders().then_some(sitting.number)
     }
 
     /// The device of the worker in a seat.
@@ -117,7 +153,7 @@ impl Seats {
     pub(crate) fn is_resting(&self, seat: usize) -> bool {
         let table = self.lock();
         let sitting = table.seats.get(seat).and_then(|place| place.sitting.as_ref());
-        sitting.is_some_and(|sitting| !sitting.held && !sitting.draining)
+        sitting.is_some_and(|sitting| !sitting.held && sitting.takes_orders())
     }
 
     /// Whether a worker is in a seat.
@@ -125,11 +161,17 @@ impl Seats {
         self.lock().seat_of(worker).is_some()
     }
 
+    /// Whether a worker is in a seat that was not given up.
+    pub(crate) fn is_kept(&self, worker: WorkerKey) -> bool {
+        let table = self.lock();
+        table.seat_of(worker).is_some_and(|seat| seat < table.open)
+    }
+
     /// The worker in a seat, if nobody uses it.
     pub(crate) fn take(&self, seat: usize) -> Option<Permit> {
         let mut table = self.lock();
         let sitting = table.seats.get_mut(seat)?.sitting.as_mut()?;
-        if sitting.held || sitting.draining {
+        if sitting.held || !sitting.takes_orders() {
             return None;
         }
         sitting.held = true;
@@ -144,15 +186,19 @@ impl Seats {
             return;
         };
         sitting.held = false;
-        if !sitting.draining {
-            let changes = table.even_out(permit.seat);
-            drop(table);
-            self.tell(changes);
-            return;
-        }
-        let changes = table.vacate(permit.seat);
+        let is_draining = sitting.draining;
+        let changes = if is_draining {
+            table.vacate(permit.seat)
+        } else if sitting.rising {
+            table.rise(permit.seat)
+        } else {
+            table.even_out(permit.seat)
+        };
         drop(table);
         self.tell(changes);
+        if !is_draining {
+            return;
+        }
         // A worker that is behind with its commands looks again after each of them.
         drop(permit.warm.mailbox.try_send(Command::Drained));
     }
@@ -203,7 +249,7 @@ impl Table {
     fn even_out(&mut self, seat: usize) -> Changes {
         let Some(at) = self.best_spare() else { return Changes::new() };
         let sitting = self.seats.get(seat).and_then(|place| place.sitting.as_ref());
-        let Some(sitting) = sitting.filter(|sitting| !sitting.held && !sitting.draining) else {
+        let Some(sitting) = sitting.filter(|sitting| !sitting.held && sitting.takes_orders()) else {
             return Changes::new();
         };
         let other = self.spares.get(at).map_or(0, |warm| self.seated_on(&warm.device));
@@ -216,8 +262,38 @@ impl Table {
         changes
     }
 
+    /// A seat is there no longer: whoever sits there finishes first.
+    fn give_up(&mut self, seat: usize) -> Changes {
+        match self.seats.get_mut(seat).and_then(|place| place.sitting.as_mut()) {
+            Some(sitting) if sitting.held => {
+                sitting.rising = true;
+                Changes::new()
+            }
+            Some(_) => self.rise(seat),
+            None => Changes::new(),
+        }
+    }
+
+    /// Whoever sits there is a spare, and may take another seat that is free.
+    fn rise(&mut self, seat: usize) -> Changes {
+        let sitting = self.seats.get_mut(seat).and_then(|place| Some((place.sitting.take()?, place.number)));
+        let Some((sitting, number)) = sitting else { return Changes::new() };
+        self.spares.push_back(sitting.warm);
+        let mut changes = vec![(seat, ChangeTo::Gone { sitting: number })];
+        changes.extend(self.fill_all());
+        changes
+    }
+
+    /// Spares take the seats that are free.
+    fn fill_all(&mut self) -> Changes {
+        (0..self.open).flat_map(|seat| self.fill(seat)).collect()
+    }
+
     /// A spare takes a seat that is free.
     fn fill(&mut self, seat: usize) -> Changes {
+        if seat >= self.open {
+            return Changes::new();
+        }
         let spare = self.best_spare();
         let Some(place) = self.seats.get_mut(seat).filter(|place| place.sitting.is_none()) else {
             return Changes::new();
@@ -225,7 +301,8 @@ impl Table {
         let Some(warm) = spare.and_then(|at| self.spares.remove(at)) else { return Changes::new() };
         self.last += 1;
         place.number = self.last;
-        place.sitting = Some(Sitting { warm, number: self.last, draining: false, held: false });
+        place.sitting =
+            Some(Sitting { warm, number: self.last, draining: false, rising: false, held: false });
         vec![(seat, ChangeTo::Ready { sitting: self.last })]
     }
 
@@ -253,8 +330,8 @@ impl Chair {
         let mut table = self.seats.lock();
         table.arrivals += 1;
         table.spares.push_back(Warm { worker: self.worker, device: device.into(), life, ready, mailbox });
-        let mut changes: Changes = (0..table.seats.len()).flat_map(|seat| table.fill(seat)).collect();
-        changes.extend((0..table.seats.len()).flat_map(|seat| table.even_out(seat)).collect::<Changes>());
+        let mut changes = table.fill_all();
+        changes.extend((0..table.open).flat_map(|seat| table.even_out(seat)).collect::<Changes>());
         drop(table);
         self.seats.tell(changes);
     }
@@ -304,7 +381,8 @@ impl Chair {
     /// Its process is gone, and what follows is known: whoever waits for a seat that is empty looks again.
     pub(crate) fn gone(&self) {
         let table = self.seats.lock();
-        let empty = table.seats.iter().enumerate().filter(|(_, place)| place.sitting.is_none());
+        let empty =
+            table.seats.iter().take(table.open).enumerate().filter(|(_, place)| place.sitting.is_none());
         let changes = empty.map(|(seat, place)| (seat, ChangeTo::Gone { sitting: place.number })).collect();
         drop(table);
         self.seats.tell(changes);

@@ -93,10 +93,44 @@ fn who_shares_a_device_changes_places_with_a_spare_whose_device_is_idle() {
     assert_eq!((&*device(0), &*device(1)), ("cuda:0", "cuda:1"));
 }
 
+#[test]
+fn who_sits_in_a_seat_that_is_given_up_finishes_first_and_is_a_spare_then() {
+    let house = house(2, 2);
+    house.chairs[0].offer(1, "none", ready());
+    house.chairs[1].offer(1, "none", ready());
+    house.told();
+    let permit = house.seats.take(1).expect("it is free");
+    house.seats.resize(1);
+    assert_eq!(house.seats.count(), 1);
+    assert!(house.told().is_empty(), "it is still at work");
+    assert_eq!((house.seats.sitting(1), house.seats.is_resting(1)), (None, false));
+    house.seats.give_back(&permit);
+    assert_eq!(house.told(), [(1, ChangeTo::Gone { sitting: 2 })]);
+    assert!(house.seats.take(1).is_none(), "nobody sits there any more");
+    assert!(house.chairs[0].revoke(), "it waited for the seat that is left");
+}
+
+#[test]
+fn a_seat_that_is_there_again_is_another_sitting() {
+    let house = house(2, 2);
+    house.chairs[0].offer(1, "none", ready());
+    house.chairs[1].offer(1, "none", ready());
+    house.told();
+    let permit = house.seats.take(1).expect("it is free");
+    house.seats.resize(1);
+    house.seats.resize(3);
+    house.told();
+    assert_eq!(house.seats.sitting(1), None, "who is there leaves it, whatever becomes of the seat");
+    house.seats.give_back(&permit);
+    assert_eq!(house.told(), [(1, ChangeTo::Gone { sitting: 2 }), (1, ChangeTo::Ready { sitting: 3 })]);
+    assert!(house.seats.take(1).is_some());
+    assert!(house.seats.take(2).is_none(), "nobody is there for it");
+}
+
 proptest! {
     #[test]
     fn nobody_sits_twice_and_no_seat_is_empty_while_somebody_waits(
-        steps in prop::collection::vec((0_usize..4, 0_u8..5), 0..200)
+        steps in prop::collection::vec((0_usize..4, 0_u8..6), 0..200)
     ) {
         let house = house(2, 4);
         let mut permits = Vec::new();
@@ -112,11 +146,12 @@ proptest! {
                     chair.revoke();
                     warm[worker] = false;
                 }
-                2 => permits.extend(house.seats.take(worker % 2)),
+                2 => permits.extend(house.seats.take(worker)),
                 3 => if let Some(permit) = permits.pop() {
                     house.seats.give_back(&permit);
                 },
                 4 if chair.drain() => warm[worker] = false,
+                5 => house.seats.resize(worker),
                 _ => {}
             }
             let table = house.seats.lock();
@@ -129,8 +164,12 @@ proptest! {
                 prop_assert!(places <= 1);
                 prop_assert!(places == 0 || warm);
             }
-            let empty = table.seats.iter().any(|place| place.sitting.is_none());
+            let empty = table.seats.iter().take(table.open).any(|place| place.sitting.is_none());
             prop_assert!(!empty || table.spares.is_empty());
+            for place in table.seats.iter().skip(table.open) {
+                let leaves = |sitting: &Sitting| sitting.held && !sitting.takes_orders();
+                prop_assert!(place.sitting.as_ref().is_none_or(leaves), "nobody new comes, and nobody stays");
+            }
         }
     }
 }

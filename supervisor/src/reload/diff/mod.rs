@@ -32,6 +32,8 @@ pub enum EngineFate {
     Started,
     /// It was on and is off.
     Stopped,
+    /// It stays on, and has more workers, or fewer.
+    Resized,
     /// It stays on, and other workers take the place of those that know nothing of the change.
     Replaced,
 }
@@ -39,7 +41,7 @@ pub enum EngineFate {
 impl EngineChange {
     /// Whether it happens at once; else when the server is started again.
     pub fn is_applied(&self) -> bool {
-        self.what == EngineFate::Replaced
+        matches!(self.what, EngineFate::Replaced | EngineFate::Resized)
     }
 }
 
@@ -57,6 +59,9 @@ impl fmt::Display for EngineChange {
             }
             (EngineFate::Stopped, None) => {
                 write!(f, "needs a restart: engine {engine}, to be stopped ({keys})")
+            }
+            (EngineFate::Resized, None) => {
+                write!(f, "applied: engine {engine}, the number of its workers ({keys})")
             }
             (EngineFate::Replaced, None) => {
                 write!(f, "applied: engine {engine}, its workers replaced ({keys})")
@@ -203,8 +208,10 @@ fn engines(started: &Config, last: Side<'_>, new: Side<'_>, outcome: &mut Outcom
                 outcome.needs_restart.extend(fixed_keys(name, first, after));
                 let mut keys = renewed_keys(name, before, after);
                 keys.extend(changed_samples(name, last, new));
+                let fate = if keys.is_empty() { EngineFate::Resized } else { EngineFate::Replaced };
+                keys.extend(counted_keys(name, before, after));
                 if !keys.is_empty() {
-                    outcome.engines.push(change(EngineFate::Replaced, keys));
+                    outcome.engines.push(change(fate, keys));
                 }
             }
         }
@@ -218,7 +225,7 @@ pub fn effective(started: &Config, new: &Config) -> Config {
         if let Some(first) = started.engines.get(name) {
             engine.devices.clone_from(&first.devices);
             engine.python.clone_from(&first.python);
-            (engine.replicas, engine.spares, engine.threads) = (first.replicas, first.spares, first.threads);
+            engine.threads = first.threads;
         }
     }
     config
@@ -230,13 +237,20 @@ fn fixed_keys(name: &str, started: &Engine, after: &Engine) -> Vec<String> {
     let key = |key: &str| format!("engines.{name}.{key}");
     let is_one = started.devices.len() == 1 && after.devices.len() == 1;
     note(&mut keys, &key(if is_one { "device" } else { "devices" }), &started.devices, &after.devices);
-    note(&mut keys, &key("replicas"), &started.replicas, &after.replicas);
-    note(&mut keys, &key("spares"), &started.spares, &after.spares);
     note(&mut keys, &key("threads"), &started.threads, &after.threads);
     note(&mut keys, &key("required"), &started.required, &after.required);
     note(&mut keys, &key("cache"), &started.cache, &after.cache);
     note(&mut keys, &key("python"), &started.python, &after.python);
     note(&mut keys, &key("warm_restart"), &started.warm_restart, &after.warm_restart);
+    keys
+}
+
+/// How many workers there are.
+fn counted_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
+    let mut keys = Vec::new();
+    let key = |key: &str| format!("engines.{name}.{key}");
+    note(&mut keys, &key("replicas"), &before.replicas, &after.replicas);
+    note(&mut keys, &key("spares"), &before.spares, &after.spares);
     keys
 }
 

@@ -367,6 +367,13 @@ impl Scheduler {
         self.settle();
     }
 
+    /// Counts with an engine's workers as this configuration lays them out from now on: on which devices they may be, and
+    /// how much of them each takes. How many there are is seen when it has changed.
+    pub fn lay_out(self: &Arc<Self>, config: &Config, engine: &str) {
+        self.desk().lay_out(config, engine);
+        self.settle();
+    }
+
     /// What is asked of the machine.
     pub fn load(&self) -> Load {
         self.desk().load(self.now())

@@ -9,11 +9,31 @@ use super::{
         super::{Refusal, plan::Micros},
         probes::Proof,
     },
-    AT_ONCE, Desk, Facts,
+    AT_ONCE, Absence, Desk, Facts, USUAL_START,
 };
-use crate::{pools::Pools, speech::Budget};
+use crate::{config::Config, pools::Pools, speech::Budget};
 
 impl Desk {
+    /// An engine's workers are to be laid out as this configuration has it from now on.
+    pub(in super::super) fn lay_out(&mut self, config: &Config, name: &str) {
+        if let Some(engine) = config.engines.get(name) {
+            self.names.lay_out(name, engine, &mut self.board);
+        }
+    }
+
+    /// Has as many seats of an engine as its pool has.
+    pub(super) fn count(&mut self, engine: &str, pools: &Pools, now: Micros) {
+        let seats = pools.get(engine).map_or(0, Pool::size);
+        self.names.resize(engine, seats, &mut self.board, now);
+        // One that has yet to come takes as long as those before it did.
+        let known = self.names.workers(engine).first().and_then(|worker| self.absences.get(*worker));
+        let start = known.map_or(USUAL_START, |absence| absence.start);
+        let count = self.names.count();
+        self.absences.resize(count, Absence { since: now, start });
+        self.sittings.resize(count, 0);
+        self.proofs.resize(count, Proof::default());
+    }
+
     /// Somebody sits there now, be it in place of another one whose end was not told yet.
     pub(super) fn seated(&mut self, engine: &str, worker: usize, sitting: u64, pools: &Pools, now: Micros) {
         let Some(known) = self.sittings.get_mut(worker) else { return };
@@ -57,7 +77,9 @@ impl Desk {
         let seat = self.names.engine_of(worker).map(|(_, seat)| seat);
         let device = seat.and_then(|seat| pools.get(engine)?.device(seat));
         if let Some(device) = device {
-            self.board.moved(worker, self.names.device(&device));
+            if let Some(seat) = self.names.seat_on(engine, &device) {
+                self.board.moved(worker, seat);
+            }
         }
         self.board.worker_ready(worker, batch, now);
     }

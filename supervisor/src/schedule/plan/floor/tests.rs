@@ -49,7 +49,7 @@ fn a_seat_is_where_its_worker_is() {
     let mut floor = floor(&[1, 1], &[&[on(0, 1), on(1, 1)]]);
     assert!(floor.is_ample());
     floor.remove(0);
-    floor.relocate(0, Some(1));
+    floor.relocate(0, on(1, 1));
     floor.add(0);
     assert!(!floor.is_ample(), "two share the second device now");
     floor.take(0);

@@ -1,0 +1,191 @@
+//! Engines that a changed configuration has laid out anew, while they are asked to speak.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::harness::{Server, children, eventually, pcm, soon, supervisor, tone};
+
+/// What the command told that had to succeed.
+async fn reload(server: &Server) -> String {
+    let output = server.command(&["reload"]).await;
+    let told =
+        String::from_utf8(if output.status.success() { output.stdout } else { output.stderr }).unwrap();
+    assert!(output.status.success(), "{told}");
+    told
+}
+
+async fn workers(server: &Server) -> Vec<Value> {
+    server.get("/api/status").await["engines"]["tone"]["workers"].as_array().unwrap().clone()
+}
+
+fn names(workers: &[Value]) -> Vec<&str> {
+    workers.iter().map(|worker| worker["worker"].as_str().unwrap()).collect()
+}
+
+/// Several clients ask one thing after the other while something is done; each must hear the right answer. None of them
+/// is in a hurry, so that nobody is refused where one worker is left of several. Tells how many answers there were.
+async fn under_load<T>(server: &Server, clients: usize, done: impl Future<Output = T>) -> (usize, T) {
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let over = &over;
+    let asks = (0..clients).map(|client| async move {
+        let mut answers = 0;
+        while !over.load(std::sync::atomic::Ordering::Relaxed) {
+            let text = format!("Client {client} asks for the time number {answers}.");
+            let streams = answers % 2 == 0;
+            let body = json!({ "text": text, "format": "pcm", "stream": streams, "priority": "batch" });
+            let answer = server.speak(body).await;
+            assert_eq!(answer.status, 200, "{:?}", answer.body);
+            assert!(pcm(answer.bytes()) == tone::of(&text), "the right audio");
+            answers += 1;
+        }
+        answers
+    });
+    let done = async {
+        let done = done.await;
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        done
+    };
+    let (answers, done) = tokio::join!(join_all(asks), done);
+    (answers.into_iter().sum(), done)
+}
+
+/// How many workers speak at the same time when there is enough for all of them to do.
+async fn busy_at_once(server: &Server, expected: usize) {
+    let requests: Vec<_> = (0..expected + 2)
+        .map(|number| {
+            let body = json!({
+                "text": format!("Long enough to be seen while it is spoken, {number}."),
+                "priority": "batch",
+                "stream": false,
+                "engine_options": { "rtf": 5.0 },
+            });
+            tokio::spawn(server.post(&body).send())
+        })
+        .collect();
+    let busy = async || workers(server).await.iter().filter(|worker| worker["state"] == "busy").count();
+    eventually("as many are busy as there are", async || (busy().await == expected).then_some(())).await;
+    assert_eq!(server.get("/api/status").await["queue"]["batch"], 2, "and no more than those");
+    requests.iter().for_each(tokio::task::JoinHandle::abort);
+    server.quiet().await;
+}
+
+#[tokio::test]
+async fn more_workers_and_fewer_while_requests_come() {
+    let server = supervisor().workers(1).engine("rtf", 0.05).start().await.ready().await;
+    let (answers, ()) = under_load(&server, 3, async {
+        for (before, after) in [(1, 3), (3, 2), (2, 4), (4, 1), (1, 2)] {
+            server.rewrite(&format!("replicas = {before}"), &format!("replicas = {after}"));
+            let told = reload(&server).await;
+            assert_eq!(told, "applied: engine tone, the number of its workers (engines.tone.replicas)\n");
+            let workers = workers(&server).await;
+            assert_eq!(workers.len(), after, "{workers:?}");
+            assert!(workers.iter().all(|worker| worker["spare"] == false), "{workers:?}");
+            // It is scraped at any time.
+            server.get("/metrics").await;
+            assert_eq!(children(server.pid()).len(), after, "{after}");
+        }
+    })
+    .await;
+    assert!(answers > 5, "{answers}");
+    assert_eq!(names(&workers(&server).await), ["tone/0", "tone/1"]);
+    busy_at_once(&server, 2).await;
+    assert_eq!(reload(&server).await, "nothing has changed\n");
+    let probes = server.get("/api/status").await["engines"]["tone"]["probes"].as_array().unwrap().len();
+    assert_eq!(probes, 2, "one for each that takes orders");
+    assert_eq!(
+        server.metric("ishowtts_worker_state{engine=\"tone\",replica=\"1\",state=\"ready\"}").await,
+        1.0
+    );
+    let metrics = server.get("/metrics").await;
+    assert!(!metrics.as_str().unwrap().contains("replica=\"2\""), "nothing is told of who left");
+}
+
+#[tokio::test]
+async fn who_is_too_many_finishes_what_it_speaks() {
+    let server = supervisor().workers(2).engine("rtf", 0.0).start().await.ready().await;
+    let text = "Both of us speak at length.";
+    let body = json!({ "text": text, "format": "pcm", "engine_options": { "rtf": 1.0 } });
+    let uncached = || server.post(&body).header("cache-control", "no-cache").send();
+    let listening = [tokio::spawn(uncached()), tokio::spawn(uncached())];
+    eventually("both are busy", async || {
+        workers(&server).await.iter().all(|worker| worker["state"] == "busy").then_some(())
+    })
+    .await;
+    server.rewrite("replicas = 2", "replicas = 1");
+    reload(&server).await;
+    assert_eq!(workers(&server).await.len(), 1);
+    for listening in listening {
+        let answer = soon("an answer", listening).await.unwrap().unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(pcm(&answer.bytes().await.unwrap()) == tone::of(text), "all of it");
+    }
+    busy_at_once(&server, 1).await;
+}
+
+#[tokio::test]
+async fn spares_come_and_go_and_take_over_as_ever() {
+    let server = supervisor().engine("spares", 0).engine("rtf", 0.05).start().await.ready().await;
+    let spares = async || {
+        let workers = workers(&server).await;
+        (workers.len(), workers.iter().filter(|worker| worker["spare"] == true).count())
+    };
+    under_load(&server, 2, async {
+        server.rewrite("spares = 0", "spares = 2");
+        let told = reload(&server).await;
+        assert_eq!(told, "applied: engine tone, the number of its workers (engines.tone.spares)\n");
+        assert_eq!(spares().await, (3, 2));
+        server.rewrite("spares = 2", "spares = 1\nreplicas = 2");
+        reload(&server).await;
+        assert_eq!(spares().await, (3, 1), "a spare took the new seat");
+        server.rewrite("spares = 1\nreplicas = 2", "spares = 0\nreplicas = 1");
+        reload(&server).await;
+        assert_eq!(spares().await, (1, 0));
+    })
+    .await;
+    busy_at_once(&server, 1).await;
+}
+
+#[tokio::test]
+async fn where_one_more_does_not_start_there_are_as_many_as_before() {
+    let server = supervisor().script("ready,fatal").workers(1).start().await.ready().await;
+    let before = children(server.pid());
+    server.rewrite("replicas = 1", "replicas = 2");
+    for _ in 0..2 {
+        let output = server.command(&["reload"]).await;
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(
+            told.starts_with("not applied: engine tone keeps its workers (engines.tone.replicas)"),
+            "{told}"
+        );
+        assert_eq!(children(server.pid()), before);
+        assert_eq!(names(&workers(&server).await), ["tone/0"]);
+        assert_eq!(server.speak(json!({ "text": "normal" })).await.status, 200);
+    }
+    server.rewrite("replicas = 2", "replicas = 1");
+    assert_eq!(reload(&server).await, "nothing has changed\n");
+}
+
+#[tokio::test]
+async fn settings_and_number_change_together() {
+    let server = supervisor().workers(2).engine("rtf", 0.05).start().await.ready().await;
+    let pids = async || {
+        let workers = workers(&server).await;
+        workers.iter().map(|worker| worker["pid"].as_u64().unwrap()).collect::<BTreeSet<_>>()
+    };
+    let before = pids().await;
+    under_load(&server, 2, async {
+        server.rewrite("replicas = 2", "replicas = 3");
+        server.rewrite("rtf = 0.05", "rtf = 0.1");
+        let told = reload(&server).await;
+        let expected =
+            "applied: engine tone, its workers replaced (engines.tone.rtf, engines.tone.replicas)\n";
+        assert_eq!(told, expected);
+    })
+    .await;
+    let after = pids().await;
+    assert_eq!(after.len(), 3);
+    assert!(after.is_disjoint(&before), "{before:?} {after:?}");
+}
