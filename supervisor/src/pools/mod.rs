@@ -172,6 +172,15 @@ impl Pools {
         pool.resize(seats, most, newcomers.collect()).await
     }
 
+    /// Has those leave who are more than this configuration says, each when what it is speaking has ended.
+    pub async fn shrink(&self, config: &Config, name: &str) {
+        let (Some(pool), Some((seats, most))) = (self.get(name), config.engines.get(name).map(size)) else {
+            return;
+        };
+        // Nobody comes who could fail to.
+        drop(pool.resize(seats.min(pool.size()), most, Vec::new()).await);
+    }
+
     /// Whether an engine has as many workers as this configuration says.
     pub fn has_size_of(&self, config: &Config, name: &str) -> bool {
         let wanted = config.engines.get(name).map(size);

@@ -172,6 +172,8 @@ impl Reloader {
         let (pools, engine) = (self.scheduler.pools(), &change.engine);
         self.scheduler.lay_out(config, engine);
         if change.what == EngineFate::Replaced {
+            // Nobody is replaced who is too many.
+            pools.shrink(config, engine).await;
             pools.renew(config, engine).await?;
         }
         pools.resize(config, engine).await

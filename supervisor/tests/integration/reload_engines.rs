@@ -189,3 +189,86 @@ async fn settings_and_number_change_together() {
     assert_eq!(after.len(), 3);
     assert!(after.is_disjoint(&before), "{before:?} {after:?}");
 }
+
+/// Devices of the workers, in their order.
+fn devices(workers: &[Value]) -> Vec<&str> {
+    let mut devices: Vec<&str> = workers.iter().map(|worker| worker["device"].as_str().unwrap()).collect();
+    devices.sort_unstable();
+    devices
+}
+
+#[tokio::test]
+async fn workers_move_to_other_devices() {
+    let server = supervisor().engine("device", "sim:0").engine("fixed_ms", 20).start().await.ready().await;
+    under_load(&server, 2, async {
+        let both = "devices = [\"sim:0\", \"sim:1\"]";
+        for (old, new, expected, key) in [
+            ("device = \"sim:0\"", both, &["sim:0", "sim:1"][..], "devices, engines.tone.replicas"),
+            (both, "devices = [\"sim:1\", \"sim:2\"]", &["sim:1", "sim:2"], "devices"),
+            (
+                "devices = [\"sim:1\", \"sim:2\"]",
+                "device = \"sim:3\"",
+                &["sim:3"],
+                "devices, engines.tone.replicas",
+            ),
+        ] {
+            server.rewrite(old, new);
+            let told = reload(&server).await;
+            let applied = format!("applied: engine tone, its workers replaced (engines.tone.{key})\n");
+            assert_eq!(told, applied);
+            assert_eq!(devices(&workers(&server).await), expected);
+        }
+    })
+    .await;
+    let status = server.get("/api/status").await;
+    assert!(status["devices"]["sim:3"].is_object(), "{status}");
+    busy_at_once(&server, 1).await;
+    server.rewrite("device = \"sim:3\"", "devices = [\"sim:0\", \"sim:3\"]");
+    reload(&server).await;
+    // A device that was there before has its room again.
+    busy_at_once(&server, 2).await;
+}
+
+#[tokio::test]
+async fn workers_compute_with_other_threads_and_the_plan_knows() {
+    // Two of the three slots of the CPU are taken by each worker: one at a time.
+    let server = supervisor()
+        .workers(2)
+        .engine("device", "cpu")
+        .engine("threads", 2)
+        .config("[devices.cpu]\nslots = 3\n")
+        .start()
+        .await
+        .ready()
+        .await;
+    let busy_of_two = async |expected: usize| {
+        let requests: Vec<_> = (0..2)
+            .map(|number| {
+                let body = json!({
+                    "text": format!("Long enough to be seen while it is spoken, {number}."),
+                    "priority": "batch",
+                    "stream": false,
+                    "engine_options": { "rtf": 5.0 },
+                });
+                tokio::spawn(server.post(&body).header("cache-control", "no-cache").send())
+            })
+            .collect();
+        eventually("so many speak at once", async || {
+            let workers = workers(&server).await;
+            let busy = workers.iter().filter(|worker| worker["state"] == "busy").count();
+            let waits = server.get("/api/status").await["queue"]["batch"] == 2 - expected;
+            (busy == expected && waits).then_some(())
+        })
+        .await;
+        requests.iter().for_each(tokio::task::JoinHandle::abort);
+        server.quiet().await;
+    };
+    busy_of_two(1).await;
+    server.rewrite("threads = 2", "threads = 1");
+    let told = reload(&server).await;
+    assert_eq!(told, "applied: engine tone, its workers replaced (engines.tone.threads)\n");
+    busy_of_two(2).await;
+    server.rewrite("threads = 1", "threads = 2");
+    reload(&server).await;
+    busy_of_two(1).await;
+}

@@ -223,9 +223,7 @@ pub fn effective(started: &Config, new: &Config) -> Config {
     let mut config = new.clone();
     for (name, engine) in &mut config.engines {
         if let Some(first) = started.engines.get(name) {
-            engine.devices.clone_from(&first.devices);
             engine.python.clone_from(&first.python);
-            engine.threads = first.threads;
         }
     }
     config
@@ -235,9 +233,6 @@ pub fn effective(started: &Config, new: &Config) -> Config {
 fn fixed_keys(name: &str, started: &Engine, after: &Engine) -> Vec<String> {
     let mut keys = Vec::new();
     let key = |key: &str| format!("engines.{name}.{key}");
-    let is_one = started.devices.len() == 1 && after.devices.len() == 1;
-    note(&mut keys, &key(if is_one { "device" } else { "devices" }), &started.devices, &after.devices);
-    note(&mut keys, &key("threads"), &started.threads, &after.threads);
     note(&mut keys, &key("required"), &started.required, &after.required);
     note(&mut keys, &key("cache"), &started.cache, &after.cache);
     note(&mut keys, &key("python"), &started.python, &after.python);
@@ -259,10 +254,10 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     // Taken apart, so that a key that is added later is not forgotten here.
     let Engine {
         enabled: _,
-        devices: _,
+        devices,
         replicas: _,
         spares: _,
-        threads: _,
+        threads,
         required: _,
         cache: _,
         python: _,
@@ -283,6 +278,9 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     } = after;
     let mut keys = Vec::new();
     let key = |key: &str| format!("engines.{name}.{key}");
+    let is_one = before.devices.len() == 1 && devices.len() == 1;
+    note(&mut keys, &key(if is_one { "device" } else { "devices" }), &before.devices, devices);
+    note(&mut keys, &key("threads"), &before.threads, threads);
     note(&mut keys, &key("env"), &before.env, env);
     note(&mut keys, &key("cpus"), &before.cpus, cpus);
     note(&mut keys, &key("nice"), &before.nice, nice);
