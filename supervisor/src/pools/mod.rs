@@ -1,19 +1,24 @@
 //! Configuration → workers: every enabled engine's pool, and what it runs on.
 
+mod comings;
 mod devices;
+mod roster;
 mod spec;
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use ishowtts_workers::{Change, ChangeHook, Pool, process::Launch, protocol::Ready};
+use arc_swap::ArcSwap;
+use ishowtts_workers::{Change, ChangeHook, Pool, lifecycle::Fault, process::Launch, protocol::Ready};
 use tokio::task::spawn_blocking;
 
 use self::{
     devices::{place, replace, room},
+    roster::Roster,
     spec::{identity, spec},
 };
 use crate::{
@@ -44,16 +49,13 @@ pub struct Places {
 }
 
 /// All pools, by engine.
-#[derive(Debug)]
 pub struct Pools {
-    by_engine: BTreeMap<String, Pool>,
-    /// Engines that could not even be given a pool, and why.
-    unavailable: BTreeMap<String, String>,
-    /// Every engine that the configuration names.
-    engines: Vec<String>,
+    roster: ArcSwap<Roster>,
     /// Absent while an engine is being given other settings: then nobody knows which audio is whose.
     identities: RwLock<BTreeMap<String, Arc<str>>>,
-    places: Places,
+    /// What it is for an engine whose environment was made later is put in the place of what was before.
+    places: ArcSwap<Places>,
+    launcher: Arc<dyn Launch>,
     changed: ChangeHook,
 }
 
@@ -78,35 +80,53 @@ impl Pools {
             let (seats, _) = size(engine);
             let pool =
                 Pool::start(name, specs, seats, launcher, changed.clone(), room(engine, &places.cards));
-            Some((name.clone(), pool))
+            Some((name.clone(), Arc::new(pool)))
         });
-        let by_engine = enabled.collect();
+        let roster = Roster {
+            on_stage: enabled.collect(),
+            unavailable,
+            engines: config.engines.keys().cloned().collect(),
+            ..Roster::default()
+        };
         let engines = config.engines.iter();
         let identities =
             engines.map(|(name, engine)| (name.clone(), identity(config, name, engine, places).into()));
         Self {
             identities: RwLock::new(identities.collect()),
-            by_engine,
-            unavailable,
-            engines: config.engines.keys().cloned().collect(),
+            roster: ArcSwap::from_pointee(roster),
+            launcher: Arc::clone(launcher),
             changed,
-            places: places.clone(),
+            places: ArcSwap::from_pointee(places.clone()),
         }
     }
 
     /// How workers are confined.
-    pub fn sandbox(&self) -> &Sandbox {
-        &self.places.sandbox
+    pub fn sandbox(&self) -> Sandbox {
+        self.places().sandbox.clone()
+    }
+
+    fn places(&self) -> Arc<Places> {
+        self.places.load_full()
     }
 
     /// The pool of an engine, if it is enabled.
-    pub fn get(&self, engine: &str) -> Option<&Pool> {
-        self.by_engine.get(engine)
+    pub fn get(&self, engine: &str) -> Option<Arc<Pool>> {
+        self.roster.load().on_stage.get(engine).cloned()
+    }
+
+    /// The pool of an engine that has workers, even if nobody new is let in for it.
+    pub fn at_work(&self, engine: &str) -> Option<Arc<Pool>> {
+        self.roster.load().at_work(engine).cloned()
+    }
+
+    /// How the lives of all workers of an engine ended so far, counted as [`Fault::LABELS`] names them.
+    pub fn ends(&self, engine: &str) -> [u64; Fault::LABELS.len()] {
+        self.roster.load().ends(engine)
     }
 
     /// Names of all engines in the configuration.
-    pub fn engines(&self) -> &[String] {
-        &self.engines
+    pub fn engines(&self) -> Arc<[String]> {
+        Arc::clone(&self.roster.load().engines)
     }
 
     /// Everything about an engine that decides how it speaks, besides what a request asks for: code, packages,
@@ -119,15 +139,16 @@ impl Pools {
     /// where there is room, without failing a request. If they do not start, those that serve stay, and the reason is
     /// returned. How many there are, and on which device, is as the configuration has it that the server started with.
     pub async fn renew(&self, config: &Config, name: &str) -> Result<(), String> {
+        let places = self.places();
         let (Some(pool), Some(engine), Some(interpreter)) =
-            (self.get(name), config.engines.get(name), self.places.interpreters.get(name))
+            (self.at_work(name), config.engines.get(name), places.interpreters.get(name))
         else {
             return Err("it has no workers".into());
         };
-        pool.set_room(room(engine, &self.places.cards));
+        pool.set_room(room(engine, &places.cards));
         let (roll, others) = (pool.roll(), self.taken_beside(name));
         let moves = {
-            let (engine, cards) = (engine.clone(), self.places.cards.clone());
+            let (engine, cards) = (engine.clone(), places.cards.clone());
             let now = roll.iter().map(|(_, device)| device.clone()).collect();
             // A driver may take its time.
             spawn_blocking(move || replace(&engine, &cards, now, &others)).await
@@ -139,11 +160,11 @@ impl Pools {
         let renewed = pool
             .renew(|old| {
                 let device = moves.get(&old.replica).unwrap_or(&old.device);
-                spec(config, name, engine, (old.replica, device), &self.places, interpreter)
+                spec(config, name, engine, (old.replica, device), &places, interpreter)
             })
             .await;
         let after =
-            if renewed.is_ok() { Some(identity(config, name, engine, &self.places).into()) } else { before };
+            if renewed.is_ok() { Some(identity(config, name, engine, &places).into()) } else { before };
         self.set_identity(name, after);
         renewed
     }
@@ -151,8 +172,9 @@ impl Pools {
     /// Has as many workers of an engine as this configuration says: those who come serve when they are warm, and those
     /// who go finish first. If one does not start, there are as many as before, and the reason is returned.
     pub async fn resize(&self, config: &Config, name: &str) -> Result<(), String> {
+        let places = self.places();
         let (Some(pool), Some(engine), Some(interpreter)) =
-            (self.get(name), config.engines.get(name), self.places.interpreters.get(name))
+            (self.at_work(name), config.engines.get(name), places.interpreters.get(name))
         else {
             return Err("it has no workers".into());
         };
@@ -160,15 +182,16 @@ impl Pools {
         let is_free = |number: &u32| roll.iter().all(|(replica, _)| replica != number);
         let coming: Vec<u32> = (0..).filter(is_free).take(most.saturating_sub(roll.len())).collect();
         let devices = {
-            let (engine, cards, count) = (engine.clone(), self.places.cards.clone(), coming.len());
+            let (engine, cards, count) = (engine.clone(), places.cards.clone(), coming.len());
             let own: Vec<String> = roll.into_iter().map(|(_, device)| device).collect();
             // A driver may take its time.
             spawn_blocking(move || place(&engine, &cards, (&own, &others), count)).await
         };
         let devices = devices.map_err(|lost| lost.to_string())?;
-        let newcomers = coming.into_iter().zip(&devices).map(|(replica, device)| {
-            spec(config, name, engine, (replica, device), &self.places, interpreter)
-        });
+        let newcomers = coming
+            .into_iter()
+            .zip(&devices)
+            .map(|(replica, device)| spec(config, name, engine, (replica, device), &places, interpreter));
         pool.resize(seats, most, newcomers.collect()).await
     }
 
@@ -189,7 +212,8 @@ impl Pools {
 
     /// Where the workers of all other engines are.
     fn taken_beside(&self, name: &str) -> Vec<String> {
-        let others = self.iter().filter(|pool| pool.engine() != name);
+        let roster = self.roster.load_full();
+        let others = roster.all().filter(|pool| pool.engine() != name);
         others.flat_map(|pool| pool.roll().into_iter().map(|(_, device)| device)).collect()
     }
 
@@ -201,14 +225,20 @@ impl Pools {
         };
     }
 
-    /// Every pool.
-    pub fn iter(&self) -> impl Iterator<Item = &Pool> {
-        self.by_engine.values()
+    /// The pools of all enabled engines.
+    pub fn iter(&self) -> impl Iterator<Item = Arc<Pool>> {
+        self.roster.load().on_stage.values().cloned().collect::<Vec<_>>().into_iter()
     }
 
     /// Why an engine that is enabled has no pool.
-    pub fn unavailable(&self, engine: &str) -> Option<&str> {
-        self.unavailable.get(engine).map(String::as_str)
+    pub fn unavailable(&self, engine: &str) -> Option<String> {
+        self.roster.load().unavailable.get(engine).cloned()
+    }
+
+    /// Whether an engine is switched on.
+    pub fn is_on(&self, engine: &str) -> bool {
+        let roster = self.roster.load();
+        roster.on_stage.contains_key(engine) || roster.unavailable.contains_key(engine)
     }
 
     /// What an engine said of itself, once one of its workers was ready.
@@ -219,7 +249,7 @@ impl Pools {
     /// Why an engine cannot be used at all, if it cannot.
     pub fn failure(&self, engine: &str) -> Option<String> {
         if let Some(why) = self.unavailable(engine) {
-            return Some(why.to_owned());
+            return Some(why);
         }
         let pool = self.get(engine)?;
         if !pool.has_failed() {
@@ -232,7 +262,7 @@ impl Pools {
     /// Whether an engine has a worker that takes orders, which was heard to speak when it became ready and whenever it
     /// was tried since.
     pub fn speaks(&self, engine: &str) -> bool {
-        self.get(engine).is_some_and(|pool| (0..pool.size()).any(|seat| pool.sitting(seat).is_some()))
+        self.get(engine).is_some_and(|pool| pool.takes_orders())
     }
 
     /// Has `callback` called whenever a worker begins or ceases to take orders.
@@ -242,12 +272,20 @@ impl Pools {
 
     /// Has given-up workers try again.
     pub async fn retry(&self) {
-        futures_util::future::join_all(self.by_engine.values().map(Pool::retry)).await;
+        let roster = self.roster.load_full();
+        futures_util::future::join_all(roster.on_stage.values().map(|pool| pool.retry())).await;
     }
 
     /// Ends all workers and waits for them.
     pub async fn stop(&self) {
-        futures_util::future::join_all(self.by_engine.values().map(Pool::stop)).await;
+        let roster = self.roster.load_full();
+        futures_util::future::join_all(roster.all().map(|pool| pool.stop())).await;
+    }
+}
+
+impl fmt::Debug for Pools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pools").field("roster", &self.roster).finish_non_exhaustive()
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
     let workers: Vec<_> = pools.iter().flat_map(|pool| pool.statuses()).collect();
     state.metrics.observe_workers(&workers);
     for pool in pools.iter() {
-        state.metrics.observe_restarts(pool.engine(), pool.faults());
+        state.metrics.observe_restarts(pool.engine(), pools.ends(pool.engine()));
         // There from the start: the first event would be no increase of what was not there before.
         state.metrics.observe_recovery(pool.engine(), 0, 0);
     }

@@ -28,8 +28,6 @@ pub struct Shared {
     pub previews: Previews,
     /// Long texts, or why there are none.
     pub jobs: Result<Arc<Jobs>, String>,
-    /// Engines that `/readyz` waits for.
-    pub required: Vec<String>,
     /// When the server started.
     pub started: Instant,
 }

@@ -20,11 +20,9 @@ enum Standing {
 
 /// How all engines stand, in one line.
 pub fn line(pools: &Pools) -> String {
-    let engines: Vec<(&str, Standing)> = pools
-        .engines()
-        .iter()
-        .filter_map(|engine| Some((engine.as_str(), standing(pools, engine)?)))
-        .collect();
+    let names = pools.engines();
+    let engines: Vec<(&str, Standing)> =
+        names.iter().filter_map(|engine| Some((engine.as_str(), standing(pools, engine)?))).collect();
     wording(&engines)
 }
 

@@ -1,9 +1,14 @@
 //! Engines that a changed configuration has laid out anew, while they are asked to speak.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::harness::{Server, children, eventually, pcm, soon, supervisor, tone};
 
@@ -27,11 +32,11 @@ fn names(workers: &[Value]) -> Vec<&str> {
 /// Several clients ask one thing after the other while something is done; each must hear the right answer. None of them
 /// is in a hurry, so that nobody is refused where one worker is left of several. Tells how many answers there were.
 async fn under_load<T>(server: &Server, clients: usize, done: impl Future<Output = T>) -> (usize, T) {
-    let over = std::sync::atomic::AtomicBool::new(false);
+    let over = AtomicBool::new(false);
     let over = &over;
     let asks = (0..clients).map(|client| async move {
         let mut answers = 0;
-        while !over.load(std::sync::atomic::Ordering::Relaxed) {
+        while !over.load(Ordering::Relaxed) {
             let text = format!("Client {client} asks for the time number {answers}.");
             let streams = answers % 2 == 0;
             let body = json!({ "text": text, "format": "pcm", "stream": streams, "priority": "batch" });
@@ -44,7 +49,7 @@ async fn under_load<T>(server: &Server, clients: usize, done: impl Future<Output
     });
     let done = async {
         let done = done.await;
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        over.store(true, Ordering::Relaxed);
         done
     };
     let (answers, done) = tokio::join!(join_all(asks), done);
@@ -271,4 +276,117 @@ async fn workers_compute_with_other_threads_and_the_plan_knows() {
     server.rewrite("threads = 1", "threads = 2");
     reload(&server).await;
     busy_of_two(1).await;
+}
+
+async fn engine(server: &Server, name: &str) -> Value {
+    server.get("/api/status").await["engines"][name].clone()
+}
+
+/// A second engine, which the scripted worker plays, with a voice of its own; it writes its notes into this folder.
+fn piper(notes: &Path, starts: &str) -> String {
+    let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake");
+    format!(
+        "[engines.piper]\nenabled = true\npython = \"/usr/bin/python3\"\nwrite = [{notes:?}]\n\
+         env = {{ PYTHONPATH = {fake:?}, FAKE_START = {starts:?}, FAKE_NOTES = {:?} }}\n\
+         [voices.paula]\nengines = {{ en = \"piper\" }}\n",
+        notes.join("piper")
+    )
+}
+
+#[tokio::test]
+async fn an_engine_that_is_switched_off_finishes_and_is_gone_and_comes_back() {
+    let notes = TempDir::new().unwrap();
+    let server = supervisor().engine("rtf", 0.0).config(&piper(notes.path(), "ready"));
+    let server = server.start().await.ready().await;
+    let text = "Whoever was let in hears all of it.";
+    let body = json!({ "text": text, "format": "pcm", "stream": true, "engine_options": { "rtf": 0.7 } });
+    let listening = server.post(&body).send().await.unwrap();
+    server.rewrite("enabled = true", "enabled = false");
+    let refused = async {
+        let refused = eventually("nobody else is let in", async || {
+            let answer = server.speak(json!({ "text": "too late" })).await;
+            (answer.status != 200).then(|| answer.error())
+        })
+        .await;
+        assert_eq!((refused.0, refused.1.as_str()), (503, "engine_disabled"));
+    };
+    let heard = async { pcm(&listening.bytes().await.unwrap()) };
+    let (told, (), heard) = tokio::join!(reload(&server), refused, heard);
+    assert_eq!(told, "applied: engine tone, stopped (engines.tone.enabled)\n");
+    assert!(heard == tone::of(text), "all of it");
+    assert_eq!(children(server.pid()).len(), 1, "the other engine's");
+    let tone = engine(&server, "tone").await;
+    assert_eq!((&tone["enabled"], &tone["workers"]), (&json!(false), &json!([])), "{tone}");
+    let metrics = server.get("/metrics").await;
+    assert!(!metrics.as_str().unwrap().contains("{engine=\"tone\",replica="), "it has no workers");
+    assert_eq!(server.status_of("/readyz").await.0, 200, "nobody waits for it");
+    assert_eq!(reload(&server).await, "nothing has changed\n");
+
+    for _ in 0..2 {
+        server.rewrite("enabled = false", "enabled = true\nreplicas = 2");
+        assert_eq!(reload(&server).await, "applied: engine tone, started (engines.tone.enabled)\n");
+        assert_eq!(workers(&server).await.len(), 2);
+        assert_eq!(server.status_of("/readyz").await.0, 200);
+        let (answers, told) = under_load(&server, 2, async {
+            server.rewrite("replicas = 2", "replicas = 3");
+            reload(&server).await
+        })
+        .await;
+        assert_eq!(told, "applied: engine tone, the number of its workers (engines.tone.replicas)\n");
+        assert!(answers > 0);
+        busy_at_once(&server, 3).await;
+        server.rewrite("enabled = true\nreplicas = 3", "enabled = false");
+        assert_eq!(reload(&server).await, "applied: engine tone, stopped (engines.tone.enabled)\n");
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_end_in_time_is_told_that_the_engine_is_off() {
+    let notes = TempDir::new().unwrap();
+    let other = piper(notes.path(), "ready");
+    let server = supervisor().script("ready").config(&format!("{other}[server]\ngrace_s = 1\n"));
+    let server = server.start().await.ready().await;
+    let endless = tokio::spawn(server.post(&json!({ "text": "endless", "stream": false })).send());
+    server.noted("speak endless").await;
+    let waiting = tokio::spawn(server.post(&json!({ "text": "normal", "priority": "batch" })).send());
+    eventually("it waits", async || (server.get("/api/status").await["queue"]["batch"] == 1).then_some(()))
+        .await;
+    server.rewrite("enabled = true", "enabled = false");
+    assert_eq!(reload(&server).await, "applied: engine tone, stopped (engines.tone.enabled)\n");
+    for asked in [endless, waiting] {
+        let answer = soon("an answer", asked).await.unwrap().unwrap();
+        let told: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        assert_eq!(told["error"]["code"], "engine_disabled", "{told}");
+    }
+    assert_eq!(children(server.pid()).len(), 1, "the other engine's");
+    server.quiet().await;
+}
+
+#[tokio::test]
+async fn another_engine_is_switched_on_while_one_speaks() {
+    let server = supervisor().engine("rtf", 0.05).start().await.ready().await;
+    let notes = TempDir::new().unwrap();
+    let voices = "[voices.walter]";
+    under_load(&server, 2, async {
+        server.rewrite(voices, &format!("{}{voices}", piper(notes.path(), "fatal")));
+        for _ in 0..2 {
+            let output = server.command(&["reload"]).await;
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{told}");
+            assert!(
+                told.contains("not applied: engine piper is not started (engines.piper.enabled): "),
+                "{told}"
+            );
+        }
+        assert!(engine(&server, "piper").await.is_null(), "it is as if nobody had written of it");
+        assert_eq!(children(server.pid()).len(), 1, "nothing is left of it");
+        assert_eq!(server.status_of("/readyz").await.0, 200, "nobody waits for it");
+        server.rewrite("FAKE_START = \"fatal\"", "FAKE_START = \"ready\"");
+        let told = reload(&server).await;
+        assert!(told.ends_with("applied: engine piper, started (engines.piper.enabled)\n"), "{told}");
+    })
+    .await;
+    assert_eq!(engine(&server, "piper").await["enabled"], true);
+    let answer = server.speak(json!({ "text": "normal", "voice_id": "paula" })).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
 }

@@ -138,6 +138,11 @@ impl Pool {
         self.crew.seats.device(seat)
     }
 
+    /// Whether a worker takes orders in any seat.
+    pub fn takes_orders(&self) -> bool {
+        (0..self.size()).any(|seat| self.sitting(seat).is_some())
+    }
+
     /// Whether a worker that is in no seat may still come to take one.
     pub fn has_hope(&self) -> bool {
         let hope = |worker: &Arc<Worker>| {

@@ -89,7 +89,7 @@ struct Table {
     /// How many of them are to be taken.
     open: usize,
     spares: VecDeque<Warm>,
-    last: u64,
+    hook: ChangeHook,
     /// How often a worker of the pool became ready.
     arrivals: u64,
 }
@@ -107,7 +107,8 @@ type Changes = Vec<(usize, ChangeTo)>;
 impl Seats {
     pub(crate) fn new(engine: &str, seats: usize, changed: ChangeHook) -> Self {
         let places = (0..seats).map(|_| Place::default()).collect();
-        let table = Table { seats: places, open: seats, spares: VecDeque::new(), last: 0, arrivals: 0 };
+        let table =
+            Table { seats: places, open: seats, spares: VecDeque::new(), hook: changed.clone(), arrivals: 0 };
         Self { engine: engine.to_owned(), table: Mutex::new(table), changed }
     }
 
@@ -299,11 +300,10 @@ impl Table {
             return Changes::new();
         };
         let Some(warm) = spare.and_then(|at| self.spares.remove(at)) else { return Changes::new() };
-        self.last += 1;
-        place.number = self.last;
-        place.sitting =
-            Some(Sitting { warm, number: self.last, draining: false, rising: false, held: false });
-        vec![(seat, ChangeTo::Ready { sitting: self.last })]
+        let number = self.hook.next_sitting();
+        place.number = number;
+        place.sitting = Some(Sitting { warm, number, draining: false, rising: false, held: false });
+        vec![(seat, ChangeTo::Ready { sitting: number })]
     }
 
     fn vacate(&mut self, seat: usize) -> Changes {

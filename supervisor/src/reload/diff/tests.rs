@@ -125,7 +125,9 @@ fn each_change_of_an_engine_is_told_with_its_keys() {
     let spare = "enabled = true\nreplicas = 3\nspares = 1\n";
     assert_eq!(change(on, spare), resized(&["replicas", "spares"]), "those that it has stay");
     let required = "enabled = true\nrequired = false\n";
-    assert_eq!(change(on, required), (vec![], keys(&["required"])));
+    assert_eq!(change(on, required), (vec![], vec![]), "nothing becomes of its workers");
+    let cached = "enabled = true\ncache = true\n";
+    assert_eq!(change(on, cached), (vec![], keys(&["cache"])));
 }
 
 #[test]

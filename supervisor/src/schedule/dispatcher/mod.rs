@@ -5,6 +5,7 @@
 //! through an inbox, since it may be told while the desk is in use.
 
 mod desk;
+mod engines;
 mod expect;
 mod probes;
 mod pulse;
@@ -200,7 +201,7 @@ impl Scheduler {
 
     /// Whether an engine has a worker that takes orders.
     pub(super) fn speaks(&self, engine: &str) -> bool {
-        self.pools.speaks(engine)
+        self.pools.at_work(engine).is_some_and(|pool| pool.takes_orders())
     }
 
     /// Changes with each worker that begins or ceases to take orders.
@@ -244,7 +245,7 @@ impl Scheduler {
     /// More text of a stream has come.
     pub(super) fn append(self: &Arc<Self>, id: StreamId, segments: Vec<Segment>) -> Result<Turns, Refusal> {
         for segment in &segments {
-            self.usable(&segment.engine)?;
+            self.still_usable(&segment.engine)?;
         }
         let now = self.now();
         let turns = self.desk().append(id, segments, now);
@@ -367,13 +368,6 @@ impl Scheduler {
         self.settle();
     }
 
-    /// Counts with an engine's workers as this configuration lays them out from now on: on which devices they may be, and
-    /// how much of them each takes. How many there are is seen when it has changed.
-    pub fn lay_out(self: &Arc<Self>, config: &Config, engine: &str) {
-        self.desk().lay_out(config, engine);
-        self.settle();
-    }
-
     /// What is asked of the machine.
     pub fn load(&self) -> Load {
         self.desk().load(self.now())
@@ -393,7 +387,7 @@ impl Scheduler {
             Probed { at: probe.began, took: probe.began.elapsed(), error: outcome.as_ref().err().cloned() };
         let now = self.now();
         self.desk().probed(probe.worker, probed, now);
-        if let (Err(why), Some(pool)) = (outcome, self.pools.get(&probe.engine)) {
+        if let (Err(why), Some(pool)) = (outcome, self.pools.at_work(&probe.engine)) {
             pool.condemn(probe.seat, probe.sitting, why);
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Board, Micros, WorkerIndex, board::Presence, floor::Seat};
+use super::{Board, Micros, WorkerIndex, board::Presence, floor::Seat, stream::Stage};
 
 impl Board {
     /// One more device, with so much room.
@@ -27,6 +27,15 @@ impl Board {
     pub fn add_worker(&mut self, pool: usize, seat: Seat) -> WorkerIndex {
         self.workers.push(Presence::Away { back: None });
         self.floor.add_worker(pool, seat)
+    }
+
+    /// Whether any stream has yet to be spoken by a pool, or may have more for it.
+    pub fn asks(&self, pool: usize) -> bool {
+        self.slots.iter().flatten().any(|stream| {
+            let left = stream.segments.iter().filter(|segment| segment.stage != Stage::Done);
+            let mut pieces = left.map(|segment| &segment.piece).chain(&stream.open);
+            pieces.any(|piece| piece.pool == pool)
+        })
     }
 
     /// A worker gets nothing to speak any more. What it speaks it finishes, and then it counts as one that is not there.

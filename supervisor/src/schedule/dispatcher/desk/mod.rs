@@ -233,7 +233,7 @@ impl Desk {
     fn look(&self, pools: &Pools) -> Seen {
         let rests = |worker: usize| {
             let (engine, seat) = self.names.engine_of(worker)?;
-            Some(pools.get(engine)?.is_resting(seat))
+            Some(pools.at_work(engine)?.is_resting(seat))
         };
         let forgotten = self.board.speaking().filter(|(worker, _)| rests(*worker) == Some(true));
         Seen {
@@ -271,7 +271,7 @@ impl Desk {
         let now = scheduler.now();
         let tell = |names: &Names, worker: usize, pause: bool| {
             if let Some((engine, index)) = names.engine_of(worker)
-                && let Some(pool) = scheduler.pools.get(engine)
+                && let Some(pool) = scheduler.pools.at_work(engine)
             {
                 pool.pause(index, pause);
             }

@@ -25,7 +25,7 @@ impl Desk {
 
     fn probe(&mut self, scheduler: &Arc<Scheduler>, worker: usize, now: Micros) -> Option<Probe> {
         let (engine, seat) = self.names.engine_of(worker).map(|(engine, seat)| (engine.to_owned(), seat))?;
-        let pool = scheduler.pools.get(&engine)?;
+        let pool = scheduler.pools.at_work(&engine)?;
         let language = self.facts.get(&engine)?.ready.languages.first().cloned();
         let request = probes::words(language.as_deref());
         let spoken_ms = f64::from(estimated_ms(&request.text));

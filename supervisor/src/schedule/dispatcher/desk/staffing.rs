@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use ishowtts_workers::Pool;
-
 use super::{
     super::{
         super::{Refusal, plan::Micros},
@@ -22,8 +20,8 @@ impl Desk {
     }
 
     /// Has as many seats of an engine as its pool has.
-    pub(super) fn count(&mut self, engine: &str, pools: &Pools, now: Micros) {
-        let seats = pools.get(engine).map_or(0, Pool::size);
+    pub(in super::super) fn count(&mut self, engine: &str, pools: &Pools, now: Micros) {
+        let seats = pools.at_work(engine).map_or(0, |pool| pool.size());
         self.names.resize(engine, seats, &mut self.board, now);
         // One that has yet to come takes as long as those before it did.
         let known = self.names.workers(engine).first().and_then(|worker| self.absences.get(*worker));
@@ -47,7 +45,7 @@ impl Desk {
     }
 
     fn arrived(&mut self, engine: &str, worker: usize, pools: &Pools, now: Micros) {
-        let Some(ready) = pools.ready(engine) else { return };
+        let Some(ready) = pools.at_work(engine).and_then(|pool| pool.ready()) else { return };
         if let Some(absence) = self.absences.get_mut(worker) {
             // A spare was there at once, which tells nothing of a start.
             let took = now - absence.since;
@@ -75,7 +73,7 @@ impl Desk {
             Facts { budget, ready }
         });
         let seat = self.names.engine_of(worker).map(|(_, seat)| seat);
-        let device = seat.and_then(|seat| pools.get(engine)?.device(seat));
+        let device = seat.and_then(|seat| pools.at_work(engine)?.device(seat));
         if let Some(device) = device {
             if let Some(seat) = self.names.seat_on(engine, &device) {
                 self.board.moved(worker, seat);
@@ -95,7 +93,7 @@ impl Desk {
         }
         *known = sitting;
         absence.since = now;
-        let has_hope = pools.get(engine).is_some_and(Pool::has_hope);
+        let has_hope = pools.at_work(engine).is_some_and(|pool| pool.has_hope());
         let back = has_hope.then(|| now + absence.start);
         // Whoever it was speaking for is told by the worker's task.
         self.board.worker_lost(worker, back, now);
@@ -104,6 +102,17 @@ impl Desk {
             let refusal = Refusal::EngineFailed { engine: engine.to_owned(), reason };
             self.refuse(&refusal, |of| of == engine);
         }
+    }
+
+    /// Whether anything that was let in is still asked of an engine.
+    pub(in super::super) fn is_asked_of(&self, engine: &str) -> bool {
+        self.names.pool(engine).is_some_and(|pool| self.board.asks(pool))
+    }
+
+    /// Tells whoever waits for an engine that it does not come any more.
+    pub(in super::super) fn abandon(&mut self, engine: &str) {
+        let refusal = Refusal::EngineDisabled { engine: engine.to_owned() };
+        self.refuse(&refusal, |of| of == engine);
     }
 
     pub(super) fn heard(&mut self, worker: usize, when: Option<Micros>) {
