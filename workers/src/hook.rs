@@ -66,6 +66,6 @@ impl ChangeHook {
 
 impl fmt::Debug for ChangeHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChangeHook").field("set", &self.callback.get().is_some()).finish()
+        f.debug_struct("ChangeHook").field("set", &self.callback.get().is_some()).finish_non_exhaustive()
     }
 }

@@ -94,6 +94,10 @@ impl Engines {
 
     async fn reshape(&self, config: &Config, engine: &str, is_replaced: bool) -> Result<(), String> {
         let pools = self.scheduler.pools();
+        if pools.at_work(engine).is_none() {
+            // Its environment could not be made before.
+            return self.start(config, engine).await;
+        }
         if is_replaced {
             self.set_up(config, engine).await?;
         }

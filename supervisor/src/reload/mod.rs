@@ -5,6 +5,7 @@
 
 mod diff;
 mod engines;
+mod reasons;
 mod recordings;
 mod voices;
 
@@ -16,6 +17,8 @@ use tokio::{sync::Mutex, task::spawn_blocking};
 pub use diff::{EngineChange, EngineFate, Side, diff};
 pub use engines::Engines;
 pub use recordings::Recordings;
+
+use self::reasons::reason;
 
 use crate::{
     config::{self, Config, Overrides},
@@ -57,7 +60,9 @@ impl fmt::Display for Outcome {
             lines.push(format!("applied: {}", self.applied.join(", ")));
         }
         if !self.needs_restart.is_empty() {
-            lines.push(format!("needs a restart: {}", self.needs_restart.join(", ")));
+            let told = |key: &String| format!("{key} ({})", reason(key));
+            let keys: Vec<String> = self.needs_restart.iter().map(told).collect();
+            lines.push(format!("needs a restart: {}", keys.join(", ")));
         }
         lines.extend(self.engines.iter().map(ToString::to_string));
         f.write_str(&lines.join("\n"))

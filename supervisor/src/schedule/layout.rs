@@ -41,13 +41,12 @@ impl Names {
     /// An engine's workers are to be laid out like this from now on, however many there are.
     pub(super) fn lay_out(&mut self, name: &str, engine: &Engine, board: &mut Board) {
         let (devices, slots) = (engine.devices.clone(), slots(engine));
-        match self.pool(name).and_then(|pool| self.pools.get_mut(pool)) {
-            Some(plot) => (plot.devices, plot.slots) = (devices, slots),
-            None => {
-                board.add_pool();
-                let (engine, workers) = (name.to_owned(), Vec::new());
-                self.pools.push(Plot { engine, devices, slots, workers, open: 0 });
-            }
+        if let Some(plot) = self.pool(name).and_then(|pool| self.pools.get_mut(pool)) {
+            (plot.devices, plot.slots) = (devices, slots);
+        } else {
+            board.add_pool();
+            let (engine, workers) = (name.to_owned(), Vec::new());
+            self.pools.push(Plot { engine, devices, slots, workers, open: 0 });
         }
         self.measure(board);
     }

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Server, children, eventually, pcm, soon, supervisor, tone};
+use crate::harness::{Server, children, eventually, interpreter, pcm, soon, supervisor, tone};
 
 /// What the command told that had to succeed.
 async fn reload(server: &Server) -> String {
@@ -283,20 +283,23 @@ async fn engine(server: &Server, name: &str) -> Value {
 }
 
 /// A second engine, which the scripted worker plays, with a voice of its own; it writes its notes into this folder.
-fn piper(notes: &Path, starts: &str) -> String {
+async fn piper(notes: &Path, starts: &str) -> String {
     let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake");
     format!(
-        "[engines.piper]\nenabled = true\npython = \"/usr/bin/python3\"\nwrite = [{notes:?}]\n\
-         env = {{ PYTHONPATH = {fake:?}, FAKE_START = {starts:?}, FAKE_NOTES = {:?} }}\n\
+        "[engines.piper]\nenabled = true\npython = \"{}\"\nwrite = [\"{}\"]\n\
+         env = {{ PYTHONPATH = \"{}\", FAKE_START = \"{starts}\", FAKE_NOTES = \"{}\" }}\n\
          [voices.paula]\nengines = {{ en = \"piper\" }}\n",
-        notes.join("piper")
+        interpreter().await,
+        notes.display(),
+        fake.display(),
+        notes.join("piper").display(),
     )
 }
 
 #[tokio::test]
 async fn an_engine_that_is_switched_off_finishes_and_is_gone_and_comes_back() {
     let notes = TempDir::new().unwrap();
-    let server = supervisor().engine("rtf", 0.0).config(&piper(notes.path(), "ready"));
+    let server = supervisor().engine("rtf", 0.0).config(&piper(notes.path(), "ready").await);
     let server = server.start().await.ready().await;
     let text = "Whoever was let in hears all of it.";
     let body = json!({ "text": text, "format": "pcm", "stream": true, "engine_options": { "rtf": 0.7 } });
@@ -343,7 +346,7 @@ async fn an_engine_that_is_switched_off_finishes_and_is_gone_and_comes_back() {
 #[tokio::test]
 async fn who_does_not_end_in_time_is_told_that_the_engine_is_off() {
     let notes = TempDir::new().unwrap();
-    let other = piper(notes.path(), "ready");
+    let other = piper(notes.path(), "ready").await;
     let server = supervisor().script("ready").config(&format!("{other}[server]\ngrace_s = 1\n"));
     let server = server.start().await.ready().await;
     let endless = tokio::spawn(server.post(&json!({ "text": "endless", "stream": false })).send());
@@ -368,7 +371,7 @@ async fn another_engine_is_switched_on_while_one_speaks() {
     let notes = TempDir::new().unwrap();
     let voices = "[voices.walter]";
     under_load(&server, 2, async {
-        server.rewrite(voices, &format!("{}{voices}", piper(notes.path(), "fatal")));
+        server.rewrite(voices, &format!("{}{voices}", piper(notes.path(), "fatal").await));
         for _ in 0..2 {
             let output = server.command(&["reload"]).await;
             let told = String::from_utf8(output.stderr).unwrap();
@@ -389,4 +392,19 @@ async fn another_engine_is_switched_on_while_one_speaks() {
     assert_eq!(engine(&server, "piper").await["enabled"], true);
     let answer = server.speak(json!({ "text": "normal", "voice_id": "paula" })).await;
     assert_eq!(answer.status, 200, "{:?}", answer.body);
+}
+
+#[tokio::test]
+async fn an_engine_whose_environment_is_no_good_comes_with_one_that_is() {
+    let notes = TempDir::new().unwrap();
+    let (good, broken) = (interpreter().await, "/bin/false");
+    let piper = piper(notes.path(), "ready").await.replace(&good, broken);
+    let server = supervisor().config(&piper).start().await;
+    assert!(engine(&server, "piper").await["failure"].is_string());
+    server.rewrite(broken, &good);
+    let told = reload(&server).await;
+    assert_eq!(told, "applied: engine piper, its workers replaced (engines.piper.python)\n");
+    let piper = engine(&server, "piper").await;
+    assert_eq!((&piper["failure"], piper["workers"].as_array().unwrap().len()), (&Value::Null, 1), "{piper}");
+    assert_eq!(server.speak(json!({ "text": "normal", "voice_id": "paula" })).await.status, 200);
 }

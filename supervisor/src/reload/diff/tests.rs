@@ -161,7 +161,7 @@ fn it_is_told_in_lines() {
         TONE,
         &format!("[cache]\nmemory_mb = 1\n[limits]\nmax_requests = 3\npatience_s = 3\n{TONE}rtf = 0.5\n"),
     );
-    let expected = "applied: limits.max_requests, limits.patience_s\nneeds a restart: cache\n\
+    let expected = "applied: limits.max_requests, limits.patience_s\nneeds a restart: cache (it is opened at the start)\n\
                     applied: engine tone, its workers replaced (engines.tone.rtf)";
     assert_eq!(outcome.to_string(), expected);
     assert_eq!(Outcome::default().to_string(), "nothing has changed");

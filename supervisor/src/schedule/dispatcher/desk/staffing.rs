@@ -74,10 +74,8 @@ impl Desk {
         });
         let seat = self.names.engine_of(worker).map(|(_, seat)| seat);
         let device = seat.and_then(|seat| pools.at_work(engine)?.device(seat));
-        if let Some(device) = device {
-            if let Some(seat) = self.names.seat_on(engine, &device) {
-                self.board.moved(worker, seat);
-            }
+        if let Some(seat) = device.and_then(|device| self.names.seat_on(engine, &device)) {
+            self.board.moved(worker, seat);
         }
         self.board.worker_ready(worker, batch, now);
     }
