@@ -243,7 +243,8 @@ impl Pools {
 
     /// What an engine said of itself, once one of its workers was ready.
     pub fn ready(&self, engine: &str) -> Option<Arc<Ready>> {
-        self.get(engine)?.ready()
+        // Whoever was let in may have more to say.
+        self.at_work(engine)?.ready()
     }
 
     /// Why an engine cannot be used at all, if it cannot.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -10,7 +9,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Server, children, eventually, interpreter, pcm, soon, supervisor, tone};
+use crate::harness::{Server, children, eventually, interpreter, pcm, piper, soon, supervisor, tone};
 
 /// What the command told that had to succeed.
 async fn reload(server: &Server) -> String {
@@ -280,20 +279,6 @@ async fn workers_compute_with_other_threads_and_the_plan_knows() {
 
 async fn engine(server: &Server, name: &str) -> Value {
     server.get("/api/status").await["engines"][name].clone()
-}
-
-/// A second engine, which the scripted worker plays, with a voice of its own; it writes its notes into this folder.
-async fn piper(notes: &Path, starts: &str) -> String {
-    let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake");
-    format!(
-        "[engines.piper]\nenabled = true\npython = \"{}\"\nwrite = [\"{}\"]\n\
-         env = {{ PYTHONPATH = \"{}\", FAKE_START = \"{starts}\", FAKE_NOTES = \"{}\" }}\n\
-         [voices.paula]\nengines = {{ en = \"piper\" }}\n",
-        interpreter().await,
-        notes.display(),
-        fake.display(),
-        notes.join("piper").display(),
-    )
 }
 
 #[tokio::test]

@@ -181,9 +181,22 @@ impl Scheduler {
 
     /// Waits until each of these engines has had a ready worker once: before that nobody knows what it costs.
     pub async fn known(&self, engines: &[&str]) -> Result<(), Refusal> {
+        self.heard_of(engines, |engine| self.usable(engine)).await
+    }
+
+    /// The same for a stream that was let in, and may ask more of an engine that nobody else may ask for any more.
+    pub async fn still_known(&self, engines: &[&str]) -> Result<(), Refusal> {
+        self.heard_of(engines, |engine| self.still_usable(engine)).await
+    }
+
+    async fn heard_of(
+        &self,
+        engines: &[&str],
+        usable: impl Fn(&str) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
         let mut news = self.news.subscribe();
         loop {
-            engines.iter().try_for_each(|engine| self.usable(engine))?;
+            engines.iter().try_for_each(|engine| usable(engine))?;
             {
                 let desk = self.desk();
                 if engines.iter().all(|engine| desk.facts(engine).is_some()) {

@@ -130,7 +130,7 @@ struct Book {
 
 impl Book {
     fn step(&mut self, step: Step) {
-        self.now = self.now + Micros::ms(10);
+        self.now += Micros::ms(10);
         let (board, now) = (&mut self.board, self.now);
         let known = |worker: usize| worker % self.workers.max(1);
         match step {
