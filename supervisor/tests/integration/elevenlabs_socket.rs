@@ -8,7 +8,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
-use crate::harness::{Server, eventually, pcm, piper, soon, supervisor, tone};
+use crate::harness::{Server, eventually, pcm, second::piper, soon, supervisor, tone};
 
 const KEY: &str = "ishow-0123456789";
 

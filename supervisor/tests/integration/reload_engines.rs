@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Server, children, eventually, interpreter, pcm, piper, soon, supervisor, tone};
+use crate::harness::{Server, children, eventually, interpreter, pcm, second::piper, soon, supervisor, tone};
 
 /// What the command told that had to succeed.
 async fn reload(server: &Server) -> String {

@@ -1,7 +1,7 @@
 //! A server of the test's own: fresh directory, free port, killed on drop.
 
 pub(crate) mod collector;
-mod second;
+pub(crate) mod second;
 pub(crate) mod tone;
 
 use std::{
@@ -21,8 +21,6 @@ use tokio::{
     process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
-
-pub(crate) use self::second::piper;
 
 /// Nothing here takes that long, not even on a machine with other things to do; a wait that does has failed.
 const PATIENCE: Duration = Duration::from_mins(1);
