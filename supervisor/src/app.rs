@@ -28,11 +28,12 @@ use tokio::{
 use crate::{
     auth::Keyring,
     cache::Cache,
+    cluster::Cluster,
     config::{Config, Overrides},
     control::{Answer, Control, RUNTIME_PREFIX},
     environments::{Environments, Progress},
     gpu::Watch,
-    jobs::{Jobs, Sqlite},
+    jobs::{Jobs, Nats, Sqlite, Store},
     listeners::{self, Doors, Entrance},
     metrics::Metrics,
     package,
@@ -69,6 +70,8 @@ pub struct Running {
     pub shelf: Arc<Shelf>,
     pools: Arc<Pools>,
     environments: Arc<Environments>,
+    /// The way to machines that share with this one, while it serves.
+    cluster: Option<Arc<Cluster>>,
     /// Sockets and scratch files; gone with it.
     runtime: TempDir,
 }
@@ -130,7 +133,7 @@ impl Running {
         let scheduler = Scheduler::start(Arc::clone(&pools), config);
         probe::start(&scheduler, config.limits.probe);
         let studio = Studio::new(scheduler, cache, Arc::clone(&shelf), config);
-        Ok(Self { studio, metrics, shelf, pools, environments, runtime })
+        Ok(Self { studio, metrics, shelf, pools, environments, cluster: None, runtime })
     }
 
     /// Reads the configuration again whenever somebody asks for that.
@@ -151,7 +154,7 @@ impl Running {
             }
             let answer = self.reload(reloader).await;
             if is_up.get() {
-                systemd::ready(&systemd::line(&self.pools));
+                systemd::ready(&self.line());
             }
             if let Some(caller) = caller {
                 caller.answer(&answer).await;
@@ -185,6 +188,19 @@ impl Running {
         };
         self.pools.retry().await;
         answer
+    }
+
+    /// Meets other machines, if the configuration says where.
+    async fn in_cluster(self, config: &Config) -> Result<Self, Box<dyn Error>> {
+        let Some(cluster) = &config.cluster else { return Ok(self) };
+        let folder = config.server.state_dir.join("cluster");
+        let cluster = Cluster::meet(cluster, Arc::clone(&self.shelf), &folder).await?;
+        Ok(Self { cluster: Some(Arc::new(cluster)), ..self })
+    }
+
+    /// How everything stands, in one line.
+    fn line(&self) -> String {
+        systemd::line(&self.pools, self.cluster.as_ref().map(|cluster| cluster.link.is_up()))
     }
 
     /// Ends the workers and waits until they are gone.
@@ -221,9 +237,7 @@ pub async fn serve(
     let is_inherited = doors.is_inherited();
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
-    if config.auth.keys.as_ref().is_some_and(Keyring::is_empty) {
-        tracing::warn!("There is no API key in the file of keys: nobody can use the server");
-    }
+    tell_of_keys(&config);
     surface::make_room(config.limits.max_connections + config.wyoming.max_connections);
     let worker_level = level.as_deref().or(config.log.level.as_deref()).unwrap_or(telemetry::USUAL);
     let shelf = Shelf::open(&config.server.state_dir);
@@ -244,7 +258,7 @@ pub async fn serve(
         }
     };
     running.pools.sandbox().tell();
-    let jobs = jobs(&config, &running.studio, &live).await;
+    let jobs = jobs(&config, &running, &live).await;
     let required = live.now().required.clone();
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
@@ -255,6 +269,7 @@ pub async fn serve(
         uploads: Uploads::default(),
         previews: Previews::default(),
         jobs: jobs.clone(),
+        cluster: running.cluster.clone(),
         started: Instant::now(),
     });
     let entrance = doors.entrance();
@@ -275,16 +290,16 @@ pub async fn serve(
             () = running.settled(&required) => {}
             () = systemd::starting(scheduler) => {}
         }
-        let status = systemd::line(&running.pools);
+        let status = running.line();
         systemd::ready(&status);
         is_up.set(true);
         tracing::info!("{status}");
     };
-    let report = async { tokio::join!(announce, systemd::follow(&running.pools), systemd::feed(scheduler)) };
+    let tell = async { tokio::join!(announce, systemd::follow(|| running.line()), systemd::feed(scheduler)) };
     let reload = running.reloads(&reloader, &mut hang_ups, &control, &is_up);
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        _ = report => return Ok(()),
+        _ = tell => return Ok(()),
         () = reload => return Ok(()),
         () = running.voices(&reloader) => return Ok(()),
         ended = &mut http.task => {
@@ -354,7 +369,7 @@ async fn set_up(
     if let Some(http) = http {
         http.close().await;
     }
-    running
+    running?.in_cluster(config).await
 }
 
 /// Waits until every request was answered. At an entrance that somebody holds for our successor nobody is turned away:
@@ -374,20 +389,32 @@ async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
 }
 
 /// Goes on with the jobs that are there, and takes others in; or says why not.
-async fn jobs(config: &Config, studio: &Arc<Studio>, live: &InForce) -> Result<Arc<Jobs>, String> {
+async fn jobs(config: &Config, running: &Running, live: &InForce) -> Result<Arc<Jobs>, String> {
     if !config.jobs.enabled {
         return Err("[jobs] enabled is false in its configuration".into());
     }
-    let folder = config.server.state_dir.join("jobs");
-    let min_free_mb = u64::from(config.jobs.min_free_mb);
-    let opened = spawn_blocking(move || Sqlite::open(&folder, min_free_mb)).await;
-    let store = match opened {
-        Ok(opened) => opened.map_err(|error| error.to_string()),
-        Err(lost) => Err(lost.to_string()),
-    };
+    let store = store(config, running.cluster.as_deref()).await;
     let store = store.inspect_err(|error| tracing::error!("Jobs are not available: {error}"))?;
-    let casting = surface::casting(live, studio);
-    Ok(Jobs::start(Arc::new(store), Arc::clone(studio), casting, config.jobs.clone()))
+    let casting = surface::casting(live, &running.studio);
+    Ok(Jobs::start(store, Arc::clone(&running.studio), casting, surface::wording(), config.jobs.clone()))
+}
+
+/// Where jobs are kept: on this machine, or where several meet.
+async fn store(config: &Config, cluster: Option<&Cluster>) -> Result<Arc<dyn Store>, String> {
+    let folder = config.server.state_dir.join("jobs");
+    if let Some(Cluster { link, folder: place, .. }) = cluster {
+        if folder.join("jobs.sqlite").exists() {
+            let folder = folder.display();
+            tracing::warn!("Jobs in {folder} are left alone while [cluster] is set; they go on without it");
+        }
+        let opened = Nats::open(Arc::clone(link), place).await;
+        return opened.map(|store| Arc::new(store) as _).map_err(|error| error.to_string());
+    }
+    let min_free_mb = u64::from(config.jobs.min_free_mb);
+    match spawn_blocking(move || Sqlite::open(&folder, min_free_mb)).await {
+        Ok(opened) => opened.map(|store| Arc::new(store) as _).map_err(|error| error.to_string()),
+        Err(lost) => Err(lost.to_string()),
+    }
 }
 
 /// Waits until what jobs have under way is stored; the rest is done after the next start.
@@ -406,6 +433,12 @@ fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn E
     };
     reachable.check(config)?;
     Ok((http, wyoming, reachable))
+}
+
+fn tell_of_keys(config: &Config) {
+    if config.auth.keys.as_ref().is_some_and(Keyring::is_empty) {
+        tracing::warn!("There is no API key in the file of keys: nobody can use the server");
+    }
 }
 
 /// Where doors lead in from, for the log.

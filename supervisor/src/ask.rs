@@ -1,6 +1,6 @@
 //! One question to a running server, over HTTP or HTTPS: what the commands with `--server` ask.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    task::spawn_blocking,
     time::timeout,
 };
 use tokio_rustls::{
@@ -101,6 +102,25 @@ impl Server {
         self.whole(head, body).await
     }
 
+    /// POST to the address as it stands, at the first of these places that can be reached and nowhere else, with these headers: how
+    /// it went. A redirect is an answer like any other.
+    pub async fn post_at(
+        &self,
+        places: &[SocketAddr],
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<StatusCode, String> {
+        let query = self.url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let request = Request::post(format!("{}{query}", self.url.path())).header(HOST, self.url.authority());
+        let mut request = request.body(Full::from(body)).map_err(|error| self.failed(&error.to_string()))?;
+        request.headers_mut().extend(headers);
+        let stream = timeout(PATIENCE, TcpStream::connect(places)).await;
+        let stream = stream
+            .map_err(|late| self.failed(&late.to_string()))?
+            .map_err(|error| self.failed(&error.to_string()))?;
+        Ok(self.carry_over(stream, request).await?.status())
+    }
+
     /// Any request, with these headers as far as they are not empty: the answer as it begins.
     pub async fn begin(
         &self,
@@ -133,9 +153,25 @@ impl Server {
         let stream = connecting
             .map_err(|late| failed(late.to_string()))?
             .map_err(|error| failed(error.to_string()))?;
+        self.carry_over(stream, request).await
+    }
+
+    /// Over a connection that is there.
+    async fn carry_over(
+        &self,
+        stream: TcpStream,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, String> {
+        let failed = |error: String| self.failed(&error);
         if self.url.scheme() == "https" {
-            let name = ServerName::try_from(bare.to_owned()).map_err(|error| failed(error.to_string()))?;
-            let connector = TlsConnector::from(self.trust().map_err(failed)?);
+            let host = self.url.host_str().ok_or_else(|| failed("it names no host".into()))?;
+            let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+            let name = ServerName::try_from(bare).map_err(|error| failed(error.to_string()))?;
+            // A system has hundreds of certificates, in files.
+            let server = self.clone();
+            let trust =
+                spawn_blocking(move || server.trust()).await.map_err(|error| failed(error.to_string()))?;
+            let connector = TlsConnector::from(trust.map_err(failed)?);
             let shaking = timeout(PATIENCE, connector.connect(name, stream)).await;
             let stream = shaking
                 .map_err(|late| failed(late.to_string()))?

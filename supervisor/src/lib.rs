@@ -3,7 +3,7 @@
 //! Knowledge flows one way; a module uses only those to its left:
 //!
 //! ```text
-//! package, auth ← config, gpu ← traces ← voices, speech, environments, metrics, sandbox, placement ← cache, pools ← schedule ← stream ← jobs ← surface ← reload ← control ← app ← main
+//! package, auth ← config, gpu ← traces ← voices, speech, environments, metrics, sandbox, placement ← cache, pools ← schedule ← stream ← cluster ← jobs ← surface ← reload ← control ← app ← main
 //! ```
 //!
 //! - [`auth`]: API keys;
@@ -22,6 +22,7 @@
 //! - [`schedule`]: who may speak next;
 //! - [`probe`]: a word now and then from workers that have nothing to say;
 //! - [`stream`]: one utterance's audio in order, measured;
+//! - [`cluster`]: where several machines meet;
 //! - [`jobs`]: long texts, spoken when there is time and kept across restarts;
 //! - [`surface`]: HTTP, a thin translator;
 //! - [`reload`]: a changed configuration, without dropping a request;
@@ -37,6 +38,7 @@ pub mod auth;
 pub mod bench;
 pub mod cache;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod control;
 pub mod doctor;

@@ -13,15 +13,19 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, IF_RANGE, RANGE};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::{
     args::{JobsTask, Remote, Submit},
+    form::Form,
     say_line,
     voices::USUAL,
 };
-use crate::ask::{Answer, Server};
+use crate::{
+    ask::{Answer, Server},
+    jobs::intake::Kind,
+};
 
 /// How often it is asked how a job stands.
 const LOOK: Duration = Duration::from_millis(500);
@@ -33,7 +37,7 @@ type Done = Result<(), Box<dyn Error>>;
 /// Sends, lists, watches, fetches or takes back.
 pub(super) async fn run(task: JobsTask) -> Done {
     match task {
-        JobsTask::Submit(submit) => send(submit).await,
+        JobsTask::Submit(submit) => send(*submit).await,
         JobsTask::List { state, limit, remote } => list(&server(&remote)?, state.as_deref(), limit).await,
         JobsTask::Watch { id, remote } => {
             let job = watch(&server(&remote)?, &id).await?;
@@ -56,25 +60,31 @@ fn route(id: &str) -> Result<String, String> {
 
 async fn send(submit: Submit) -> Done {
     let server = server(&submit.remote)?;
-    let text = read(&submit.text)?;
-    let name = submit.text.file_stem().and_then(|name| name.to_str()).filter(|name| *name != "-");
+    let file = read(&submit.file)?;
     let by_ending = submit.output.as_deref().and_then(Path::extension).and_then(|ending| ending.to_str());
-    let mut body = json!({ "text": text, "speed": submit.speed });
+    let kind = submit.kind.or_else(|| kind_of(&submit.file, &file).map(str::to_owned));
+    let speed = (submit.speed - 1.0).abs() > f64::EPSILON;
+    let mut form = Form::new();
     for (field, value) in [
-        ("title", submit.title.as_deref().or(name).map(Value::from)),
-        ("voice_id", submit.voice.map(Value::from)),
-        ("format", submit.format.as_deref().or(by_ending).map(Value::from)),
-        ("seed", submit.seed.map(Value::from)),
-        ("engine_options", submit.engine_options.map(Value::Object)),
+        ("kind", kind),
+        ("title", submit.title),
+        ("voice_id", submit.voice),
+        ("format", submit.format.or_else(|| by_ending.map(str::to_owned))),
+        ("speed", speed.then(|| submit.speed.to_string())),
+        ("seed", submit.seed.map(|seed| seed.to_string())),
+        ("engine_options", submit.engine_options.map(|options| Value::Object(options).to_string())),
+        ("webhook", submit.webhook),
     ] {
         if let Some(value) = value {
-            body[field] = value;
+            form.add(field, &value);
         }
     }
+    let name = submit.file.file_name().filter(|name| *name != "-").map(|name| name.to_string_lossy());
+    form.add_file("file", &name.unwrap_or_default(), &file);
+    let (media_type, body) = form.end();
     let key = submit.idempotency_key.unwrap_or_default();
-    let headers = [(CONTENT_TYPE, "application/json"), (HeaderName::from_static("idempotency-key"), &key)];
-    let job =
-        whole(server.begin("POST", "/api/jobs", &headers, body.to_string().into()).await?).await?.json()?;
+    let headers = [(CONTENT_TYPE, media_type.as_str()), (HeaderName::from_static("idempotency-key"), &key)];
+    let job = whole(server.begin("POST", "/api/jobs", &headers, body).await?).await?.json()?;
     let id = job["id"].as_str().unwrap_or_default();
     match submit.output {
         None => say_line(id),
@@ -83,13 +93,19 @@ async fn send(submit: Submit) -> Done {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<String, String> {
+fn read(path: &Path) -> Result<Vec<u8>, String> {
     if path == Path::new("-") {
-        let mut text = String::new();
-        let read = io::stdin().read_to_string(&mut text);
-        return read.map(|_| text).map_err(|error| format!("could not read standard input: {error}"));
+        let mut file = Vec::new();
+        let read = io::stdin().read_to_end(&mut file);
+        return read.map(|_| file).map_err(|error| format!("could not read standard input: {error}"));
     }
-    fs::read_to_string(path).map_err(|error| format!("could not read the text {}: {error}", path.display()))
+    fs::read(path).map_err(|error| format!("could not read the book {}: {error}", path.display()))
+}
+
+/// What is sent, where neither its name nor its beginning tells the server: text, as it always was.
+fn kind_of(path: &Path, file: &[u8]) -> Option<&'static str> {
+    let is_told = path.to_str().and_then(Kind::of_file).or_else(|| Kind::of_bytes(file)).is_some();
+    (!is_told && std::str::from_utf8(file).is_ok()).then_some("text")
 }
 
 async fn list(server: &Server, state: Option<&str>, limit: u32) -> Done {

@@ -6,6 +6,7 @@ mod check_config;
 mod doctor;
 #[cfg(test)]
 mod documented;
+mod form;
 mod jobs;
 mod keys;
 mod progress;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     args::{Remote, VoicesTask},
+    form::Form,
     say, say_line,
 };
 use crate::{
@@ -38,9 +39,9 @@ pub(super) async fn run(
                 ("name", name.as_deref().unwrap_or_default()),
                 ("tags", &tag.join(",")),
             ] {
-                form.add(field, "", value.as_bytes());
+                form.add(field, value);
             }
-            form.add("audio", "; filename=\"recording\"", &file);
+            form.add_file("audio", "recording", &file);
             let (media_type, body) = form.end();
             let answer = server(&remote)?.send("POST", "/api/voices", &media_type, body).await?;
             let voice = answer.json()?;
@@ -96,30 +97,4 @@ fn encoded(id: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
     let part = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     id.bytes().map(part).collect()
-}
-
-/// A form of several parts (RFC 7578), as the server reads it.
-struct Form {
-    /// 128 random bits stand in no recording.
-    boundary: String,
-    body: Vec<u8>,
-}
-
-impl Form {
-    fn new() -> Self {
-        Self { boundary: format!("ishowtts-{:032x}", rand::random::<u128>()), body: Vec::new() }
-    }
-
-    fn add(&mut self, name: &str, more: &str, value: &[u8]) {
-        let head =
-            format!("--{}\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n", self.boundary);
-        for part in [head.as_bytes(), value, b"\r\n"] {
-            self.body.extend_from_slice(part);
-        }
-    }
-
-    fn end(mut self) -> (String, Bytes) {
-        self.body.extend_from_slice(format!("--{}--\r\n", self.boundary).as_bytes());
-        (format!("multipart/form-data; boundary={}", self.boundary), self.body.into())
-    }
 }

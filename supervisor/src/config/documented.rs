@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::{DEFAULT, Overrides, parse};
 use crate::documentation::{each_block, none_of, shell};
 
-/// What settings name and the configuration looks for: a certificate, a file of keys, recordings.
+/// What settings name and the configuration looks for: a certificate, files of keys and secrets, recordings.
 fn place() -> TempDir {
     let place = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
@@ -17,6 +17,7 @@ fn place() -> TempDir {
     write("cert.pem", &made.cert.pem());
     write("key.pem", &made.signing_key.serialize_pem());
     write("keys", &format!("me sha256:{}\n", "0".repeat(64)));
+    write("webhook-secret", &format!("whsec_{}\n", "A".repeat(32)));
     fs::create_dir_all(place.path().join("data/voices")).unwrap();
     for recording in ["mine", "cheerful"] {
         write(&format!("../data/voices/{recording}.wav"), "");

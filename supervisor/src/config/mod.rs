@@ -5,6 +5,7 @@ mod access;
 mod auth;
 mod cache;
 mod cloning;
+mod cluster;
 mod device;
 mod engine;
 mod gpu;
@@ -21,6 +22,7 @@ mod telemetry;
 mod tls;
 mod validate;
 mod voice;
+mod webhook;
 mod wyoming;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -29,6 +31,7 @@ pub use access::Cors;
 pub use auth::Auth;
 pub use cache::Cache;
 pub use cloning::Cloning;
+pub use cluster::Cluster;
 pub use device::Device;
 pub use engine::{Engine, Python, VISIBLE_GPUS};
 pub use gpu::Gpu;
@@ -43,6 +46,7 @@ pub use server::{Limits, Server};
 pub use telemetry::Telemetry;
 pub use tls::Tls;
 pub use voice::{Clone, Route, Voice, is_name as is_voice_name};
+pub use webhook::{WebhookHost, WebhookSecrets};
 pub use wyoming::Wyoming;
 
 /// The configuration file that the binary carries, in force when no other is found.
@@ -73,6 +77,8 @@ pub struct Config {
     pub cache: Cache,
     /// Long texts that are spoken when there is time.
     pub jobs: Jobs,
+    /// Where several machines share jobs and voices, if they do.
+    pub cluster: Option<Cluster>,
     /// How GPUs are watched.
     pub gpu: Gpu,
     /// How workers are confined.

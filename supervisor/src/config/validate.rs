@@ -11,6 +11,7 @@ use super::{
     Config, Problems, Route, access,
     auth::auth,
     cache::cache,
+    cluster::cluster,
     device::{device, is_device},
     engine::engine,
     gpu::gpu,
@@ -62,7 +63,8 @@ fn read(
     let telemetry = telemetry(&root.table("telemetry"), notes);
     let limits = limits(&root.table("limits"));
     let cache = cache(&root.table("cache"), base);
-    let jobs = jobs(&root.table("jobs"));
+    let jobs = jobs(&root.table("jobs"), notes, base);
+    let cluster = cluster(&root.table("cluster"), notes, base);
 
     let gpu = gpu(&root.table("gpu"), base);
     let sandbox = sandbox(&root.table("sandbox"), notes);
@@ -125,6 +127,7 @@ fn read(
         devices,
         cache,
         jobs,
+        cluster,
         gpu,
         sandbox,
         default_voices,

@@ -158,6 +158,9 @@ pub struct Job {
     pub owner: Option<String>,
     /// What it is called.
     pub title: Option<String>,
+    /// Who wrote it, as the book tells.
+    #[serde(default)]
+    pub author: Option<String>,
     /// How it is to sound.
     pub order: Order,
     /// The engines that speak it.
@@ -192,8 +195,58 @@ pub struct Job {
     pub skipped: u64,
     /// Bytes of its finished audio without a header; 0 until it is done.
     pub audio_bytes: u64,
+    /// Samples of its finished audio; 0 until it is done, or if its store does not know.
+    #[serde(default)]
+    pub samples: u64,
     /// Where its chapters begin, once it is done.
     pub chapters: Vec<Mark>,
+    /// How far it is with telling [`webhook`](Self::webhook), once it is over.
+    #[serde(default)]
+    pub telling: Option<Telling>,
+}
+
+/// How far it is with telling somebody of a job's end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Telling {
+    /// Whether it is done.
+    pub state: TellingState,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it is tried next, in milliseconds since 1970, if it is.
+    pub next_ms: Option<u64>,
+    /// Why the last try failed.
+    pub error: Option<String>,
+}
+
+impl Telling {
+    /// What a job begins with that is over now; `None` if nobody is to be told.
+    pub fn begin(job: &Job, now_ms: u64) -> Option<Self> {
+        let pending = Self { state: TellingState::Pending, tries: 0, next_ms: Some(now_ms), error: None };
+        job.webhook.is_some().then_some(pending)
+    }
+}
+
+/// Whether somebody was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TellingState {
+    /// Not yet.
+    Pending,
+    /// They said so.
+    Delivered,
+    /// Nobody was, and nobody will be.
+    GivenUp,
+}
+
+impl TellingState {
+    /// As in answers.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::GivenUp => "given_up",
+        }
+    }
 }
 
 /// Where a chapter begins in the finished audio.

@@ -97,6 +97,7 @@ async fn claim(
         let wanted = Wanted {
             engines: if count(&Kind::Cut) < CUTTING { engines } else { Vec::new() },
             finish: count(&Kind::Finish) < FINISHING,
+            tell: false,
         };
         if wanted.engines.is_empty() && !wanted.finish {
             return None;
@@ -114,6 +115,8 @@ async fn claim(
             Work::Cut { .. } => Kind::Cut,
             Work::Speak { piece, .. } => Kind::Speak(piece.engine.clone()),
             Work::Finish { .. } => Kind::Finish,
+            // Nobody asked for it here.
+            Work::Tell { .. } => return None,
         };
         *counts.entry(kind.clone()).or_default() += 1;
         let jobs_of_task = Arc::clone(jobs);
@@ -166,6 +169,7 @@ async fn work_on(jobs: &Arc<Jobs>, work: Work) {
             };
             (lease, outcome)
         }
+        Work::Tell { .. } => return,
     };
     if let Err(ended) = outcome {
         settle(jobs, &lease, ended).await;
@@ -201,9 +205,25 @@ async fn under<T>(jobs: &Jobs, lease: &Lease, work: impl Future<Output = T>) -> 
             }
         }
     };
+    let others = jobs.store().news();
+    let done_elsewhere = async {
+        let Some(mut others) = others else { return std::future::pending().await };
+        loop {
+            match others.recv().await {
+                Ok(change) if change.id != lease.job => {}
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => std::future::pending().await,
+                // Somebody may have spoken it who was thought gone.
+                Ok(_) | Err(_) if matches!(jobs.store().renew(lease, LEASE).await, Err(StoreError::Lost)) => {
+                    return;
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+    };
     select! {
         done = work => Some(done),
         () = renewing => None,
+        () = done_elsewhere => None,
         () = taken_back => None,
     }
 }

@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::{
-    Casting, Created, Job, JobError, JobId, JobState, NewJob, Pace, Query, Scope, Spool, Store, StoreError,
-    Totals, progress, runner, spool::broken,
+    Casting, Created, Growth, Job, JobError, JobId, JobState, NewJob, Pace, Query, Scope, Spool, Store,
+    StoreError, Totals, Wording, hooks, progress, runner, spool::broken,
 };
 use crate::{config, stream::Studio};
 
@@ -43,6 +43,9 @@ pub struct Jobs {
     pub(super) stopping: watch::Sender<bool>,
     /// Pieces of work that are under way.
     pub(super) under_way: watch::Sender<usize>,
+    wording: Wording,
+    /// A job is over: somebody may have to be told.
+    pub(super) ended: Notify,
 }
 
 /// Why a job is not taken in.
@@ -71,7 +74,7 @@ pub enum NotTaken {
 pub enum Sound {
     /// All of it.
     Done {
-        /// The file, without a header.
+        /// The file as it was encoded, without what tells of it.
         file: PathBuf,
     },
     /// What there is of it.
@@ -81,11 +84,12 @@ pub enum Sound {
 }
 
 impl Jobs {
-    /// Over a store. Begins to work at once.
+    /// Over a store. Begins to work at once. `wording` writes what is told of the end of a job.
     pub fn start(
         store: Arc<dyn Store>,
         studio: Arc<Studio>,
         casting: Casting,
+        wording: Wording,
         config: config::Jobs,
     ) -> Arc<Self> {
         let jobs = Arc::new(Self {
@@ -99,7 +103,13 @@ impl Jobs {
             kick: Notify::new(),
             stopping: watch::Sender::new(false),
             under_way: watch::Sender::new(0),
+            wording,
+            ended: Notify::new(),
         });
+        if let Some(news) = jobs.store.news() {
+            tokio::spawn(others(Arc::clone(&jobs), news));
+        }
+        tokio::spawn(hooks::run(Arc::clone(&jobs)));
         tokio::spawn(runner::run(Arc::clone(&jobs)));
         tokio::spawn(runner::sweep(Arc::clone(&jobs)));
         jobs
@@ -117,6 +127,11 @@ impl Jobs {
     /// Who gives texts their voices.
     pub fn casting(&self) -> &Casting {
         &self.casting
+    }
+
+    /// Writes what is told of the end of a job.
+    pub(super) fn wording(&self) -> &Wording {
+        &self.wording
     }
 
     /// What the configuration says of them.
@@ -188,7 +203,7 @@ impl Jobs {
         Ok(cancelled)
     }
 
-    /// Changes from now on. Those of other processes are not among them.
+    /// Changes from now on, of this process and of those that it shares its store with.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.news.subscribe()
     }
@@ -212,6 +227,7 @@ impl Jobs {
             error = job.error.as_ref().map(|error| error.message.as_str()),
             "Job finished"
         );
+        self.ended.notify_one();
         self.tell(&job.id, Some(job.state));
     }
 
@@ -281,6 +297,29 @@ impl Jobs {
 
     pub(super) fn stored(&self, spoken_ms: f64) {
         self.pace().stored(spoken_ms, Instant::now());
+    }
+}
+
+/// What others change is told on, and audio that was finished elsewhere is not kept in the making.
+async fn others(jobs: Arc<Jobs>, mut news: broadcast::Receiver<Change>) {
+    loop {
+        let change = match news.recv().await {
+            Ok(change) => change,
+            // Whoever waits looks for itself, now and then.
+            Err(broadcast::error::RecvError::Lagged(_)) => continue,
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        if change.state.is_none_or(JobState::is_over) {
+            let spool = jobs.spools().get(&change.id).cloned();
+            if let Some(spool) = spool.filter(|spool| matches!(*spool.growth().borrow(), Growth::Complete(_)))
+            {
+                jobs.forget_spool(&change.id);
+                drop(tokio::fs::remove_file(&spool.file).await);
+            }
+        } else if change.state == Some(JobState::Queued) {
+            jobs.kick.notify_one();
+        }
+        drop(jobs.news.send(change));
     }
 }
 

@@ -101,7 +101,13 @@ impl Writer {
         };
         let is_broken = matches!(growth, Growth::Broken(_));
         self.tell.send_replace(growth);
+        let is_done_elsewhere = async || {
+            self.jobs.store().job(&id).await.is_ok_and(|job| job.is_none_or(|job| job.state.is_over()))
+        };
         if is_broken {
+            self.jobs.forget_spool(&id);
+        } else if is_done_elsewhere().await {
+            drop(tokio::fs::remove_file(&self.path).await);
             self.jobs.forget_spool(&id);
         }
     }
@@ -116,10 +122,14 @@ impl Writer {
         let mut news = self.jobs.changes();
         let mut ready = Vec::new();
         let mut index = 0;
+        let mut is_done = false;
         while index < segments {
-            if let Some(kept) =
-                self.jobs.store().take(&self.id, index).await.map_err(|error| broken(&error))?
-            {
+            let kept = match self.jobs.store().take(&self.id, index).await {
+                // It is waited for like a segment that is not there yet.
+                Err(StoreError::Away { .. }) => None,
+                kept => kept.map_err(|error| broken(&error))?,
+            };
+            if let Some(kept) = kept {
                 splice.push(&kept, &mut ready);
                 self.write(&mut ready, &mut encoder).await?;
                 index += 1;
@@ -135,6 +145,12 @@ impl Writer {
                 }
             }
             let job = self.jobs.store().job(&self.id).await.map_err(|error| broken(&error))?;
+            // Another node has finished it; its segments stay for a while, and we look once more.
+            let was_done =
+                std::mem::replace(&mut is_done, job.as_ref().is_some_and(|job| job.state == JobState::Done));
+            if is_done && !was_done {
+                continue;
+            }
             if job.as_ref().is_none_or(|job| job.state != JobState::Running) {
                 let gone = JobError { code: "cancelled".into(), message: "the job was taken back".into() };
                 return Err(job.and_then(|job| job.error).unwrap_or(gone));
@@ -147,7 +163,8 @@ impl Writer {
         self.flush().await?;
         self.file.get_ref().sync_all().await.map_err(|error| lost(&error))?;
         let audio_ms = self.pcm_bytes * 500 / u64::from(rate.max(1));
-        Ok(Finished { file: self.path.clone(), bytes: self.bytes, audio_ms, chapters })
+        let samples = self.pcm_bytes / 2;
+        Ok(Finished { file: self.path.clone(), bytes: self.bytes, audio_ms, samples, chapters })
     }
 
     async fn write(&mut self, ready: &mut Vec<Bytes>, encoder: &mut Encoder) -> Result<(), JobError> {
@@ -184,6 +201,10 @@ fn lost(error: &io::Error) -> JobError {
 }
 
 pub(super) fn broken(error: &StoreError) -> JobError {
-    let code = if matches!(error, StoreError::Full { .. }) { "disk_full" } else { "internal" };
+    let code = match error {
+        StoreError::Full { .. } => "disk_full",
+        StoreError::Away { .. } => "cluster_unavailable",
+        StoreError::Lost | StoreError::Broken { .. } => "internal",
+    };
     JobError { code: code.into(), message: error.to_string() }
 }

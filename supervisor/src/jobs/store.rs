@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Book, Job, JobError, JobId, JobState, Joint, Mark, NewJob, Piece, Plan, Take};
+use tokio::sync::broadcast;
+
+use super::{Book, Change, Job, JobError, JobId, JobState, Joint, Mark, NewJob, Piece, Plan, Take, Telling};
 
 /// What a store answers, some time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -36,7 +38,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 /// create ─▶ claim: Work::Cut ─▶ plan ─▶ claim: Work::Speak (each segment) ─▶ put ─▶ claim: Work::Finish ─▶ finish
 /// ```
 ///
-/// [`Work::Finish`] is given out once, when all segments are stored. [`fail`](Self::fail), [`cancel`](Self::cancel) and
+/// [`Work::Finish`] is given out once, when all segments are stored. A job with a [`webhook`](Job::webhook) that is over has a
+/// [`Telling`](Job::telling), in the same step, and is given out as [`Work::Tell`] until somebody was told; it is not swept before. [`fail`](Self::fail), [`cancel`](Self::cancel) and
 /// [`remove`](Self::remove) end it at any time; work on it that is under way finds its lease lost.
 ///
 /// Methods may be called by many tasks at once, from any thread, and must not block a thread of the runtime. No answer
@@ -84,6 +87,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// or copied, and gone from there). The job is done from then on; the store may let go of its segments.
     fn finish(&self, lease: &Lease, finished: Finished) -> Answer<'_, ()>;
 
+    /// Under the lease of [`Work::Tell`]: how far it is with telling somebody of the end of a job. It is given out again at
+    /// [`Telling::next_ms`], and never if there is none.
+    fn told(&self, lease: &Lease, telling: Telling) -> Answer<'_, ()>;
+
     /// Where the finished audio can be read, as a file of this machine, for as long as the job is there. A store of
     /// several machines brings it here first. `None`: it is not finished.
     fn audio(&self, id: &JobId) -> Answer<'_, Option<PathBuf>>;
@@ -105,6 +112,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// A folder of this machine for files on their way to [`finish`](Self::finish). Nothing in it outlives a restart.
     fn drafts(&self) -> &Path;
+
+    /// What others than this process change, from now on. `None`: nobody else does.
+    fn news(&self) -> Option<broadcast::Receiver<Change>> {
+        None
+    }
 }
 
 /// What came of asking for a job.
@@ -178,6 +190,8 @@ pub struct Wanted {
     pub engines: Vec<String>,
     /// Jobs whose segments are all stored.
     pub finish: bool,
+    /// Jobs of whose end somebody is to be told, now or before.
+    pub tell: bool,
 }
 
 /// The right to one piece of work, until it is over.
@@ -219,6 +233,13 @@ pub enum Work {
         /// The job.
         job: Box<Job>,
     },
+    /// The job is over, and somebody is to be told.
+    Tell {
+        /// The right to it.
+        lease: Lease,
+        /// The job.
+        job: Box<Job>,
+    },
 }
 
 /// What came of putting a segment's audio.
@@ -253,6 +274,8 @@ pub struct Finished {
     pub bytes: u64,
     /// Length of the audio in milliseconds.
     pub audio_ms: u64,
+    /// Length of the audio in samples of what is heard.
+    pub samples: u64,
     /// Where its chapters begin.
     pub chapters: Vec<Mark>,
 }
@@ -275,6 +298,15 @@ pub enum StoreError {
         /// Where they are kept.
         place: PathBuf,
         /// How much there is, or what the system said.
+        reason: String,
+    },
+    /// They are kept elsewhere, and nobody answers there. It is worth another try.
+    #[error(
+        "the NATS servers of [cluster] do not answer ({reason}); look whether they run and whether this machine reaches \
+         them: what is under way goes on by itself when they do"
+    )]
+    Away {
+        /// What was noticed.
         reason: String,
     },
     /// The lease was over, or the job is.

@@ -4,10 +4,11 @@
 //! TextIn ─ push, flush, end ─▶ inbox ─▶ scribe ─ clauses ─▶ scheduler ─▶ production ─▶ Stream
 //! ```
 //!
-//! [`TextIn`] takes text in and never waits. The scribe, one task for each text, takes complete clauses out of it, gives them their voices and cuts them as any text is cut. With the first of them it has a stream
-//! let in, which keeps its share of the workers until the text ends; what follows is appended to that stream. From
-//! there on the way is that of every other text: the same production, the same [`Stream`]. Dropping the stream (or the
-//! [`Opening`] before it) takes everything back.
+//! [`TextIn`] takes text in and never waits. The scribe, one task for each text, takes complete clauses out of it, gives
+//! them their voices and cuts them as any text is cut. With the first of them it has a stream let in, which keeps its
+//! share of the workers until the text ends; what follows is appended to that stream. From there on the way is that of
+//! every other text: the same production, the same [`Stream`]. Dropping the stream (or the [`Opening`] before it) takes
+//! everything back.
 
 use std::{
     fmt,
@@ -15,7 +16,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Map, Value};
 use tokio::{
     select,
     sync::{mpsc, oneshot},
@@ -32,7 +32,7 @@ use super::{
 use crate::{
     config::Route,
     schedule::{Booking, Delivery, Entry, Segment, Tail, Turns},
-    speech::{Breaks, ClientId, Format, Line as Written, Part, Priority, Terms, Utterance, cut_parts},
+    speech::{Breaks, Line as Written, Part, Terms, Utterance, cut_parts},
     traces::Branch,
     voices::{Cast, CastError},
 };
@@ -46,20 +46,9 @@ const USUAL_MS: u32 = 3000;
 /// How a text that is still arriving is to be spoken.
 #[derive(Clone, Debug)]
 pub struct Manner {
-    /// Speaking rate, 0.25 to 4.
-    pub speed: f64,
-    /// Seed of whatever is drawn at random; without, it follows from the voice and the first clause.
-    pub seed: Option<u64>,
-    /// The engines' own options.
-    pub options: Map<String, Value>,
-    /// How the client wants it.
-    pub format: Format,
-    /// Samples per second, or the engine's own.
-    pub sample_rate: Option<u32>,
-    /// Who comes first.
-    pub priority: Priority,
-    /// Who asks.
-    pub client: ClientId,
+    /// On what terms. Without a seed, one follows from the voice and the first clause; a deadline is not heeded, and the
+    /// audio is made anew in any case.
+    pub terms: Terms,
     /// Whether `<break time="1s"/>` in the text is a silence; else it is text.
     pub has_breaks: bool,
     /// Longest text, in characters.
@@ -332,10 +321,8 @@ impl Scribe {
         if let Progress::Speaking { utterance, .. } = &self.progress {
             return Utterance { parts, skipped, ..Utterance::clone(utterance) };
         }
-        let Manner { speed, seed, options, format, sample_rate, priority, client, .. } = self.manner.clone();
         let cast = Cast { voice: voice.to_owned(), parts, skipped };
-        let usual = Terms::usual(client, format);
-        cast.utterance(text, Terms { speed, seed, options, sample_rate, priority, is_fresh: true, ..usual })
+        cast.utterance(text, Terms { deadline: None, is_fresh: true, ..self.manner.terms.clone() })
     }
 }
 

@@ -113,6 +113,9 @@ impl Account {
     }
 
     pub(super) fn complete(&mut self, report: &Report, origin: Origin, skipped: u64) {
+        if self.closed {
+            return;
+        }
         self.skipped += skipped;
         self.cache = origin.label();
         let metrics = &self.metrics;
@@ -133,7 +136,11 @@ impl Account {
         self.close(Outcome::Ok, report, None);
     }
 
+    /// Whoever reads a stream to its end is told its error by more than one hand; the first counts.
     pub(super) fn fail(&mut self, error: &SpeechError) {
+        if self.closed {
+            return;
+        }
         if let SpeechError::Refused(refusal) = error {
             let reason = match refusal {
                 Refusal::Busy { is_fairness: true, .. } => RejectReason::Fairness,
@@ -215,5 +222,33 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         self.close(Outcome::Gone, &Report { elapsed: self.accepted.elapsed(), ..Report::default() }, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_counted_once_however_often_its_end_is_told() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let rejected = metrics.rejected.with_label_values(&[RejectReason::Draining.label()]);
+        let audio = metrics.audio_seconds.with_label_values(&["none"]);
+        let report = Report { audio: Duration::from_secs(2), ..Report::default() };
+        let account =
+            || Account::open(Arc::clone(&metrics), Surface::Api, "1".to_owned(), &ClientId::key("me"));
+        let refusal = SpeechError::Refused(Refusal::Draining);
+
+        let mut refused = account();
+        refused.fail(&refusal);
+        refused.fail(&refusal);
+        refused.complete(&report, Origin::Made, 0);
+        assert_eq!((rejected.get(), audio.get()), (1, 0.0));
+
+        let mut complete = account();
+        complete.complete(&report, Origin::Made, 3);
+        complete.complete(&report, Origin::Made, 3);
+        complete.fail(&refusal);
+        assert_eq!((rejected.get(), audio.get(), complete.skipped()), (1, 2.0, 3));
     }
 }

@@ -1,11 +1,15 @@
 //! What every surface makes of a request: a text, who is to speak it, and on what terms. It becomes an utterance, and
 //! that a stream.
 
-use super::{ApiError, AppState, Live};
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+
+use super::{ApiError, AppState, Live, api::types::check_voice};
 use crate::{
     speech::{Terms, Utterance},
-    stream::Account,
-    voices::{CastError, Manner},
+    stream::{Account, Casting},
+    voices::Manner,
 };
 
 /// A text to be spoken.
@@ -21,12 +25,28 @@ pub(super) struct Asked<'r> {
 
 impl Asked<'_> {
     /// Gives the text its voices.
-    pub(super) fn cast(self, state: &AppState, live: &Live) -> Result<Utterance, CastError> {
+    pub(super) fn cast(self, state: &AppState, live: &Live) -> Result<Utterance, ApiError> {
         let Self { voice, text, manner, terms } = self;
+        check_voice(voice)?;
         let pools = state.studio.scheduler().pools();
         let cast = live.voices.cast_as(voice, text, manner, &|engine| pools.ready(engine))?;
         Ok(cast.utterance(text, terms))
     }
+}
+
+/// Gives the pieces of a text that is still being written their voices: the same for all of them, whatever is configured
+/// meanwhile. A piece is no markup, whatever it looks like.
+pub(super) fn casting(
+    state: &AppState,
+    live: &Arc<Live>,
+    voice: Option<String>,
+) -> Result<Casting, ApiError> {
+    check_voice(voice.as_deref())?;
+    let (live, scheduler) = (Arc::clone(live), Arc::clone(state.studio.scheduler()));
+    Ok(Box::new(move |text| {
+        let pools = scheduler.pools();
+        live.voices.cast_as(voice.as_deref(), text, Manner::plain(), &|engine| pools.ready(engine))
+    }))
 }
 
 /// What was made of a request, and its account, which is closed if the request is wrong.
@@ -38,4 +58,11 @@ pub(super) fn checked<T>(account: Account, checked: Result<T, ApiError>) -> Resu
             Err(error)
         }
     }
+}
+
+/// Whether `Cache-Control` asks for audio that is made anew.
+pub(super) fn wants_it_fresh(headers: &HeaderMap) -> bool {
+    let words = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let mut words = words.flat_map(|value| value.split(',')).map(str::trim);
+    words.any(|word| word.eq_ignore_ascii_case("no-cache") || word.eq_ignore_ascii_case("no-store"))
 }

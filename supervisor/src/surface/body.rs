@@ -18,6 +18,26 @@ const SHORT: usize = 64 << 10;
 /// How many longer ones are read at once; the next waits for its turn as long as it may take to arrive.
 static LONG: Semaphore = Semaphore::const_new(16);
 
+/// Whether a media type is JSON's.
+pub(super) fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// How long a body says that it is.
+pub(super) fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
+}
+
+/// Refuses a body that says itself that it is too long.
+pub(super) fn check_length(headers: &HeaderMap, most: usize) -> Result<(), ApiError> {
+    if announced(headers).is_some_and(|length| length > most) {
+        return Err(ApiError::BodyTooLarge(most));
+    }
+    Ok(())
+}
+
 /// Reads a JSON body of at most `most` bytes within `patience`.
 pub(super) async fn json(
     headers: &HeaderMap,
@@ -25,19 +45,13 @@ pub(super) async fn json(
     most: usize,
     patience: Duration,
 ) -> Result<Bytes, ApiError> {
-    let media_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    let is_json = essence.eq_ignore_ascii_case("application/json")
-        || (essence.starts_with("application/") && essence.ends_with("+json"));
-    if !is_json {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !is_json(media_type.unwrap_or_default()) {
         return Err(ApiError::UnsupportedMediaType);
     }
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > most) {
-        return Err(ApiError::BodyTooLarge(most));
-    }
-    let read = timeout(patience, read(Limited::new(body, most), announced.unwrap_or(0))).await;
+    check_length(headers, most)?;
+    let announced = announced(headers).unwrap_or(0);
+    let read = timeout(patience, read(Limited::new(body, most), announced)).await;
     match read.map_err(|_late| ApiError::BodyTooSlow(patience.as_secs()))? {
         Ok(read) => Ok(read),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge(most)),

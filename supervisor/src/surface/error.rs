@@ -11,7 +11,7 @@ use ishowtts_workers::Failure;
 use serde_json::{Value, json};
 
 use crate::{
-    jobs::{NotTaken, StoreError},
+    jobs::{NotTaken, StoreError, intake::IntakeError},
     schedule::Refusal,
     stream::SpeechError,
     voices::{CastError, ShelfError},
@@ -88,8 +88,8 @@ pub enum ApiError {
     /// The form cannot be read.
     #[error("the form cannot be read: {0}")]
     InvalidMultipart(String),
-    /// More recordings are on their way in than are taken at once.
-    #[error("other recordings are being taken in; try again in a moment")]
+    /// More files are on their way in than are taken at once.
+    #[error("other files are being taken in; try again in a moment")]
     UploadsBusy,
     /// A voice was not taken in, or not removed.
     #[error(transparent)]
@@ -119,12 +119,29 @@ pub enum ApiError {
     /// There are no jobs here.
     #[error("this server takes no jobs: {0}")]
     NoJobs(String),
+    /// What several machines share cannot be reached.
+    #[error("{0}")]
+    ClusterAway(String),
     /// There is no such job, or it belongs to somebody else.
     #[error("there is no job {0:?}; GET /api/jobs lists them")]
     UnknownJob(String),
     /// A job was not taken in, or cannot be looked at.
     #[error(transparent)]
     Job(#[from] NotTaken),
+    /// A body that brings no text.
+    #[error(
+        "the body must be JSON (Content-Type: application/json), a form with a book in it (multipart/form-data), or a book: \
+         text/plain, text/markdown or application/epub+zip"
+    )]
+    NoBook,
+    /// Nothing tells what a file is.
+    #[error(
+        "nothing tells what the file is: let its name end in .txt, .md or .epub, or send kind: text, markdown or epub"
+    )]
+    UnknownBook,
+    /// A book cannot be read.
+    #[error(transparent)]
+    Book(#[from] IntakeError),
     /// A job has no audio, or none yet.
     #[error("the job is {state}, and there is no audio of it{}{}",
         if error.is_some() { ": " } else { "" }, error.as_deref().unwrap_or_default())]
@@ -184,7 +201,7 @@ impl ApiError {
                 row(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, INVALID, "headers_too_large")
             }
             Self::InvalidJson(_) => row(StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
-            Self::UnsupportedMediaType => {
+            Self::UnsupportedMediaType | Self::NotMultipart | Self::NoBook => {
                 row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type")
             }
             Self::BodyTooLarge(_) => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "body_too_large"),
@@ -198,7 +215,6 @@ impl ApiError {
             }
             Self::Cast(error) => cast(error),
             Self::UnknownModel(_) => about(row(StatusCode::NOT_FOUND, INVALID, "model_not_found"), "model"),
-            Self::NotMultipart => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"),
             Self::InvalidMultipart(_) => row(StatusCode::BAD_REQUEST, INVALID, "invalid_multipart"),
             Self::UploadsBusy => {
                 let busy = row(StatusCode::TOO_MANY_REQUESTS, CAPACITY, "no_capacity");
@@ -209,6 +225,10 @@ impl ApiError {
                 ShelfError::Leaving(_) => {
                     let leaving = about(row(StatusCode::CONFLICT, INVALID, "voice_exists"), "id");
                     Row { retry: Some(SOON), ..leaving }
+                }
+                ShelfError::Away { .. } => {
+                    let away = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "cluster_unavailable");
+                    Row { retry: Some(SOON), ..away }
                 }
                 ShelfError::Disk { .. } if error.is_full() => {
                     row(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full")
@@ -223,8 +243,19 @@ impl ApiError {
                 Row { retry: Some(SOON), ..starting }
             }
             Self::NoJobs(_) => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "jobs_unavailable"),
+            Self::ClusterAway(_) => {
+                let away = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "cluster_unavailable");
+                Row { retry: Some(SOON), ..away }
+            }
             Self::UnknownJob(_) => row(StatusCode::NOT_FOUND, INVALID, "unknown_job"),
             Self::Job(error) => job(error),
+            Self::UnknownBook => {
+                about(row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"), "file")
+            }
+            Self::Book(IntakeError::Nothing) => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "file")
+            }
+            Self::Book(_) => about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_book"), "file"),
             Self::NoAudio { retry, .. } => {
                 Row { retry: *retry, ..row(StatusCode::CONFLICT, INVALID, "no_audio") }
             }
@@ -268,6 +299,9 @@ fn job(error: &NotTaken) -> Row {
         NotTaken::Conflict(_) => row(StatusCode::CONFLICT, INVALID, "idempotency_conflict", None),
         NotTaken::Store(StoreError::Full { .. }) => {
             row(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full", None)
+        }
+        NotTaken::Store(StoreError::Away { .. }) => {
+            row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "cluster_unavailable", Some(SOON))
         }
         NotTaken::Store(StoreError::Lost | StoreError::Broken { .. }) => {
             row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal", None)

@@ -1,9 +1,9 @@
-//! Whether the process answers, and whether it can speak.
+//! Whether the process answers, whether it can speak, and how much it has to do.
 
 use axum::{
     Extension, Json,
     extract::State,
-    http::StatusCode,
+    http::{HeaderName, StatusCode},
     response::{IntoResponse, Response},
 };
 use ishowtts_workers::lifecycle;
@@ -28,11 +28,14 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
+/// How much is asked of the busiest device: work that is needed to have all audio in time, over what it can do.
+const LOAD: HeaderName = HeaderName::from_static("x-load");
+
 /// Tells whether the server can speak.
 ///
 /// Every required engine has a worker that was heard speaking, when it became ready and whenever it was tried since;
 /// else 503 and what is missing. Why an engine was given up may name files and settings, which is told to those alone
-/// who may ask for the rest as well.
+/// who may ask for the rest as well. While the server ends, it finishes what it has and takes nothing new: 503.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -40,8 +43,10 @@ pub(super) async fn healthz() -> &'static str {
     security(()),
     responses(
         answers::Refused,
-        (status = 200, description = "Every required engine can speak.", body = schemas::Readiness),
+        (status = 200, description = "Every required engine can speak.", body = schemas::Readiness,
+            headers(("X-Load" = f64, description = "How much is asked of the busiest device, over what it can do."))),
         (status = 503, description = "An engine cannot, or the server is ending.", body = schemas::Readiness,
+            headers(("X-Load" = f64, description = "How much is asked of the busiest device, over what it can do.")),
             example = json!({ "ready": false, "missing": { "piper": "starting" } })),
     ),
 )]
@@ -69,5 +74,7 @@ pub(super) async fn readyz(State(state): State<AppState>, Extension(access): Ext
         missing.insert("server".into(), json!("draining"));
     }
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": missing.is_empty(), "missing": missing }))).into_response()
+    let load = state.studio.scheduler().load().devices.into_iter().map(|(_, load)| load).fold(0.0, f64::max);
+    let load = [(LOAD, format!("{load:.2}"))];
+    (status, load, Json(json!({ "ready": missing.is_empty(), "missing": missing }))).into_response()
 }

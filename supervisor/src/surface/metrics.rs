@@ -37,6 +37,9 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Response {
             state.metrics.observe_jobs(states.zip(totals.jobs), totals.bytes);
         }
     }
+    if let Some(link) = state.cluster.as_ref().map(|cluster| &cluster.link) {
+        state.metrics.observe_cluster(&link.cluster().name, link.is_up());
+    }
     state.metrics.observe_gpus(&state.gpus.latest());
     match state.metrics.render() {
         Ok((media_type, text)) => ([(header::CONTENT_TYPE, media_type)], text).into_response(),

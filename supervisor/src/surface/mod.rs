@@ -1,5 +1,6 @@
 //! HTTP. Every surface is a thin translator: an utterance in, a stream out.
 
+mod answer;
 mod api;
 mod asked;
 mod body;
@@ -29,7 +30,7 @@ use axum::{
 
 pub use api::{Previews, Uploads};
 pub use error::ApiError;
-pub use jobs::casting;
+pub use jobs::{casting, wording};
 pub use live::{InForce, Live};
 pub use serve::{Http, make_room};
 pub use state::{AppState, Shared};

@@ -2,8 +2,15 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Previews, Uploads, live::InForce};
-use crate::{gpu::Gpus, jobs::Jobs, metrics::Metrics, stream::Studio, voices::Shelf};
+use super::{Live, Previews, Uploads, live::InForce};
+use crate::{
+    cluster::Cluster,
+    gpu::Gpus,
+    jobs::Jobs,
+    metrics::Metrics,
+    stream::Studio,
+    voices::{Listing, Shelf},
+};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,6 +35,8 @@ pub struct Shared {
     pub previews: Previews,
     /// Long texts, or why there are none.
     pub jobs: Result<Arc<Jobs>, String>,
+    /// The machines that it shares jobs and voices with, if there are any.
+    pub cluster: Option<Arc<Cluster>>,
     /// When the server started.
     pub started: Instant,
 }
@@ -36,6 +45,12 @@ impl AppState {
     /// Shares it.
     pub fn new(shared: Shared) -> Self {
         Self(Arc::new(shared))
+    }
+
+    /// Every voice under this configuration, those that engines bring as far as they have told of them.
+    pub(super) fn voices(&self, live: &Live) -> Vec<Listing> {
+        let pools = self.studio.scheduler().pools();
+        live.voices.list(&|engine| pools.ready(engine))
     }
 }
 

@@ -13,7 +13,7 @@ pub use setup::Setup;
 pub use status::line;
 pub use watchdog::feed;
 
-use crate::{pools::Pools, schedule::Scheduler};
+use crate::schedule::Scheduler;
 
 /// How often the status line is looked at. Workers change their state with every segment, so it is not told by them.
 const LOOK: Duration = Duration::from_secs(1);
@@ -62,8 +62,8 @@ pub async fn starting(scheduler: &Arc<Scheduler>) {
     }
 }
 
-/// Keeps the status line true.
-pub async fn follow(pools: &Pools) {
+/// Keeps the status line true, which `line` words.
+pub async fn follow(line: impl Fn() -> String) {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return std::future::pending().await;
     }
@@ -72,7 +72,7 @@ pub async fn follow(pools: &Pools) {
     let mut told = String::new();
     loop {
         ticks.tick().await;
-        let now = line(pools);
+        let now = line();
         if now != told {
             status(&now);
             told = now;

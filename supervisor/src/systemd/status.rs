@@ -18,12 +18,13 @@ enum Standing {
     Coming(String),
 }
 
-/// How all engines stand, in one line.
-pub fn line(pools: &Pools) -> String {
+/// How all engines stand, in one line, and whether what is shared with other machines can be reached, if anything is.
+pub fn line(pools: &Pools, is_cluster_up: Option<bool>) -> String {
     let names = pools.engines();
     let engines: Vec<(&str, Standing)> =
         names.iter().filter_map(|engine| Some((engine.as_str(), standing(pools, engine)?))).collect();
-    wording(&engines)
+    let away = if is_cluster_up == Some(false) { "; NATS is away" } else { "" };
+    wording(&engines) + away
 }
 
 /// `None` for an engine that is not enabled.

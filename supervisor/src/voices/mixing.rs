@@ -30,7 +30,7 @@ impl VoiceBook {
             ingredients.push(Ingredient { name, weight: *weight, routes });
         }
         let Some((first, others)) = ingredients.split_first() else {
-            return Err(CastError::UnknownVoice(name.chars().take(80).collect()));
+            return Err(CastError::unknown_voice(name));
         };
         let (mut routes, mut trouble) = (BTreeMap::new(), None);
         for (language, route) in &first.routes {

@@ -100,6 +100,7 @@ async fn errors_are_told_in_both_shapes() {
     let server = supervisor().start().await.ready().await;
     for (path, body, expected) in [
         ("nobody", json!({ "text": "hi" }), (404, "unknown_voice", Some("voice_id"))),
+        (&*"x".repeat(257), json!({ "text": "hi" }), (422, "invalid_field", Some("voice_id"))),
         ("walter", json!({ "text": "" }), (422, "invalid_field", Some("text"))),
         ("walter", json!({ "text": "…" }), (422, "nothing_to_speak", Some("text"))),
         (

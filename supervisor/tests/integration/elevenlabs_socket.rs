@@ -305,6 +305,7 @@ async fn what_is_wrong_is_told_before_the_connection_is_closed() {
         .await;
     for (query, said, expected) in [
         ("nobody/stream-input", vec![json!({ "text": "hi" })], "unknown_voice"),
+        (&*format!("{}/stream-input", "x".repeat(257)), vec![json!({ "text": "hi" })], "invalid_field"),
         ("walter/stream-input?output_format=ulaw_16000", vec![json!({ "text": "hi" })], "invalid_field"),
         ("walter/stream-input?inactivity_timeout=1000", vec![json!({ "text": "hi" })], "invalid_field"),
         ("walter/stream-input", vec![json!({ "text": 5 })], "invalid_field"),

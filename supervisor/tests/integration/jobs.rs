@@ -117,10 +117,9 @@ async fn a_short_job_sounds_like_an_answer() {
         let job = server.job_audio(&id, &[]).await;
         let answer = server.speak(json!({ "text": text, "format": format })).await;
         assert_eq!(job.header("content-type"), answer.header("content-type"));
-        // Ogg has a serial number of its own for each stream.
-        if format != "opus" {
-            assert!(job.bytes() == answer.bytes(), "{format}");
-        }
+        // That of a finished FLAC file tells how many samples it has.
+        let from = if format == "flac" { 42 } else { 0 };
+        assert!(job.bytes()[from..] == answer.bytes()[from..], "{format}");
     }
     let id = server.submit(json!({ "text": text })).await;
     server.job_is(&id, "done").await;
@@ -317,7 +316,7 @@ async fn the_command_line_sends_watches_fetches_and_takes_back() {
 #[tokio::test]
 async fn events_tell_how_a_job_goes_on_until_it_is_over() {
     let server = supervisor().engine("rtf", 0.02).start().await.ready().await;
-    let id = server.submit(json!({ "text": sentences(40), "format": "pcm" })).await;
+    let id = server.submit(json!({ "text": sentences(25), "format": "pcm" })).await;
     let events = reqwest::get(format!("{}/api/jobs/{id}/events", server.url)).await.unwrap();
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     let text = soon("the last event", events.text()).await.unwrap();

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Kills a server as a power cut does, and starts it again once it is gone. `between` looks at what is left of it.
-async fn killed<T>(server: Server, between: impl FnOnce(&Path) -> T) -> (Server, T) {
+pub(crate) async fn killed<T>(server: Server, between: impl FnOnce(&Path) -> T) -> (Server, T) {
     server.signal("SIGKILL");
     let Server { mut child, dir, .. } = server;
     child.wait().await.unwrap();

@@ -12,11 +12,13 @@
 
 mod auth;
 mod bad_input;
+mod balancer;
 mod bench;
 mod cache;
 mod cancel;
 mod chaos;
 mod clients;
+mod cluster;
 mod command_line;
 mod connections;
 mod console;
@@ -31,8 +33,12 @@ mod harness;
 mod hosts;
 mod jobs;
 mod jobs_audio;
+mod jobs_chapters;
 mod jobs_crash;
+mod jobs_garbage;
 mod jobs_load;
+mod jobs_upload;
+mod jobs_webhook;
 mod journal;
 mod kit;
 mod limits;

@@ -139,6 +139,7 @@ async fn what_cannot_be_spoken_is_told_with_openais_names_of_the_fields() {
     for (body, expected) in [
         (json!({ "input": "hi", "voice": "nobody" }), error(404, "unknown_voice", "voice")),
         (json!({ "input": "hi", "voice": { "id": "nobody" } }), error(404, "unknown_voice", "voice")),
+        (json!({ "input": "hi", "voice": "x".repeat(257) }), error(422, "invalid_field", "voice")),
         (json!({ "input": "hi", "model": "gpt-9" }), error(404, "model_not_found", "model")),
         (json!({ "input": "a text that is too long" }), error(422, "text_too_long", "input")),
         (json!({ "input": "…" }), error(422, "nothing_to_speak", "input")),
@@ -157,7 +158,7 @@ async fn what_cannot_be_spoken_is_told_with_openais_names_of_the_fields() {
         let labels = format!("{{engine=\"{engine}\",outcome=\"{outcome}\",surface=\"openai\"}}");
         server.metric(&format!("ishowtts_requests_total{labels}")).await
     };
-    assert_eq!((count("invalid", "none").await, count("ok", "tone").await), (8.0, 1.0));
+    assert_eq!((count("invalid", "none").await, count("ok", "tone").await), (9.0, 1.0));
     assert_eq!(server.logged("Request finished").await["surface"], "openai");
 }
 

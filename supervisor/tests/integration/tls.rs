@@ -9,7 +9,7 @@ use tokio::{
 use crate::harness::{Builder, Server, pcm, soon, supervisor, tone};
 
 /// A certificate for `localhost`, and its key.
-fn made() -> (String, String) {
+pub(crate) fn made() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     (made.cert.pem(), made.signing_key.serialize_pem())
 }

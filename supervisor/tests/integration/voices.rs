@@ -11,7 +11,7 @@ use tokio::{
 use crate::harness::{Builder, Server, eventually, interpreter, ishowtts, soon, supervisor};
 
 /// The scripted worker as an engine that imitates.
-async fn imitator() -> Builder {
+pub(crate) async fn imitator() -> Builder {
     let python = interpreter().await;
     let builder = supervisor().named("f5").script("ready");
     builder.engine("python", python).engine("device", "cpu")
@@ -24,7 +24,7 @@ async fn server() -> Server {
 
 /// So many seconds of a tone, as a WAV file.
 #[expect(clippy::cast_sign_loss, reason = "it is a positive number")]
-fn wav(seconds: f64, peak: f64) -> Vec<u8> {
+pub(crate) fn wav(seconds: f64, peak: f64) -> Vec<u8> {
     let samples = (0..(seconds * 24_000.0) as usize).map(|at| (peak * (at as f64 * 0.06).sin()) as i16);
     let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
     let size = |more: usize| u32::try_from(data.len() + more).unwrap().to_le_bytes();
@@ -44,7 +44,7 @@ fn wav(seconds: f64, peak: f64) -> Vec<u8> {
     .concat()
 }
 
-fn form(id: &str, audio: Vec<u8>, more: &[(&str, &str)]) -> Form {
+pub(crate) fn form(id: &str, audio: Vec<u8>, more: &[(&str, &str)]) -> Form {
     let mut fields =
         vec![("id", id), ("language", "en"), ("engine", "f5"), ("transcript", "Some words are said.")];
     fields.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
@@ -54,19 +54,19 @@ fn form(id: &str, audio: Vec<u8>, more: &[(&str, &str)]) -> Form {
     form.part("audio", Part::bytes(audio).file_name("me.wav"))
 }
 
-async fn send(server: &Server, form: Form) -> (u16, Value) {
+pub(crate) async fn send(server: &Server, form: Form) -> (u16, Value) {
     let url = format!("{}/api/voices", server.url);
     let answer = soon("the answer", reqwest::Client::new().post(url).multipart(form).send()).await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-async fn delete(server: &Server, id: &str) -> (u16, Value) {
+pub(crate) async fn delete(server: &Server, id: &str) -> (u16, Value) {
     let url = format!("{}/api/voices/{id}", server.url);
     let answer = reqwest::Client::new().delete(url).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-fn code((status, body): &(u16, Value)) -> (u16, &str, &str) {
+pub(crate) fn code((status, body): &(u16, Value)) -> (u16, &str, &str) {
     let error = &body["error"];
     (*status, error["code"].as_str().unwrap_or_default(), error["param"].as_str().unwrap_or_default())
 }

@@ -205,6 +205,9 @@ async fn a_text_is_spoken_while_it_is_written_and_the_copy_of_it_is_passed_over(
     client.say("synthesize-start", Value::Null).await;
     client.say("synthesize-chunk", json!({ "text": " 🎉 " })).await;
     client.say("synthesize-stop", Value::Null).await;
+    // Home Assistant takes an answer without audio for one that failed.
+    let silence = client.audio().await;
+    assert!(!silence.is_empty() && silence.iter().all(|sample| *sample == 0), "{silence:?}");
     client.expect("synthesize-stopped").await;
     client.say("synthesize", json!({ "text": "hello" })).await;
     assert_eq!(client.audio().await, tone::of("hello"));
@@ -290,13 +293,15 @@ async fn what_is_asked_for_wrongly_is_told_and_ends_the_connection() {
         ("synthesize", json!({ "text": "a".repeat(21) }), "text_too_long"),
         ("synthesize", json!({ "text": "a".repeat(2000) }), "event_too_large"),
         ("synthesize-start", json!({ "voice": { "name": "nobody" } }), "unknown_voice"),
+        ("synthesize", json!({ "text": "hi", "voice": { "name": "x".repeat(257) } }), "invalid_field"),
+        ("synthesize-start", json!({ "voice": { "name": "x".repeat(257) } }), "invalid_field"),
         ("synthesize-stop", Value::Null, "event_out_of_order"),
     ] {
         let mut client = Client::connect(&server).await;
         client.say(kind, data.clone()).await;
         assert_eq!(client.error().await, code, "{kind} {data}");
     }
-    assert_eq!(server.metric(&requests("invalid")).await, 9.0);
+    assert_eq!(server.metric(&requests("invalid")).await, 11.0);
     for garbage in [
         &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
         b"\x16\x03\x01\x02\x00\x01\n",

@@ -56,6 +56,19 @@ impl Kind {
         }
     }
 
+    /// By how a file begins; `None` if it begins as anything may.
+    pub fn of_bytes(file: &[u8]) -> Option<Self> {
+        // The first entry of an EPUB is its media type as it is (OCF, section 4.3).
+        let is_epub = file.starts_with(b"PK\x03\x04")
+            && file.get(30..).is_some_and(|rest| rest.starts_with(b"mimetypeapplication/epub+zip"));
+        is_epub.then_some(Self::Epub)
+    }
+
+    /// Its name in requests.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("text", |(name, _)| name)
+    }
+
     /// By a media type, with or without parameters; `None` for one that says nothing.
     pub fn of_media_type(media_type: &str) -> Option<Self> {
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -147,8 +160,8 @@ pub enum IntakeError {
 /// Reads a file. It computes for up to some hundred milliseconds on a large book: not to be called where others wait.
 pub fn read(kind: Kind, bytes: &[u8]) -> Result<Book, IntakeError> {
     let book = match kind {
-        Kind::Text => plain::read(&decoded(bytes)?),
-        Kind::Markdown => markdown::read(&decoded(bytes)?),
+        Kind::Text => plain::read(&text(bytes)?),
+        Kind::Markdown => markdown::read(&text(bytes)?),
         Kind::Epub => epub::read(bytes)?,
     };
     checked(book)
@@ -181,8 +194,15 @@ fn line(text: &str) -> Option<String> {
     (!short.is_empty()).then_some(short)
 }
 
+/// What a file is called, without its folders and its ending; `None` if nothing is left.
+pub fn title_of_file(name: &str) -> Option<String> {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    line(stem)
+}
+
 /// UTF-8, or what begins with the mark of UTF-16, as text with `\n` at the end of its lines.
-fn decoded(bytes: &[u8]) -> Result<String, IntakeError> {
+pub fn text(bytes: &[u8]) -> Result<String, IntakeError> {
     let text: Cow<'_, str> = match bytes {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes).into(),
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes).into(),

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::jobs::{
     Created, Finished, Job, JobError, JobId, JobState, Lease, NewJob, Plan, Retention, StoreError, Stored,
-    Take, Wanted, Work, now_ms,
+    Take, Telling, Wanted, Work, now_ms,
 };
 
 /// What the thread of changes owns.
@@ -94,6 +94,13 @@ impl Desk {
             let token = self.leases.give((seq, None), time, now);
             let lease = Lease { job: job.id.clone(), index: None, token };
             return Ok(Some(Work::Finish { lease, job: Box::new(job) }));
+        }
+        if wanted.tell
+            && let Some((job, seq)) = rows::to_tell(&self.connection, now_ms(), is_free)?
+        {
+            let token = self.leases.give((seq, None), time, now);
+            let lease = Lease { job: job.id.clone(), index: None, token };
+            return Ok(Some(Work::Tell { lease, job: Box::new(job) }));
         }
         let mut next: Option<rows::Waiting> = None;
         for engine in &wanted.engines {
@@ -270,24 +277,42 @@ impl Desk {
         if job.segments == 0 || job.segments_stored < job.segments {
             return Err(StoreError::Lost.into());
         }
+        let telling = Telling::begin(&job, now_ms());
         // If the disk loses us between here and the end, the file is made once more.
         std::fs::rename(&finished.file, self.shelf.join(job.id.as_str()))?;
         sync(&self.shelf)?;
         let transaction = self.connection.transaction()?;
         transaction.execute(
             "UPDATE jobs SET state = 'done', error = NULL, ended_ms = ?2, audio_ms = ?3, audio_bytes = ?4, chapters = ?5,
-             bytes = ?4 + (SELECT length(book) FROM texts WHERE job = ?1) WHERE seq = ?1",
+             samples = ?6, telling = ?7, tell_ms = ?8, bytes = ?4 + (SELECT length(book) FROM texts WHERE job = ?1) WHERE seq = ?1",
             params![
                 task.0,
                 int(now_ms()),
                 int(finished.audio_ms),
                 int(finished.bytes),
-                serde_json::to_string(&finished.chapters)?
+                serde_json::to_string(&finished.chapters)?,
+                int(finished.samples),
+                telling.as_ref().map(serde_json::to_string).transpose()?,
+                telling.and_then(|telling| telling.next_ms).map(int),
             ],
         )?;
         transaction.execute("DELETE FROM pieces WHERE job = ?1", [task.0])?;
         transaction.commit()?;
         self.let_go(task.0, &job.id);
+        Ok(())
+    }
+
+    /// Somebody was told, or not.
+    pub(super) fn told(&mut self, lease: &Lease, telling: &Telling) -> Result<(), Trouble> {
+        let (_, seq) = self.known(&lease.job)?;
+        let task = (seq, None);
+        if !self.leases.holds(task, &lease.token, Instant::now()) {
+            return Err(StoreError::Lost.into());
+        }
+        self.connection
+            .prepare_cached("UPDATE jobs SET telling = ?2, tell_ms = ?3 WHERE seq = ?1")?
+            .execute(params![seq, serde_json::to_string(telling)?, telling.next_ms.map(int)])?;
+        self.leases.end(task);
         Ok(())
     }
 
@@ -302,10 +327,18 @@ impl Desk {
         if job.state.is_over() {
             return Ok(Some(job));
         }
+        let telling = Telling::begin(&job, now_ms());
         let transaction = self.connection.transaction()?;
         transaction.execute(
-            "UPDATE jobs SET state = ?2, error = ?3, ended_ms = ?4, bytes = 0 WHERE seq = ?1",
-            params![seq, state.label(), error.map(serde_json::to_string).transpose()?, int(now_ms())],
+            "UPDATE jobs SET state = ?2, error = ?3, ended_ms = ?4, telling = ?5, tell_ms = ?6, bytes = 0 WHERE seq = ?1",
+            params![
+                seq,
+                state.label(),
+                error.map(serde_json::to_string).transpose()?,
+                int(now_ms()),
+                telling.as_ref().map(serde_json::to_string).transpose()?,
+                telling.and_then(|telling| telling.next_ms).map(int),
+            ],
         )?;
         drop_parts(&transaction, seq)?;
         transaction.commit()?;
@@ -337,7 +370,8 @@ impl Desk {
         let mut bytes = rows::totals(&self.connection)?.bytes;
         loop {
             let first = self.connection.query_row(
-                "SELECT id, ended_ms, bytes FROM jobs WHERE ended_ms IS NOT NULL ORDER BY ended_ms, seq LIMIT 1",
+                "SELECT id, ended_ms, bytes FROM jobs WHERE ended_ms IS NOT NULL AND tell_ms IS NULL
+                 ORDER BY ended_ms, seq LIMIT 1",
                 [],
                 |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
             );

@@ -43,11 +43,12 @@ use self::{
 };
 use super::{
     Answer, Book, Created, Finished, Job, JobError, JobId, JobState, Kept, Lease, NewJob, Plan, Query,
-    Retention, Store, StoreError, Stored, Take, Totals, Wanted, Work,
+    Retention, Store, StoreError, Stored, Take, Telling, Totals, Wanted, Work,
 };
 
-/// The database's layout; one of another number was made by another version of ours.
-const LAYOUT: i32 = 1;
+/// What makes the database's layout: the first step of an empty one, the others of what an earlier version made. The number of
+/// steps that were taken is its `user_version`; more than there are were made by a later version of ours.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("layout_2.sql")];
 
 /// Jobs on this machine.
 #[derive(Debug)]
@@ -122,24 +123,26 @@ impl Sqlite {
     }
 }
 
-/// Makes the tables of a database that has none.
+/// Brings the tables of a database to where this version has them.
 fn lay_out(connection: &mut Connection) -> Result<(), Trouble> {
     let layout: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match layout {
-        LAYOUT => Ok(()),
-        0 => {
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(include_str!("schema.sql"))?;
-            transaction.pragma_update(None, "user_version", LAYOUT)?;
-            Ok(transaction.commit()?)
-        }
-        other => {
-            let reason = format!(
-                "it has layout {other}, and this version reads {LAYOUT}; use the version that made it"
-            );
-            Err(io::Error::other(reason).into())
-        }
+    let steps = usize::try_from(layout).ok().and_then(|taken| STEPS.get(taken..));
+    let Some(steps) = steps else {
+        let ours = STEPS.len();
+        let reason = format!(
+            "it has layout {layout}, and this version reads up to {ours}; use the version that made it"
+        );
+        return Err(io::Error::other(reason).into());
+    };
+    if steps.is_empty() {
+        return Ok(());
     }
+    let transaction = connection.transaction()?;
+    for step in steps {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", i32::try_from(STEPS.len()).unwrap_or_default())?;
+    Ok(transaction.commit()?)
 }
 
 /// Removes files that nobody knows: what was under way when we were ended.
@@ -236,6 +239,11 @@ impl Store for Sqlite {
     fn finish(&self, lease: &Lease, finished: Finished) -> Answer<'_, ()> {
         let lease = lease.clone();
         Box::pin(self.changes.ask("keep finished audio", move |desk| desk.finish(&lease, &finished)))
+    }
+
+    fn told(&self, lease: &Lease, telling: Telling) -> Answer<'_, ()> {
+        let lease = lease.clone();
+        Box::pin(self.changes.ask("keep who was told", move |desk| desk.told(&lease, &telling)))
     }
 
     fn audio(&self, id: &JobId) -> Answer<'_, Option<PathBuf>> {

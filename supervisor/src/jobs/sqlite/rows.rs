@@ -10,13 +10,20 @@ use crate::jobs::{Book, Job, JobId, JobState, Joint, NewJob, Order, Piece, Query
 #[derive(Serialize, Deserialize)]
 pub(super) struct Account {
     title: Option<String>,
+    #[serde(default)]
+    author: Option<String>,
     order: Order,
     webhook: Option<String>,
 }
 
 impl Account {
     pub(super) fn of(job: &NewJob) -> Self {
-        Self { title: job.title.clone(), order: job.order.clone(), webhook: job.webhook.clone() }
+        Self {
+            title: job.title.clone(),
+            author: job.book.author.clone(),
+            order: job.order.clone(),
+            webhook: job.webhook.clone(),
+        }
     }
 }
 
@@ -32,7 +39,8 @@ pub(super) fn natural<N: TryFrom<i64> + Default>(number: i64) -> N {
 
 /// The columns of [`job_of`], in order.
 const JOB: &str = "id, owner, account, engines, state, error, created_ms, started_ms, ended_ms, characters, segments, \
-                   segments_stored, spoken_ms, spoken_stored_ms, audio_ms, rate, skipped, audio_bytes, chapters, seq";
+                   segments_stored, spoken_ms, spoken_stored_ms, audio_ms, rate, skipped, audio_bytes, chapters, seq, \
+                   samples, telling";
 
 fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
@@ -51,13 +59,14 @@ fn word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T
 
 /// A job and its place in the order.
 fn job_of(row: &Row<'_>) -> rusqlite::Result<(Job, i64)> {
-    let Account { title, order, webhook } = json(row, 2)?;
+    let Account { title, author, order, webhook } = json(row, 2)?;
     let count = |column| row.get(column).map(natural::<u64>);
     let error: Option<String> = row.get(5)?;
     let job = Job {
         id: word(row, 0)?,
         owner: row.get(1)?,
         title,
+        author,
         order,
         engines: json(row, 3)?,
         webhook,
@@ -76,6 +85,8 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<(Job, i64)> {
         skipped: count(16)?,
         audio_bytes: count(17)?,
         chapters: json(row, 18)?,
+        samples: count(20)?,
+        telling: row.get::<_, Option<String>>(21)?.and_then(|text| serde_json::from_str(&text).ok()),
     };
     Ok((job, row.get(19)?))
 }
@@ -95,7 +106,7 @@ pub(super) fn by_key(
     let mut found = connection.prepare_cached(&format!(
         "SELECT {JOB}, digest FROM jobs WHERE coalesce(owner, '') = coalesce(?1, '') AND idempotency_key = ?2"
     ))?;
-    let found = found.query_row(params![owner, key], |row| Ok((job_of(row)?.0, row.get(20)?)));
+    let found = found.query_row(params![owner, key], |row| Ok((job_of(row)?.0, row.get(22)?)));
     Ok(found.optional()?)
 }
 
@@ -112,6 +123,23 @@ pub(super) fn first(
            SELECT 1 FROM json_each(jobs.engines) WHERE value IN (SELECT value FROM json_each(?2)))) ORDER BY seq"
     ))?;
     let mut rows = found.query(params![state.label(), engines])?;
+    while let Some(row) = rows.next()? {
+        if wanted(row.get(19)?) {
+            return Ok(Some(job_of(row)?));
+        }
+    }
+    Ok(None)
+}
+
+/// The first job of whose end somebody is to be told by now, of those that `wanted` wants.
+pub(super) fn to_tell(
+    connection: &Connection,
+    now_ms: u64,
+    wanted: impl Fn(i64) -> bool,
+) -> Result<Option<(Job, i64)>, Trouble> {
+    let mut found = connection
+        .prepare_cached(&format!("SELECT {JOB} FROM jobs WHERE tell_ms <= ?1 ORDER BY tell_ms, seq"))?;
+    let mut rows = found.query([int(now_ms)])?;
     while let Some(row) = rows.next()? {
         if wanted(row.get(19)?) {
             return Ok(Some(job_of(row)?));

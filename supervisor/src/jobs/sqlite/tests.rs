@@ -64,7 +64,7 @@ fn take(byte: u8) -> Take {
 }
 
 fn wanted() -> Wanted {
-    Wanted { engines: vec!["tone".into()], finish: true }
+    Wanted { engines: vec!["tone".into()], finish: true, tell: false }
 }
 
 fn open(dir: &TempDir) -> Sqlite {
@@ -124,14 +124,44 @@ async fn a_job_goes_from_its_text_to_its_audio_and_is_there_after_each_step() {
     let Some(Work::Finish { lease, .. }) = store.claim(wanted(), LEASE).await.unwrap() else { panic!() };
     let file = store.drafts().join("x");
     fs::write(&file, "audio").unwrap();
-    store.finish(&lease, Finished { file, bytes: 5, audio_ms: 2100, chapters: Vec::new() }).await.unwrap();
+    store
+        .finish(&lease, Finished { file, bytes: 5, audio_ms: 2100, samples: 50_400, chapters: Vec::new() })
+        .await
+        .unwrap();
     drop(store);
     store = open(&dir);
     let done = store.job(&id).await.unwrap().unwrap();
     assert_eq!((done.state, done.audio_bytes, done.audio_ms), (JobState::Done, 5, 2100));
+    assert_eq!(done.samples, 50_400);
     assert_eq!(fs::read(store.audio(&id).await.unwrap().unwrap()).unwrap(), b"audio");
     assert!(store.claim(wanted(), LEASE).await.unwrap().is_none());
     assert_eq!(fs::read_dir(dir.path().join("jobs/segments")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_made_goes_on_and_what_a_later_one_made_is_left_alone() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("jobs");
+    fs::create_dir(&folder).unwrap();
+    let database = Connection::open(folder.join("jobs.sqlite")).unwrap();
+    database.execute_batch(STEPS[0]).unwrap();
+    database.pragma_update(None, "user_version", 1).unwrap();
+    let account = serde_json::to_string(&rows::Account::of(&new("one"))).unwrap();
+    let id = JobId::draw();
+    let row =
+        "INSERT INTO jobs (id, digest, account, engines, state, created_ms, characters, spoken_ms, bytes)
+               VALUES (?1, '', ?2, '[]', 'done', 1, 3, 4, 5)";
+    database.execute(row, [id.as_str(), &account]).unwrap();
+    drop(database);
+    let store = open(&dir);
+    assert_eq!(store.job(&id).await.unwrap().unwrap().samples, 0);
+    drop(store);
+    let store = open(&dir);
+    drop(store);
+    let database = Connection::open(folder.join("jobs.sqlite")).unwrap();
+    database.pragma_update(None, "user_version", 99).unwrap();
+    let told = Sqlite::open(&folder, 0).unwrap_err().to_string();
+    assert!(told.contains("layout 99"), "{told}");
 }
 
 #[tokio::test]
@@ -250,7 +280,7 @@ async fn what_is_over_goes_by_age_and_by_size_and_nothing_else_does() {
         let file = store.drafts().join("x");
         fs::write(&file, vec![0; 1000]).unwrap();
         store
-            .finish(&lease, Finished { file, bytes: 1000, audio_ms: 1, chapters: Vec::new() })
+            .finish(&lease, Finished { file, bytes: 1000, audio_ms: 1, samples: 24, chapters: Vec::new() })
             .await
             .unwrap();
         done.push(id);

@@ -105,6 +105,7 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
     note(restart, "telemetry", &started.telemetry, &new.telemetry);
     note(restart, "cache", &started.cache, &new.cache);
     note(restart, "jobs", &started.jobs, &new.jobs);
+    note(restart, "cluster", &started.cluster, &new.cluster);
     note(restart, "gpu", &started.gpu, &new.gpu);
     note(restart, "sandbox", &started.sandbox, &new.sandbox);
     note(restart, "devices", &started.devices, &new.devices);

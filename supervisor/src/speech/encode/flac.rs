@@ -25,24 +25,53 @@ fn error(act: &'static str, reason: &dyn std::fmt::Debug) -> EncodeError {
     EncodeError { codec: "flac", act, reason: format!("{reason:?}") }
 }
 
+/// What every frame keeps to.
+fn info(rate: u32) -> Result<StreamInfo, EncodeError> {
+    let number = usize::try_from(rate).unwrap_or_default();
+    let mut info = StreamInfo::new(number, 1, 16).map_err(|told| error("be set up", &told))?;
+    info.set_block_sizes(BLOCK, BLOCK).map_err(|told| error("be set up", &told))?;
+    // Zero is "unknown"; flacenc starts with a least that is above the most.
+    info.set_frame_sizes(0, 0).map_err(|told| error("be set up", &told))?;
+    Ok(info)
+}
+
+/// What stands before the frames of a file that was made of so many samples, if that is known, and its comments.
+pub(super) fn header(
+    rate: u32,
+    samples: Option<u64>,
+    comments: Option<&[u8]>,
+) -> Result<Vec<u8>, EncodeError> {
+    let mut info = info(rate)?;
+    if let Some(samples) = samples.and_then(|samples| usize::try_from(samples).ok()) {
+        info.set_total_samples(blocks_of(samples));
+    }
+    let mut sink = ByteSink::new();
+    info.write(&mut sink).map_err(|told| error("be set up", &told))?;
+    let mut header = b"fLaC".to_vec();
+    let blocks = [(0, Some(sink.as_slice())), (4, comments)];
+    for (kind, block) in blocks.into_iter().filter_map(|(kind, block)| Some((kind, block?))) {
+        // Its type, 0x80 if it is the last one, and its length in 24 bits.
+        header.push(if kind == 4 || comments.is_none() { 0x80 | kind } else { kind });
+        let length = u32::try_from(block.len()).unwrap_or_default().to_be_bytes();
+        header.extend_from_slice(length.get(1..).unwrap_or_default());
+        header.extend_from_slice(block);
+    }
+    Ok(header)
+}
+
+/// Samples of the blocks that so many samples make: flacenc makes no shorter last one.
+fn blocks_of(samples: usize) -> usize {
+    match samples % BLOCK {
+        0 => samples,
+        last => samples - last + last.max(flacenc::constant::MIN_BLOCK_SIZE),
+    }
+}
+
 impl Flac {
     pub(super) fn new(rate: u32) -> Result<Self, EncodeError> {
         let config =
             config::Encoder::default().into_verified().map_err(|(_, told)| error("be set up", &told))?;
-        let number = usize::try_from(rate).unwrap_or_default();
-        let mut info = StreamInfo::new(number, 1, 16).map_err(|told| error("be set up", &told))?;
-        info.set_block_sizes(BLOCK, BLOCK).map_err(|told| error("be set up", &told))?;
-        // Zero is "unknown"; flacenc starts with a least that is above the most.
-        info.set_frame_sizes(0, 0).map_err(|told| error("be set up", &told))?;
-        let mut sink = ByteSink::new();
-        info.write(&mut sink).map_err(|told| error("be set up", &told))?;
-        let block = sink.into_inner();
-        let mut header = b"fLaC".to_vec();
-        // The last metadata block, of type STREAMINFO, and its length in 24 bits.
-        header.push(0x80);
-        let length = u32::try_from(block.len()).unwrap_or_default().to_be_bytes();
-        header.extend_from_slice(length.get(1..).unwrap_or_default());
-        header.extend_from_slice(&block);
+        let (info, header) = (info(rate)?, header(rate, None, None)?);
         Ok(Self { config, info, frames: 0, pending: Vec::new(), header })
     }
 

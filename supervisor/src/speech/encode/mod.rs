@@ -10,6 +10,7 @@ mod g711;
 #[cfg(feature = "mp3")]
 mod mp3;
 mod opus;
+mod tags;
 mod wav;
 
 #[cfg(test)]
@@ -18,8 +19,9 @@ mod tests;
 use bytes::Bytes;
 
 pub use format::Format;
+pub use tags::{ChapterTag, Framed, Tags};
 
-/// An encoder that did not do what it was asked to: a fault of ours, not of the request.
+/// An encoder or a resampler that did not do what it was asked to: a fault of ours, not of the request.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the {codec} encoder could not {act}: {reason}")]
 pub struct EncodeError {
@@ -80,7 +82,7 @@ impl Encoder {
     /// writes its own header with its first audio.
     pub fn header(&self, pcm_bytes: Option<usize>) -> Bytes {
         match self.format {
-            Format::Wav => wav::header(self.rate, pcm_bytes.and_then(|bytes| u32::try_from(bytes).ok())),
+            Format::Wav => wav::header(self.rate, pcm_bytes.and_then(|bytes| u32::try_from(bytes).ok()), 0),
             _ => Bytes::new(),
         }
     }

@@ -31,8 +31,19 @@ fn error(act: &'static str, reason: &dyn std::fmt::Display) -> EncodeError {
     EncodeError { codec: "opus", act, reason: reason.to_string() }
 }
 
+/// What stands before the audio of a file with these comments (RFC 7845, section 5.2). They have to fit into one page, so that
+/// the pages behind them keep their numbers.
+pub(super) fn header(rate: u32, comments: &[u8]) -> Result<Vec<u8>, EncodeError> {
+    Ok(std::mem::take(Opus::with(rate, comments)?.ogg.inner_mut()))
+}
+
 impl Opus {
     pub(super) fn new(rate: u32) -> Result<Self, EncodeError> {
+        // The vendor, and no comments.
+        Self::with(rate, b"\x08\0\0\0iShowTTS\0\0\0\0")
+    }
+
+    fn with(rate: u32, comments: &[u8]) -> Result<Self, EncodeError> {
         let set_up = |reason: ::opus::Error| error("be set up", &reason);
         let mut encoder = Encoder::new(rate, Channels::Mono, Application::Audio).map_err(set_up)?;
         encoder.set_bitrate(Bitrate::Bits(BIT_RATE)).map_err(set_up)?;
@@ -50,12 +61,7 @@ impl Opus {
         };
         let head = opus.head();
         opus.packet(head, PacketWriteEndInfo::EndPage, 0)?;
-        let mut tags = b"OpusTags".to_vec();
-        let vendor = b"iShowTTS";
-        tags.extend_from_slice(&u32::try_from(vendor.len()).unwrap_or_default().to_le_bytes());
-        tags.extend_from_slice(vendor);
-        tags.extend_from_slice(&0_u32.to_le_bytes());
-        opus.packet(tags, PacketWriteEndInfo::EndPage, 0)?;
+        opus.packet([b"OpusTags", comments].concat(), PacketWriteEndInfo::EndPage, 0)?;
         Ok(opus)
     }
 

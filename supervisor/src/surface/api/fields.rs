@@ -16,9 +16,14 @@ impl Fields {
         let value: Value =
             serde_json::from_slice(body).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
         match value {
-            Value::Object(fields) => Ok(Self { fields, known: Vec::new() }),
+            Value::Object(fields) => Ok(Self::of(fields)),
             other => Err(ApiError::InvalidJson(format!("it must be an object, not {}", kind(&other)))),
         }
+    }
+
+    /// Those that came otherwise than as a JSON body.
+    pub(in crate::surface) fn of(fields: Map<String, Value>) -> Self {
+        Self { fields, known: Vec::new() }
     }
 
     /// Takes a field; absent and null are the same.

@@ -1,6 +1,5 @@
 //! Our own surface, under `/api`.
 
-pub(super) mod answer;
 pub(super) mod fields;
 pub(super) mod preview;
 pub(super) mod recent;

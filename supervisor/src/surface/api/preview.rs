@@ -14,15 +14,14 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
-use super::{answer, synthesize::wants_it_fresh};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
     speech::{ClientId, Format, Terms, Utterance},
     stream::Account,
     surface::{
-        ApiError, AppState, Live,
-        asked::Asked,
+        ApiError, AppState, Live, answer,
+        asked::{Asked, wants_it_fresh},
         openapi::answers::{Audio, Unspoken},
         request::RequestId,
     },
@@ -138,5 +137,5 @@ fn utterance(state: &AppState, live: &Live, voice: &str, client: ClientId) -> Re
     };
     let (_, text) = languages.iter().find_map(known).unwrap_or(SENTENCES[0]);
     let terms = Terms::usual(client, Format::Wav);
-    Ok(Asked { voice: Some(voice), text, manner: Manner::default(), terms }.cast(state, live)?)
+    Asked { voice: Some(voice), text, manner: Manner::default(), terms }.cast(state, live)
 }

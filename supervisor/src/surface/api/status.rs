@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::recent::RecentRequest;
 use crate::{
     VERSION,
+    cluster::Link,
     config::Cloning,
     gpu::Reading,
     schedule::{Probed, Refusal},
@@ -68,8 +69,13 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
         "sandbox": pools.sandbox().told(),
         "gpus": state.gpus.latest().into_iter().map(|(device, found)| (device, gpu(found))).collect::<Map<_, _>>(),
         "engines": engines,
+        "cluster": state.cluster.as_ref().map(|found| cluster(&found.link)),
         "recent": state.metrics.recent.latest().into_iter().map(RecentRequest::from).collect::<Vec<_>>(),
     }))
+}
+
+fn cluster(link: &Link) -> Value {
+    json!({ "name": link.cluster().name, "connected": link.is_up(), "server": link.server() })
 }
 
 fn cloning(asked: Cloning) -> Value {

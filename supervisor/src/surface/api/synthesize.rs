@@ -5,21 +5,21 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{Extension, State},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 
-use super::{answer, types::TtsRequest};
+use super::types::TtsRequest;
 use crate::{
     metrics::Surface,
     schedule::Delivery,
     speech::{ClientId, Terms, Utterance},
     stream::Account,
     surface::{
-        ApiError, AppState, Live,
-        asked::{self, Asked},
+        ApiError, AppState, Live, answer,
+        asked::{self, Asked, wants_it_fresh},
         body,
-        openapi::answers::{Audio, Unspoken},
+        openapi::{answers::Unspoken, spoken::Spoken},
         request::RequestId,
     },
     voices::Manner,
@@ -33,25 +33,7 @@ use crate::{
     params(("Cache-Control" = Option<String>, Header, description = "`no-cache` has the audio made anew.",
         example = "no-cache")),
     request_body(content = TtsRequest, description = "What to speak, and how."),
-    responses(
-        (status = 200, description = "The audio.",
-            content(
-                (Audio = "audio/wav"), (Audio = "audio/pcm"), (Audio = "audio/mpeg"), (Audio = "audio/ogg"),
-                (Audio = "audio/flac"), (Audio = "audio/aac"),
-            ),
-            headers(
-                ("X-Sample-Rate" = u32, description = "Samples per second."),
-                ("X-Engine" = String, description = "Engines that speak, with commas."),
-                ("X-Voice" = String, description = "The voice."),
-                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
-                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
-                ("X-Elapsed-Ms" = f64, description = "Not with `stream`: from arrival to the last sample."),
-                ("X-RTF" = f64, description = "Not with `stream`: time of synthesis / duration."),
-                ("X-Audio-Ms" = f64, description = "Not with `stream`: duration of the audio."),
-                ("X-Skipped-Characters" = u64, description = "Not with `stream`: characters that were left out."),
-            )),
-        Unspoken,
-    ),
+    responses(Spoken, Unspoken),
 )]
 pub(in crate::surface) async fn synthesize(
     State(state): State<AppState>,
@@ -110,11 +92,4 @@ async fn check(
     };
     let utterance = asked.cast(state, live)?;
     Ok((utterance, if request.stream { Delivery::Live } else { Delivery::Whole }))
-}
-
-/// Whether `Cache-Control` asks for audio that is made anew.
-pub(in crate::surface) fn wants_it_fresh(headers: &HeaderMap) -> bool {
-    let words = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    let mut words = words.flat_map(|value| value.split(',')).map(str::trim);
-    words.any(|word| word.eq_ignore_ascii_case("no-cache") || word.eq_ignore_ascii_case("no-store"))
 }

@@ -116,6 +116,7 @@ pub(in crate::surface) async fn add_voice(
     }
 
     let (shelf, id, engine) = (Arc::clone(&state.shelf), meta.id.clone(), meta.engine.clone());
+    let is_shared = state.cluster.is_some();
     let taken = spawn_blocking(move || {
         let _place = place;
         let unfit = |Unfit(message)| invalid("audio", message);
@@ -123,10 +124,19 @@ pub(in crate::surface) async fn add_voice(
         meta.fits(recording.seconds()).map_err(|Unfit(message)| invalid("transcript", message))?;
         let milliseconds = Duration::from_secs_f64(recording.seconds()).as_millis();
         meta.audio_ms = u64::try_from(milliseconds).unwrap_or(u64::MAX);
-        shelf.add(meta, &recording.wav().map_err(unfit)?).map_err(ApiError::from)
+        let wav = recording.wav().map_err(unfit)?;
+        if is_shared {
+            return Ok(Some((meta, wav)));
+        }
+        shelf.add(meta, &wav)?;
+        Ok::<_, ApiError>(None)
     });
     match taken.await {
-        Ok(taken) => taken?,
+        Ok(taken) => {
+            if let (Some((meta, wav)), Some(cluster)) = (taken?, &state.cluster) {
+                cluster.voices.add(meta, &wav).await?;
+            }
+        }
         // A decoder that fell over its file, which is then no recording; the log has its words.
         Err(error) if error.is_panic() => {
             return Err(invalid("audio", "the recording cannot be decoded: the file is damaged"));

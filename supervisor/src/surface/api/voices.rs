@@ -28,7 +28,7 @@ use crate::{
 )]
 pub(in crate::surface) async fn voices(State(state): State<AppState>) -> Json<Value> {
     let live = state.live.kept();
-    let voices: Vec<Value> = listings(&state, &live).iter().map(|one| told(&state, &live, one)).collect();
+    let voices: Vec<Value> = state.voices(&live).iter().map(|one| told(&state, &live, one)).collect();
     Json(json!({ "voices": voices }))
 }
 
@@ -51,13 +51,13 @@ pub(in crate::surface) async fn voice(
 /// A voice as it is listed.
 pub(super) fn find(state: &AppState, id: &str) -> Result<Value, ApiError> {
     let live = state.live.kept();
-    let listings = listings(state, &live);
+    let listings = state.voices(&live);
     let found = listings.iter().find(|one| one.id == id).ok_or_else(|| unknown(id))?;
     Ok(told(state, &live, found))
 }
 
 pub(super) fn unknown(id: &str) -> ApiError {
-    ApiError::Cast(CastError::UnknownVoice(id.chars().take(80).collect()))
+    CastError::unknown_voice(id).into()
 }
 
 /// Removes a voice that was sent to us. Who listens to it hears it to the end.
@@ -78,24 +78,24 @@ pub(in crate::surface) async fn remove_voice(
         let origin = format!("the configuration; take [voices.{id}] out of the file and reload it");
         return Err(ApiError::VoiceFixed { id, origin });
     }
-    let (shelf, name) = (Arc::clone(&state.shelf), id.clone());
-    let removed = spawn_blocking(move || shelf.remove(&name)).await;
-    if removed.map_err(|error| ApiError::Internal(error.to_string()))?? {
+    let removed = if let Some(cluster) = &state.cluster {
+        cluster.voices.remove(&id).await
+    } else {
+        let (shelf, name) = (Arc::clone(&state.shelf), id.clone());
+        let removed = spawn_blocking(move || shelf.remove(&name)).await;
+        removed.map_err(|error| ApiError::Internal(error.to_string()))?
+    };
+    if removed? {
         tracing::info!(voice = id, "A voice was removed");
         return Ok(Json(json!({ "id": id, "removed": true })));
     }
     let engine = Route::parse(&id).engine;
-    if listings(&state, &live).iter().any(|one| one.id == id)
+    if state.voices(&live).iter().any(|one| one.id == id)
         || state.studio.scheduler().pools().engines().contains(&id)
     {
         return Err(ApiError::VoiceFixed { id, origin: format!("engine {engine:?}, which brings it") });
     }
     Err(unknown(&id))
-}
-
-fn listings(state: &AppState, live: &Live) -> Vec<Listing> {
-    let pools = state.studio.scheduler().pools();
-    live.voices.list(&|engine| pools.ready(engine))
 }
 
 /// A listing with what is known besides.

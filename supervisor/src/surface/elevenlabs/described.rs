@@ -5,7 +5,7 @@
     reason = "these are descriptions; that they are true is tested against a running server"
 )]
 
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// What to speak. Fields that are not listed are ignored.
 #[derive(ToSchema)]
@@ -26,6 +26,15 @@ struct VoiceSettings {
     /// Speaking rate; 2 takes half the time.
     #[schema(minimum = 0.25, maximum = 4.0, default = 1.0, example = 1.0)]
     speed: Option<f64>,
+}
+
+/// What stands behind the `?`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::surface) struct SpeechQuery {
+    /// Codec, samples per second and kbit/s; docs/api.md lists them.
+    #[param(example = "mp3_44100_128")]
+    output_format: Option<String>,
 }
 
 /// `GET /v1/voices`.

@@ -27,22 +27,19 @@ use futures_util::{
     SinkExt, Stream, StreamExt, TryStreamExt,
     stream::{SplitSink, SplitStream, once},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{error, message::Message, query::Query};
 use crate::{
     metrics::Surface,
-    speech::{ClientId, Priority},
-    stream::{Account, Casting, Manner, Opening, SpeechError, TextIn},
+    speech::{ClientId, Format, Terms},
+    stream::{Account, Manner, Opening, SpeechError, TextIn},
     surface::{
-        ApiError, AppState, Live,
-        api::{answer, fields::invalid},
-        edge::Access,
-        request::RequestId,
+        ApiError, AppState, Live, answer, api::fields::invalid, asked, edge::Access, request::RequestId,
     },
     traces::Caller,
-    voices::{self, CastError},
+    voices::CastError,
 };
 
 /// How long a client may take to close its side once we have closed ours.
@@ -131,16 +128,13 @@ impl Visitor {
         let client = self.admit(first.as_ref().ok().and_then(|message| message.key.as_deref()))?;
         let account =
             Account::open(Arc::clone(&self.state.metrics), Surface::ElevenLabs, self.id.clone(), &client);
-        let prepared = first.and_then(|first| Ok((self.manner(&first, client)?, first, patience?)));
-        let (manner, first, patience) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                account.invalid(&error.code(), &error.to_string());
-                return Err(error.into());
-            }
-        };
-        let format = manner.format;
-        let (text, opening) = self.state.studio.arrive(manner, self.casting(), account)?;
+        let prepared = first.and_then(|first| {
+            let casting = asked::casting(&self.state, &self.live, Some(self.voice.clone()))?;
+            Ok((self.manner(&first, client)?, casting, first, patience?))
+        });
+        let (account, (manner, casting, first, patience)) = asked::checked(account, prepared)?;
+        let format = manner.terms.format;
+        let (text, opening) = self.state.studio.arrive(manner, casting, account)?;
         converse(mouth, ear, Conversation { text, audio: audio(opening, format), patience }, first).await
     }
 
@@ -161,31 +155,21 @@ impl Visitor {
         let output = self.query.output_format()?;
         let limits = &self.live.limits;
         Ok(Manner {
-            speed: first.speed.unwrap_or(1.0),
-            seed: self.query.seed()?,
-            options: Map::new(),
-            format: output.format,
-            sample_rate: Some(output.rate),
-            priority: Priority::Interactive,
-            client,
+            terms: Terms {
+                speed: first.speed.unwrap_or(1.0),
+                seed: self.query.seed()?,
+                sample_rate: Some(output.rate),
+                ..Terms::usual(client, output.format)
+            },
             has_breaks: true,
             most_chars: limits.max_text_chars,
             patience: limits.patience,
         })
     }
-
-    fn casting(&self) -> Casting {
-        let (live, studio, voice) =
-            (Arc::clone(&self.live), Arc::clone(&self.state.studio), self.voice.clone());
-        Box::new(move |text| {
-            let pools = studio.scheduler().pools();
-            live.voices.cast_as(Some(&voice), text, voices::Manner::plain(), &|engine| pools.ready(engine))
-        })
-    }
 }
 
 /// The encoded audio of a text, from the moment that there is any.
-fn audio(opening: Opening, format: crate::speech::Format) -> Audio {
+fn audio(opening: Opening, format: Format) -> Audio {
     let begun = once(async move { answer::pieces(opening.stream().await?, format) });
     Box::pin(begun.try_flatten())
 }

@@ -9,18 +9,25 @@ use axum::{
     response::Response,
 };
 
-use super::{described::TextToSpeech, error, query::Query, request};
+use super::{
+    described::{SpeechQuery, TextToSpeech},
+    error,
+    query::Query,
+    request,
+};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
     speech::{ClientId, Markup, Terms, Utterance, is_ssml},
     stream::Account,
     surface::{
-        ApiError, AppState, Live,
-        api::answer,
+        ApiError, AppState, Live, answer,
         asked::{self, Asked},
         body,
-        openapi::answers::{Audio, DetailedUnaligned, DetailedUnspoken},
+        openapi::{
+            answers::{DetailedUnaligned, DetailedUnspoken},
+            spoken::{SpokenLive, SpokenWhole},
+        },
         request::RequestId,
     },
     voices::Manner,
@@ -39,29 +46,10 @@ type Fields = RawQuery<HashMap<String, String>>;
     tag = "elevenlabs",
     params(
         ("voice" = String, Path, description = "A voice.", example = "walter"),
-        ("output_format" = Option<String>, Query, description = "Codec, samples per second and kbit/s; \
-            docs/api.md lists them.", example = "mp3_44100_128"),
+        SpeechQuery,
     ),
     request_body(content = TextToSpeech, description = "What to speak, and how."),
-    responses(
-        (status = 200, description = "The audio.",
-            content(
-                (Audio = "audio/mpeg"), (Audio = "audio/ogg"), (Audio = "audio/wav"), (Audio = "audio/pcm"),
-                (Audio = "audio/PCMU"), (Audio = "audio/PCMA"),
-            ),
-            headers(
-                ("X-Sample-Rate" = u32, description = "Samples per second."),
-                ("X-Engine" = String, description = "Engines that speak, with commas."),
-                ("X-Voice" = String, description = "The voice."),
-                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
-                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
-                ("X-Elapsed-Ms" = f64, description = "From arrival to the last sample."),
-                ("X-RTF" = f64, description = "Time of synthesis / duration."),
-                ("X-Audio-Ms" = f64, description = "Duration of the audio."),
-                ("X-Skipped-Characters" = u64, description = "Characters that were left out."),
-            )),
-        DetailedUnspoken,
-    ),
+    responses(SpokenWhole, DetailedUnspoken),
 )]
 pub(in crate::surface) async fn whole(told: Told, body: Body) -> Response {
     speak(told, body, Delivery::Whole).await
@@ -75,25 +63,10 @@ pub(in crate::surface) async fn whole(told: Told, body: Body) -> Response {
     tag = "elevenlabs",
     params(
         ("voice" = String, Path, description = "A voice.", example = "walter"),
-        ("output_format" = Option<String>, Query, description = "Codec, samples per second and kbit/s; \
-            docs/api.md lists them.", example = "mp3_44100_128"),
+        SpeechQuery,
     ),
     request_body(content = TextToSpeech, description = "What to speak, and how."),
-    responses(
-        (status = 200, description = "The audio.",
-            content(
-                (Audio = "audio/mpeg"), (Audio = "audio/ogg"), (Audio = "audio/wav"), (Audio = "audio/pcm"),
-                (Audio = "audio/PCMU"), (Audio = "audio/PCMA"),
-            ),
-            headers(
-                ("X-Sample-Rate" = u32, description = "Samples per second."),
-                ("X-Engine" = String, description = "Engines that speak, with commas."),
-                ("X-Voice" = String, description = "The voice."),
-                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
-                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
-            )),
-        DetailedUnspoken,
-    ),
+    responses(SpokenLive, DetailedUnspoken),
 )]
 pub(in crate::surface) async fn stream(told: Told, body: Body) -> Response {
     speak(told, body, Delivery::Live).await
@@ -175,5 +148,5 @@ async fn check(
             ..Terms::usual(client, output.format)
         },
     };
-    Ok(asked.cast(state, live)?)
+    asked.cast(state, live)
 }

@@ -27,7 +27,7 @@ use crate::{
     responses((status = 200, description = "The voices.", body = LabelledVoices), answers::Refused),
 )]
 pub(in crate::surface) async fn voices(State(state): State<AppState>) -> Json<Value> {
-    Json(json!({ "voices": listed(&state).iter().map(shown).collect::<Vec<_>>() }))
+    Json(json!({ "voices": state.voices(&state.live.now()).iter().map(shown).collect::<Vec<_>>() }))
 }
 
 /// Lists the voices on one page.
@@ -45,8 +45,8 @@ pub(in crate::surface) async fn voices_by_page(
     Query(query): Query<HashMap<String, String>>,
 ) -> Json<Value> {
     let wanted = query.get("search").map(|search| search.to_lowercase()).unwrap_or_default();
-    let is_wanted = |voice: &&Listing| voice.id.to_lowercase().contains(&wanted);
-    let voices: Vec<Value> = listed(&state).iter().filter(is_wanted).map(shown).collect();
+    let voices = state.voices(&state.live.now());
+    let voices: Vec<Value> = voices.iter().filter(|voice| is_found(voice, &wanted)).map(shown).collect();
     Json(json!({ "total_count": voices.len(), "voices": voices, "has_more": false, "next_page_token": null }))
 }
 
@@ -64,16 +64,15 @@ pub(in crate::surface) async fn voice(
     voice: Result<Path<String>, PathRejection>,
 ) -> Response {
     let Ok(Path(voice)) = voice else { return error::answer(ApiError::NoSuchRoute).await };
-    if let Some(listing) = listed(&state).iter().find(|listing| listing.id == voice) {
+    if let Some(listing) = state.voices(&state.live.now()).iter().find(|listing| listing.id == voice) {
         return Json(shown(listing)).into_response();
     }
-    let name = voice.chars().take(80).collect();
-    error::answer(ApiError::Cast(CastError::UnknownVoice(name))).await
+    error::answer(CastError::unknown_voice(&voice).into()).await
 }
 
-fn listed(state: &AppState) -> Vec<Listing> {
-    let pools = state.studio.scheduler().pools();
-    state.live.now().voices.list(&|engine| pools.ready(engine))
+/// Whether a voice is called, for requests or for people, by something that has this in it, which is in lower case.
+fn is_found(voice: &Listing, wanted: &str) -> bool {
+    [&voice.id, &voice.name].into_iter().any(|name| name.to_lowercase().contains(wanted))
 }
 
 fn shown(listing: &Listing) -> Value {
@@ -94,4 +93,23 @@ fn shown(listing: &Listing) -> Value {
         "high_quality_base_model_ids": [],
         "verified_languages": models.collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voice_is_found_by_both_of_its_names() {
+        let voice = Listing {
+            id: "anna".into(),
+            name: "Tante Änne".into(),
+            languages: vec!["de".into()],
+            engines: [("de".to_owned(), "f5".to_owned())].into(),
+            kind: "cloned",
+        };
+        for (wanted, is) in [("", true), ("ann", true), ("änne", true), ("tante", true), ("otto", false)] {
+            assert_eq!(is_found(&voice, wanted), is, "{wanted}");
+        }
+    }
 }

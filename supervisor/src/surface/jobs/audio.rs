@@ -8,10 +8,12 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
+use sha2::{Digest, Sha256};
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncSeekExt},
@@ -23,8 +25,8 @@ use super::{
     range::{Wanted, wanted},
 };
 use crate::{
-    jobs::{Growth, Job, Sound},
-    speech::{Encoder, Format},
+    jobs::{Growth, Job, Mark, Sound},
+    speech::{ChapterTag, Encoder, Format, Framed, Tags},
     surface::{
         ApiError, AppState,
         edge::Access,
@@ -85,7 +87,10 @@ pub(in crate::surface) async fn audio(
         ApiError::NoAudio { state: job.state.label(), error, retry }
     };
     for _ in 0..2 {
-        let sound = jobs.sound(&job).await.map_err(|error| ApiError::Internal(error.message))?;
+        let sound = jobs.sound(&job).await.map_err(|error| match error.code.as_str() {
+            "cluster_unavailable" => ApiError::ClusterAway(error.message),
+            _ => ApiError::Internal(error.message),
+        })?;
         let opened = match sound {
             Sound::None => return Err(nothing(&job)),
             Sound::Done { file } => done(&job, &file, &headers).await,
@@ -109,18 +114,41 @@ fn rate_of(job: &Job) -> u32 {
     job.order.format().nearest_rate(job.order.sample_rate.unwrap_or(job.rate))
 }
 
-/// What stands before the samples of a format that has no header of its own.
-fn header_of(format: Format, rate: u32, pcm_bytes: Option<u64>) -> Bytes {
-    let bytes = pcm_bytes.and_then(|bytes| usize::try_from(bytes).ok());
-    Encoder::new(format, rate).map(|encoder| encoder.header(bytes)).unwrap_or_default()
+/// The header of a file that grows.
+fn header_of(format: Format, rate: u32) -> Bytes {
+    Encoder::new(format, rate).map(|encoder| encoder.header(None)).unwrap_or_default()
+}
+
+/// What a finished file tells.
+fn tags_of(job: &Job) -> Tags {
+    let mark = |mark: &Mark| ChapterTag { title: mark.title.clone(), start_ms: mark.start_ms };
+    Tags {
+        title: job.title.clone(),
+        author: job.author.clone(),
+        chapters: job.chapters.iter().map(mark).collect(),
+        audio_ms: job.audio_ms,
+        samples: (job.samples > 0).then_some(job.samples),
+    }
+}
+
+/// Names the bytes of a finished file. Another version of this program may tell the same otherwise.
+fn tag_of(job: &Job, framed: &Framed) -> String {
+    if !framed.is_tagged {
+        return format!("\"{}\"", job.id);
+    }
+    let mut hash = Sha256::new();
+    hash.update(&framed.head);
+    hash.update(&framed.tail);
+    let digest = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash.finalize());
+    format!("\"{}-{}\"", job.id, digest.chars().take(12).collect::<String>())
 }
 
 async fn done(job: &Job, path: &FilePath, headers: &HeaderMap) -> Opened {
-    let (format, rate) = (job.order.format(), rate_of(job));
+    let (format, rate, bytes) = (job.order.format(), rate_of(job), job.audio_bytes);
     let file = File::open(path).await?;
-    let head = header_of(format, rate, Some(job.audio_bytes));
-    let length = size(&head) + job.audio_bytes;
-    let tag = format!("\"{}\"", job.id);
+    let framed = Framed::of(format, rate, bytes, &tags_of(job)).map_err(io::Error::other)?;
+    let length = framed.length(bytes);
+    let tag = tag_of(job, &framed);
     let asked = asked(headers, &tag);
     let (status, first, last) = match wanted(asked, length, true) {
         Wanted::Nothing => return Ok(Err(ApiError::NoSuchRange { length: Some(length) })),
@@ -133,7 +161,7 @@ async fn done(job: &Job, path: &FilePath, headers: &HeaderMap) -> Opened {
     if status == StatusCode::PARTIAL_CONTENT {
         put(told, header::CONTENT_RANGE, &format!("bytes {first}-{}/{length}", last - 1));
     }
-    *response.body_mut() = body(file, head, first, last).await?;
+    *response.body_mut() = body(file, &framed, bytes, (first, last)).await?;
     Ok(Ok(response))
 }
 
@@ -145,9 +173,9 @@ async fn growing(
     headers: &HeaderMap,
 ) -> Opened {
     let file = File::open(path).await?;
-    let head = header_of(format, rate, None);
-    // The header of a WAVE file tells its length: those of a file that grows are other bytes.
-    let tag = if head.is_empty() { format!("\"{}\"", job.id) } else { format!("\"{}-growing\"", job.id) };
+    let head = header_of(format, rate);
+    // What a finished file tells is not known yet, so that those of one that grows are other bytes.
+    let tag = if tells(format) { format!("\"{}-growing\"", job.id) } else { format!("\"{}\"", job.id) };
     let there = match &*growth.borrow() {
         Growth::Growing(bytes) => *bytes,
         Growth::Complete(finished) => finished.bytes,
@@ -159,6 +187,7 @@ async fn growing(
             }));
         }
     };
+    let bytes = there;
     let there = there + size(&head);
     let mut response = match wanted(asked(headers, &tag), there, false) {
         Wanted::Nothing => return Ok(Err(ApiError::NoSuchRange { length: None })),
@@ -167,7 +196,8 @@ async fn growing(
             let told = response.headers_mut();
             told.insert(header::CONTENT_LENGTH, HeaderValue::from(last + 1 - first));
             put(told, header::CONTENT_RANGE, &format!("bytes {first}-{last}/*"));
-            *response.body_mut() = body(file, head, first, last + 1).await?;
+            let framed = Framed { head, ..Framed::default() };
+            *response.body_mut() = body(file, &framed, bytes, (first, last + 1)).await?;
             response
         }
         Wanted::Whole => {
@@ -205,22 +235,37 @@ fn size(head: &Bytes) -> u64 {
     u64::try_from(head.len()).unwrap_or_default()
 }
 
-/// The bytes from `first` to before `end` of a head and the file behind it.
-async fn body(mut file: File, mut head: Bytes, first: u64, end: u64) -> io::Result<Body> {
-    let skipped = first.min(size(&head));
-    file.seek(SeekFrom::Start(first - skipped)).await?;
-    head.truncate(usize::try_from(end).unwrap_or(usize::MAX).min(head.len()));
-    let head = head.slice(usize::try_from(skipped).unwrap_or_default().min(head.len())..);
-    let left = end - first - size(&head);
-    let pieces = futures_util::stream::try_unfold((file, head, left), |(mut file, head, left)| async move {
-        if !head.is_empty() {
-            return Ok(Some((head, (file, Bytes::new(), left))));
+/// The bytes from one to before another of a file of so many bytes of encoded audio.
+async fn body(mut file: File, framed: &Framed, bytes: u64, (first, end): (u64, u64)) -> io::Result<Body> {
+    let (before, audio) = (size(&framed.head), bytes.saturating_sub(framed.replaced));
+    let head = part(&framed.head, first, end);
+    let tail = part(&framed.tail, first.saturating_sub(before + audio), end.saturating_sub(before + audio));
+    let (from, until) = (first.saturating_sub(before).min(audio), end.saturating_sub(before).min(audio));
+    file.seek(SeekFrom::Start(framed.replaced + from)).await?;
+    let parts = (file, Some(head), until - from, Some(tail));
+    let pieces = futures_util::stream::try_unfold(parts, |(mut file, head, left, tail)| async move {
+        if let Some(head) = head.filter(|head| !head.is_empty()) {
+            return Ok(Some((head, (file, None, left, tail))));
         }
-        let Some(piece) = read(&mut file, left).await? else { return Ok(None) };
-        let left = left - size(&piece);
-        Ok(Some((piece, (file, Bytes::new(), left))))
+        if let Some(piece) = read(&mut file, left).await? {
+            let left = left - size(&piece);
+            return Ok(Some((piece, (file, None, left, tail))));
+        }
+        let tail = tail.filter(|tail| !tail.is_empty());
+        Ok(tail.map(|tail| (tail, (file, None, 0, None))))
     });
     Ok(Body::new(StreamBody::new(frames(pieces))))
+}
+
+/// What of some bytes lies between two places.
+fn part(bytes: &Bytes, first: u64, end: u64) -> Bytes {
+    let place = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.slice(place(first)..place(end).max(place(first)))
+}
+
+/// Whether finished files of a format tell more than their audio.
+fn tells(format: Format) -> bool {
+    !matches!(format.name(), "pcm" | "aac")
 }
 
 /// A piece of the next `left` bytes, which have to be there.

@@ -1,13 +1,15 @@
 //! `/api/jobs`: long texts that are spoken when there is time. A thin translator over [`Jobs`]: [`request`] checks what is
-//! asked for, [`standing`] words how a job stands, [`range`] decides which bytes are sent, and touches nothing.
+//! asked for, [`upload`] reads a book that is sent as it is, [`standing`] words how a job stands, [`range`] decides which bytes are sent, and touches nothing.
 
 pub(super) mod audio;
+pub(super) mod described;
 pub(super) mod events;
 pub(super) mod look;
 mod range;
 mod request;
 pub(super) mod standing;
 pub(super) mod submit;
+mod upload;
 
 use std::sync::Arc;
 
@@ -16,9 +18,10 @@ pub(super) use events::events;
 pub(super) use look::{delete, job, list};
 pub(super) use submit::submit;
 
+use self::standing::JobStanding;
 use super::{ApiError, AppState, InForce, edge::Access};
 use crate::{
-    jobs::{Casting, Job, JobId, Jobs, NotTaken, Scope, StoreError},
+    jobs::{Casting, Job, JobId, Jobs, NotTaken, Scope, StoreError, Wording},
     stream::Studio,
 };
 
@@ -29,6 +32,11 @@ pub fn casting(live: &InForce, studio: &Arc<Studio>) -> Casting {
         let pools = studio.scheduler().pools();
         live.kept().voices.cast_as(voice, text, manner, &|engine| pools.ready(engine))
     })
+}
+
+/// Words what is told of the end of a job: as it is answered.
+pub fn wording() -> Wording {
+    Arc::new(|job| serde_json::to_vec(&JobStanding::of(job)).unwrap_or_default())
 }
 
 /// The jobs, if there are any here.

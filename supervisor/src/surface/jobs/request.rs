@@ -1,22 +1,24 @@
-//! The body of `POST /api/jobs`, checked.
+//! What `POST /api/jobs` is asked for, checked.
 
 use axum::http::HeaderMap;
 use base64::Engine as _;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
 
+use super::upload::Upload;
 use crate::{
     config::Jobs as Config,
-    jobs::{Book, Chapter, JobId, NewJob, Order},
-    speech::{Format, Utterance},
+    jobs::{
+        Book, Chapter, JobId, NewJob, Order,
+        intake::{self, Kind},
+    },
+    speech::{Format, Utterance, is_ssml},
     surface::{
         ApiError,
         api::{
             fields::{Fields, invalid},
             types::{check_options, check_voice},
         },
-        openapi::names::FormatName,
     },
 };
 
@@ -29,68 +31,24 @@ const LONGEST_KEY: usize = 255;
 /// Longest address of a webhook.
 const LONGEST_WEBHOOK: usize = 2000;
 
-/// What a client may send; no other field is taken. One of `text` and `chapters` has to be there.
-#[derive(Clone, Debug, Default, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::surface) struct JobRequest {
-    /// What to speak; at most `[jobs] max_text_chars` characters.
-    #[schema(value_type = Option<String>, min_length = 1, example = "Chapter one. It was a bright cold day.")]
-    pub(super) text: String,
-    /// What to speak, in chapters, instead of `text`.
-    #[schema(value_type = Option<Vec<ChapterRequest>>, example = json!([{ "title": "One", "text": "It was a bright cold day." }]))]
-    pub(super) chapters: Vec<ChapterRequest>,
-    /// What it is called.
-    #[schema(max_length = 300, example = "A book")]
-    pub(super) title: Option<String>,
-    /// A voice, `engine`, or `engine:voice`; `auto` is the default voice of each part's language.
-    #[schema(rename = "voice_id", default = "auto", example = "auto")]
-    pub(super) voice: Option<String>,
-    /// Format of the audio.
-    #[schema(value_type = Option<FormatName>, default = "wav", example = "wav")]
-    pub(super) format: Option<Format>,
-    /// Samples per second of the audio; the engine's own if it is not told.
-    #[schema(minimum = 8_000, maximum = 48_000, example = 24_000)]
-    pub(super) sample_rate: Option<u32>,
-    /// Speaking rate; 2 takes half the time.
-    #[schema(value_type = Option<f64>, minimum = 0.25, maximum = 4.0, default = 1.0, example = 1.0)]
-    pub(super) speed: f64,
-    /// Seed of engines that draw at random; made of the request if it is not told.
-    #[schema(minimum = 0, example = 7)]
-    pub(super) seed: Option<u64>,
-    /// Options of the engines; docs/api.md lists them.
-    #[schema(rename = "engine_options", value_type = Option<std::collections::BTreeMap<String, Value>>, example = json!({}))]
-    pub(super) options: Map<String, Value>,
-    /// Whether the text is SSML; it is if it begins with `<speak`, unless this says that it is not.
-    #[schema(example = false)]
-    pub(super) ssml: Option<bool>,
-    /// Whether numbers, dates and units reach the engine as words; as its configuration says if it is not told.
-    #[schema(example = true)]
-    pub(super) normalise: Option<bool>,
-    /// Who is told when the job is over, at a host that `[jobs] webhook_hosts` names.
-    #[schema(example = "https://hooks.example/done")]
-    pub(super) webhook: Option<String>,
+/// Everything that is asked for beside what is spoken.
+#[derive(Clone, Debug)]
+struct Terms {
+    title: Option<String>,
+    voice: Option<String>,
+    format: Option<Format>,
+    sample_rate: Option<u32>,
+    speed: f64,
+    seed: Option<u64>,
+    options: Map<String, Value>,
+    ssml: Option<bool>,
+    normalise: Option<bool>,
+    webhook: Option<String>,
 }
 
-/// One chapter.
-#[derive(Clone, Debug, Default, ToSchema)]
-#[schema(as = JobChapter)]
-#[serde(deny_unknown_fields)]
-pub(in crate::surface) struct ChapterRequest {
-    /// Its title: a mark, which is not spoken.
-    #[schema(max_length = 300, example = "One")]
-    pub(super) title: Option<String>,
-    /// What is spoken.
-    #[schema(min_length = 1, example = "It was a bright cold day.")]
-    pub(super) text: String,
-}
-
-impl JobRequest {
-    /// Reads and checks a body.
-    pub(super) fn parse(body: &[u8], config: &Config) -> Result<Self, ApiError> {
-        let mut fields = Fields::parse(body)?;
-        let request = Self {
-            text: fields.string("text")?.unwrap_or_default(),
-            chapters: chapters(fields.list("chapters")?)?,
+impl Terms {
+    fn take(fields: &mut Fields) -> Result<Self, ApiError> {
+        Ok(Self {
             title: fields.string("title")?,
             voice: fields.string("voice_id")?,
             format: fields.choice("format", Format::NAMES)?,
@@ -101,74 +59,148 @@ impl JobRequest {
             ssml: fields.boolean("ssml")?,
             normalise: fields.boolean("normalise")?,
             webhook: fields.string("webhook")?,
-        };
-        fields.finish()?;
-        request.check(config)?;
-        Ok(request)
+        })
     }
 
     fn check(&self, config: &Config) -> Result<(), ApiError> {
-        if !self.text.is_empty() && !self.chapters.is_empty() {
-            return Err(invalid("chapters", "one of text and chapters can be sent, not both"));
-        }
-        if self.text.is_empty() && self.chapters.is_empty() {
-            return Err(invalid("text", "text is missing or empty, and so is chapters"));
-        }
         check_voice(self.voice.as_deref())?;
         check_options(&self.options)?;
         check_title("title", self.title.as_deref())?;
-        if let Some(webhook) = &self.webhook {
-            check_webhook(webhook, config)?;
-        }
-        let texts = self.chapters.iter().map(|chapter| &chapter.text).chain([&self.text]);
-        let length = texts.map(|text| text.chars().count()).sum();
-        if length > config.max_text_chars {
-            return Err(ApiError::TextTooLong { length, most: config.max_text_chars });
-        }
-        Ok(())
+        self.webhook.as_deref().map_or(Ok(()), |webhook| check_webhook(webhook, config))
     }
 
-    /// As a job of this owner's.
-    pub(super) fn into_job(self, owner: Option<String>, idempotency_key: Option<String>) -> NewJob {
-        let book = if self.chapters.is_empty() {
-            Book::plain(self.text)
-        } else {
-            let chapters = self.chapters.into_iter();
-            let chapters = chapters.map(|ChapterRequest { title, text }| Chapter { title, text });
-            Book { chapters: chapters.collect(), ..Book::default() }
-        };
-        let voice = self.voice.filter(|voice| voice != "auto");
+    fn order(&self, book: &Book) -> Order {
+        let voice = self.voice.clone().filter(|voice| voice != "auto");
         let text: Vec<&str> = book.chapters.iter().map(|chapter| chapter.text.as_str()).collect();
         let name = voice.as_deref().unwrap_or("auto");
         let seed = self
             .seed
             .unwrap_or_else(|| Utterance::seed_of(name, &text.join("\n"), self.speed, &self.options));
-        let order = Order {
+        Order {
             voice,
             format: self.format.unwrap_or(Format::Wav).name().to_owned(),
             sample_rate: self.sample_rate,
             speed: self.speed,
             seed,
-            options: self.options,
+            options: self.options.clone(),
             ssml: self.ssml,
             normalise: self.normalise,
-        };
-        NewJob {
-            id: JobId::draw(),
-            owner,
-            idempotency_key,
-            digest: digest(&order, &book, self.title.as_deref(), self.webhook.as_deref()),
-            title: self.title,
-            order,
-            book,
-            engines: Vec::new(),
-            spoken_ms: 0,
-            webhook: self.webhook,
         }
     }
 }
 
-fn chapters(values: Vec<Value>) -> Result<Vec<ChapterRequest>, ApiError> {
+/// A job that is asked for, checked.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    title: Option<String>,
+    order: Order,
+    book: Book,
+    webhook: Option<String>,
+    /// Hash of everything that is asked for: two requests are the same if it is.
+    digest: String,
+}
+
+impl Asked {
+    /// Reads and checks a JSON body.
+    pub(super) fn of_json(body: &[u8], config: &Config) -> Result<Self, ApiError> {
+        let mut fields = Fields::parse(body)?;
+        let text = fields.string("text")?.unwrap_or_default();
+        let chapters = chapters(fields.list("chapters")?)?;
+        let terms = Terms::take(&mut fields)?;
+        fields.finish()?;
+        let book = match (text.is_empty(), chapters.is_empty()) {
+            (false, false) => {
+                return Err(invalid("chapters", "one of text and chapters can be sent, not both"));
+            }
+            (true, true) => return Err(invalid("text", "text is missing or empty, and so is chapters")),
+            (false, true) => Book::plain(text),
+            (true, false) => Book { chapters, ..Book::default() },
+        };
+        terms.check(config)?;
+        check_length(&book, config)?;
+        let order = terms.order(&book);
+        let parts = [
+            serde_json::to_vec(&order),
+            serde_json::to_vec(&book),
+            serde_json::to_vec(&(&terms.title, &terms.webhook)),
+        ];
+        let digest = digest(parts.into_iter().map(Result::unwrap_or_default));
+        Ok(Self { title: terms.title, order, book, webhook: terms.webhook, digest })
+    }
+
+    /// Reads and checks a book that was sent as it is. A large one takes a while.
+    pub(super) fn of_upload(mut upload: Upload, config: &Config) -> Result<Self, ApiError> {
+        let mut fields = Fields::of(std::mem::take(&mut upload.fields));
+        let kind = fields.choice("kind", Kind::NAMES)?;
+        let mut terms = Terms::take(&mut fields)?;
+        fields.finish()?;
+        terms.check(config)?;
+        let kind = kind.or_else(|| upload.kind()).ok_or(ApiError::UnknownBook)?;
+        let told = json!([
+            kind.name(),
+            terms.title,
+            terms.voice,
+            terms.format.map(Format::name),
+            terms.sample_rate,
+            terms.speed,
+            terms.seed,
+            terms.options,
+            terms.ssml,
+            terms.normalise,
+            terms.webhook,
+        ]);
+        let digest = digest([told.to_string().into_bytes(), upload.file.to_vec()].into_iter());
+        let book = read(kind, &upload.file, &mut terms.ssml)?;
+        if book.chapters.len() > MOST_CHAPTERS {
+            let told =
+                format!("the book has {} chapters; at most {MOST_CHAPTERS} are taken", book.chapters.len());
+            return Err(invalid("file", told));
+        }
+        check_length(&book, config)?;
+        let order = terms.order(&book);
+        let by_name = || upload.name.as_deref().and_then(intake::title_of_file);
+        let title = terms.title.or_else(|| book.title.clone()).or_else(by_name);
+        Ok(Self { title, order, book, webhook: terms.webhook, digest })
+    }
+
+    /// As a job of this owner's.
+    pub(super) fn into_job(self, owner: Option<String>, idempotency_key: Option<String>) -> NewJob {
+        let Self { title, order, book, webhook, digest } = self;
+        NewJob {
+            id: JobId::draw(),
+            owner,
+            idempotency_key,
+            digest,
+            title,
+            order,
+            book,
+            engines: Vec::new(),
+            spoken_ms: 0,
+            webhook,
+        }
+    }
+}
+
+/// A book, and whether its text is SSML: only plain text can be, and is then one document without chapters.
+fn read(kind: Kind, file: &[u8], ssml: &mut Option<bool>) -> Result<Book, ApiError> {
+    if *ssml != Some(false) && kind == Kind::Text {
+        let text = intake::text(file)?;
+        if *ssml == Some(true) || is_ssml(&text) {
+            return Ok(Book::plain(text));
+        }
+    } else if *ssml == Some(true) {
+        return Err(invalid("ssml", "only plain text can be SSML, no Markdown and no EPUB"));
+    }
+    *ssml = Some(false);
+    Ok(intake::read(kind, file)?)
+}
+
+fn check_length(book: &Book, config: &Config) -> Result<(), ApiError> {
+    let (length, most) = (book.characters(), config.max_text_chars);
+    if length > most { Err(ApiError::TextTooLong { length, most }) } else { Ok(()) }
+}
+
+fn chapters(values: Vec<Value>) -> Result<Vec<Chapter>, ApiError> {
     if values.len() > MOST_CHAPTERS {
         return Err(invalid("chapters", format!("chapters must be at most {MOST_CHAPTERS}")));
     }
@@ -188,7 +220,7 @@ fn chapters(values: Vec<Value>) -> Result<Vec<ChapterRequest>, ApiError> {
         };
         check_title("chapters", title.as_deref())?;
         match fields.keys().next() {
-            None => Ok(ChapterRequest { title, text }),
+            None => Ok(Chapter { title, text }),
             Some(_) => Err(wrong("has a field that is neither text nor title")),
         }
     };
@@ -214,18 +246,20 @@ fn check_webhook(webhook: &str, config: &Config) -> Result<(), ApiError> {
     let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
         return wrong("webhook must be an address that begins with https:// or http://".into());
     };
-    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-    if !config.webhook_hosts.contains(&host) {
-        return wrong(format!("{host:?} may not be called: [jobs] webhook_hosts does not name it"));
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("webhook must have neither a name nor a password: messages are signed".into());
+    }
+    if !config.webhook_hosts.iter().any(|host| host.is_host_of(&url)) {
+        let place = url.origin().ascii_serialization();
+        return wrong(format!("{place} may not be called: [jobs] webhook_hosts does not name it"));
     }
     Ok(())
 }
 
-/// Hash of everything that is asked for: two requests are the same if it is.
-fn digest(order: &Order, book: &Book, title: Option<&str>, webhook: Option<&str>) -> String {
+/// Hash of parts, each told apart from the next.
+fn digest(parts: impl Iterator<Item = Vec<u8>>) -> String {
     let mut hash = Sha256::new();
-    for part in [serde_json::to_vec(order), serde_json::to_vec(book), serde_json::to_vec(&(title, webhook))] {
-        let part = part.unwrap_or_default();
+    for part in parts {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::jobs::{Job, Jobs, StoreError, progress};
+use crate::jobs::{Job, Jobs, StoreError, Telling, progress};
 
 /// A job, and how it stands.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -19,6 +19,9 @@ pub(in crate::surface) struct JobStanding {
     /// What it was called by whoever sent it.
     #[schema(required, example = "A book")]
     title: Option<String>,
+    /// Who wrote it, as the book tells.
+    #[schema(required, example = json!(null))]
+    author: Option<String>,
     /// The voice that was asked for; `auto` for the default voice of each part's language.
     #[schema(example = "auto")]
     voice_id: String,
@@ -61,9 +64,45 @@ pub(in crate::surface) struct JobStanding {
     /// Where its chapters begin, once it is done.
     #[schema(example = json!([{ "title": "One", "start_ms": 0 }]))]
     chapters: Vec<ChapterMark>,
+    /// Who is told of its end, and whether they were; null if nobody is.
+    #[schema(required, inline = false)]
+    webhook: Option<WebhookStanding>,
     /// Where its audio is.
     #[schema(example = "/api/jobs/0197a2c4e8f01122334455667788aabb/audio")]
     audio: String,
+}
+
+/// How far it is with telling somebody of a job's end.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = JobWebhook)]
+#[serde(deny_unknown_fields)]
+pub(in crate::surface) struct WebhookStanding {
+    /// Who is told.
+    #[schema(example = "https://hooks.example/done")]
+    url: String,
+    /// `waiting` for the end of the job, `pending` until it was delivered, `delivered`, or `given_up` after about a day.
+    #[schema(example = "delivered")]
+    state: &'static str,
+    /// How often it was tried.
+    #[schema(example = 1)]
+    attempts: u32,
+    /// When it is tried next, in milliseconds since 1970.
+    #[schema(required, example = json!(null))]
+    next_ms: Option<u64>,
+    /// Why it was not delivered the last time.
+    #[schema(required, example = json!(null))]
+    error: Option<String>,
+}
+
+impl WebhookStanding {
+    fn of(url: String, telling: Option<Telling>) -> Self {
+        match telling {
+            None => Self { url, state: "waiting", attempts: 0, next_ms: None, error: None },
+            Some(Telling { state, tries, next_ms, error }) => {
+                Self { url, state: state.label(), attempts: tries, next_ms, error }
+            }
+        }
+    }
 }
 
 /// How far a job is.
@@ -141,6 +180,7 @@ impl JobStanding {
             id: job.id.into(),
             state: job.state.label(),
             title: job.title,
+            author: job.author,
             voice_id: job.order.voice.unwrap_or_else(|| "auto".into()),
             engines: job.engines,
             format: job.order.format,
@@ -159,6 +199,7 @@ impl JobStanding {
                 .into_iter()
                 .map(|mark| ChapterMark { title: mark.title, start_ms: mark.start_ms })
                 .collect(),
+            webhook: job.webhook.map(|url| WebhookStanding::of(url, job.telling)),
         }
     }
 

@@ -9,26 +9,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{
-    error::OpenAiError,
-    names,
-    sse::{self, ServerSentEvent},
-    types::SpeechRequest,
-};
+use super::{error::OpenAiError, names, sse, types::SpeechRequest};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
     speech::{ClientId, Format, Terms, Utterance},
     stream::Account,
     surface::{
-        ApiError, AppState, Live,
-        api::{answer, synthesize::wants_it_fresh},
-        asked::{self, Asked},
+        ApiError, AppState, Live, answer,
+        asked::{self, Asked, wants_it_fresh},
         body,
-        openapi::{
-            answers::{Audio, Unspoken},
-            names::StreamFormat,
-        },
+        openapi::{answers::Unspoken, names::StreamFormat, spoken::SpokenOrTold},
         request::RequestId,
     },
     voices::Manner,
@@ -43,21 +34,7 @@ const PCM_RATE: u32 = 24_000;
     path = "/v1/audio/speech",
     tag = "openai",
     request_body(content = SpeechRequest, description = "What to speak, and how."),
-    responses(
-        (status = 200, description = "The audio, or with `stream_format` `sse` events that carry it.",
-            content(
-                (Audio = "audio/mpeg"), (Audio = "audio/ogg"), (Audio = "audio/aac"), (Audio = "audio/flac"),
-                (Audio = "audio/wav"), (Audio = "audio/pcm"), (ServerSentEvent = "text/event-stream"),
-            ),
-            headers(
-                ("X-Sample-Rate" = u32, description = "Samples per second."),
-                ("X-Engine" = String, description = "Engines that speak, with commas."),
-                ("X-Voice" = String, description = "The voice, as we call it."),
-                ("X-Cache" = String, description = "`miss`, `coalesced` or `hit`."),
-                ("X-Queue-Wait-Ms" = f64, description = "How long the first segment waited."),
-            )),
-        Unspoken,
-    ),
+    responses(SpokenOrTold, Unspoken),
 )]
 pub(in crate::surface) async fn speech(
     State(state): State<AppState>,

@@ -19,7 +19,7 @@ use super::error::OpenAiError;
 use crate::{
     speech::Format,
     stream::{SpeechError, Stream},
-    surface::{ApiError, api::answer, encoded::Encoded},
+    surface::{ApiError, answer, encoded::Encoded},
 };
 
 /// How long the audio is that counts as one token.

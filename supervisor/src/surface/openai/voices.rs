@@ -40,11 +40,9 @@ pub(in crate::surface) struct AudioVoices {
     responses((status = 200, description = "The voices.", body = AudioVoices), answers::Refused),
 )]
 pub(in crate::surface) async fn voices(State(state): State<AppState>) -> Json<AudioVoices> {
-    let pools = state.studio.scheduler().pools();
     let live = state.live.now();
-    let mut voices: Vec<_> = live
-        .voices
-        .list(&|engine| pools.ready(engine))
+    let mut voices: Vec<_> = state
+        .voices(&live)
         .into_iter()
         .map(|listing| AudioVoice { id: listing.id, name: listing.name })
         .collect();

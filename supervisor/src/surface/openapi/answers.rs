@@ -110,14 +110,17 @@ const STORING: &[(&str, &str)] = &[
 
 /// What the route may answer besides that takes a job in.
 const TAKING: &[(&str, &str)] = &[
-    ("400", "The body is not JSON, or could not be read."),
+    ("400", "The body is not JSON, or the form is broken, or it could not be read."),
     ("404", "There is no such voice."),
     ("408", "The body did not arrive in time."),
     ("409", "The idempotency key was used before, for another request."),
     ("413", "The body is too long."),
-    ("415", "The body has another media type than JSON."),
-    ("422", "A field is wrong, or the text cannot be spoken; `param` names the field."),
-    ("429", "Too many jobs wait."),
+    ("415", "The body is neither JSON nor a form nor a book."),
+    (
+        "422",
+        "A field is wrong, the book cannot be read, or the text cannot be spoken; `param` names the field.",
+    ),
+    ("429", "Too many jobs wait, or others are sending books."),
     ("507", "The disk is full."),
 ];
 

@@ -61,6 +61,7 @@ fn example(name: &str) -> Option<Value> {
         "X-RTF" => json!(0.05),
         "X-Audio-Ms" => json!(1680.0),
         "X-Skipped-Characters" => json!(0),
+        "X-Load" => json!(0.42),
         "Location" => json!("/api/jobs/0197a2c4e8f01122334455667788aabb"),
         "Idempotent-Replay" => json!("true"),
         "Accept-Ranges" => json!("bytes"),

@@ -1,13 +1,14 @@
 //! The description of every route, generated from the code, and a page that shows it.
 //!
 //! Handlers carry their own description (`utoipa::path`), and what they read and answer carries its own (`ToSchema`).
-//! [`answers`] has the errors that routes have in common, [`schemas`] the answers that are put together by hand,
+//! [`answers`] has the errors that routes have in common, [`spoken`] the audio, [`schemas`] the answers that are put together by hand,
 //! [`names`] the words that fields may hold, [`headers`] what headers look like, and [`viewer`] the page.
 
 pub(super) mod answers;
 mod headers;
 pub(super) mod names;
 pub(super) mod schemas;
+pub(super) mod spoken;
 mod viewer;
 
 use std::sync::LazyLock;
@@ -79,7 +80,12 @@ use super::{api, console, elevenlabs, health, jobs, metrics, openai};
         viewer::page,
         console::page,
     ),
-    components(schemas(answers::ErrorBody, answers::DetailedErrorBody, openai::sse::SpeechEvent)),
+    components(schemas(
+        answers::ErrorBody,
+        answers::DetailedErrorBody,
+        openai::sse::ServerSentEvent,
+        openai::sse::SpeechEvent,
+    )),
     modifiers(&Keys, &Headers),
     security((), ("bearer" = []), ("x_api_key" = []), ("xi_api_key" = [])),
 )]

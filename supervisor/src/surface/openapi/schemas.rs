@@ -154,8 +154,26 @@ pub(in crate::surface) struct Status {
     gpus: BTreeMap<String, Gpu>,
     /// Engines of the configuration, by name.
     engines: BTreeMap<String, EngineStatus>,
+    /// Where jobs and voices are shared; null without `[cluster]`.
+    #[schema(required)]
+    cluster: Option<ClusterStatus>,
     /// The last requests that ended, at most 50, the newest first.
     recent: Vec<RecentRequest>,
+}
+
+/// What several machines share.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ClusterStatus {
+    /// What it is called.
+    #[schema(example = "ishowtts")]
+    name: String,
+    /// Whether a NATS server answers.
+    #[schema(example = true)]
+    connected: bool,
+    /// Which one does.
+    #[schema(required, example = "10.0.0.5:4222")]
+    server: Option<String>,
 }
 
 /// Waiting segments.

@@ -3,13 +3,12 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use serde_json::Map;
 
 use super::{dialogue::VoiceWish, error::Trouble};
 use crate::{
     metrics::Surface,
     schedule::Delivery,
-    speech::{ClientId, Format, Priority, Terms, Utterance, play_time},
+    speech::{ClientId, Format, Terms, Utterance, play_time},
     stream::{Account, Manner, Stream, TextIn},
     surface::{
         ApiError, AppState,
@@ -18,9 +17,6 @@ use crate::{
     },
     voices::{self, VoiceBook},
 };
-
-/// Speaking rate, which the protocol does not know.
-const SPEED: f64 = 1.0;
 
 /// What is to be spoken.
 #[derive(Clone, Debug)]
@@ -61,25 +57,14 @@ impl Speech {
         let Wanted { text, voice, request_id, client } = wanted;
         let account = Account::open(Arc::clone(&state.metrics), Surface::Wyoming, request_id, &client);
         let live = state.live.kept();
-        let (account, voice) = asked::checked(account, chosen(state, &live, &voice))?;
+        let casting = chosen(state, &live, &voice).and_then(|voice| asked::casting(state, &live, voice));
+        let (account, casting) = asked::checked(account, casting)?;
         let manner = Manner {
-            speed: SPEED,
-            seed: None,
-            options: Map::new(),
-            format: Format::Pcm,
-            sample_rate: None,
-            priority: Priority::Interactive,
-            client,
+            terms: Terms::usual(client, Format::Pcm),
             has_breaks: false,
             most_chars: live.limits.max_text_chars,
             patience: live.limits.patience,
         };
-        let scheduler = Arc::clone(state.studio.scheduler());
-        let casting = Box::new(move |text: &str| {
-            live.voices.cast_as(voice.as_deref(), text, voices::Manner::plain(), &|engine| {
-                scheduler.pools().ready(engine)
-            })
-        });
         let (writing, opening) = state.studio.arrive(manner, casting, account)?;
         let opening = Box::pin(async move { opening.stream().await.map_err(Trouble::from) });
         writing.push(&text)?;
@@ -135,9 +120,8 @@ async fn open(state: AppState, wanted: Wanted) -> Result<Stream, Trouble> {
 
 /// The name of the voice that a wish comes to now.
 fn chosen(state: &AppState, live: &Live, wish: &VoiceWish) -> Result<Option<String>, ApiError> {
-    let pools = state.studio.scheduler().pools();
     named(wish, &live.voices, &|language| {
-        let mut listed = live.voices.list(&|engine| pools.ready(engine)).into_iter();
+        let mut listed = state.voices(live).into_iter();
         listed.find(|voice| voice.languages.iter().any(|tag| is_in(tag, language))).map(|voice| voice.id)
     })
 }
@@ -147,7 +131,7 @@ fn utterance(state: &AppState, live: &Live, wanted: Wanted) -> Result<Utterance,
     let voice = chosen(state, live, &voice)?;
     let terms = Terms::usual(client, Format::Pcm);
     let asked = Asked { voice: voice.as_deref(), text: &text, manner: voices::Manner::default(), terms };
-    Ok(asked.cast(state, live)?)
+    asked.cast(state, live)
 }
 
 /// The voice that a wish comes to: its name, with the speaker behind it, as we name the voices that engines bring; else

@@ -44,6 +44,15 @@ pub enum ShelfError {
         /// Why not.
         error: io::Error,
     },
+    /// Voices are shared with other machines, and nobody answers there.
+    #[error(
+        "voices are shared by way of the NATS servers of [cluster], which do not answer ({reason}); look whether they run \
+         and whether this machine reaches them"
+    )]
+    Away {
+        /// What was noticed.
+        reason: String,
+    },
 }
 
 impl ShelfError {
@@ -139,16 +148,21 @@ impl Shelf {
     /// Puts a voice on it, with a recording as a WAV file. Blocks on the disk.
     pub fn add(&self, meta: Meta, wav: &[u8]) -> Result<(), ShelfError> {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.lock().by_id.get(&meta.id) {
-            Some(entry) if entry.is_struck => return Err(ShelfError::Leaving(meta.id)),
-            Some(_) => return Err(ShelfError::Taken(meta.id)),
-            None => {}
-        }
+        self.vacant(&meta.id)?;
         let written = store::write(&self.root, &meta, wav);
         let recording = written.map_err(|error| self.failed(&meta, error))?;
         self.lock().insert(meta, recording, Standing::Waiting);
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// An error if a name cannot be given to another voice now.
+    pub fn vacant(&self, id: &str) -> Result<(), ShelfError> {
+        match self.lock().by_id.get(id) {
+            Some(entry) if entry.is_struck => Err(ShelfError::Leaving(id.to_owned())),
+            Some(_) => Err(ShelfError::Taken(id.to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Takes a voice from it, and tells whether it was there. Blocks on the disk.

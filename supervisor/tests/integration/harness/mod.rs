@@ -155,6 +155,12 @@ impl Builder {
         self
     }
 
+    /// It runs in this network namespace.
+    pub(crate) fn in_namespace(mut self, name: &str) -> Self {
+        self.wrapper = ["ip", "netns", "exec", name].map(str::to_owned).into();
+        self
+    }
+
     /// It runs as on a kernel without Landlock.
     pub(crate) fn on_an_older_kernel(mut self) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fake/older_kernel.py");

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 
 use zip::{ZipArchive, result::ZipError};
 
-use crate::jobs::intake::{IntakeError, decoded, limits};
+use crate::jobs::intake::{self, IntakeError, limits};
 
 /// How an entry of an archive's directory begins.
 const ENTRY: &[u8] = b"PK\x01\x02";
@@ -59,7 +59,7 @@ impl<'a> Archive<'a> {
             });
         }
         self.left -= length;
-        decoded(&bytes).map(Some).map_err(|error| damaged(error.to_string()))
+        intake::text(&bytes).map(Some).map_err(|error| damaged(error.to_string()))
     }
 
     /// The text of a file that has to be there.

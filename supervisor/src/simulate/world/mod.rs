@@ -1,91 +1,18 @@
 //! A world with a clock of its own: requests come, workers take the time that was written down for them, listeners
 //! play and pause and leave, and a discipline decides. A day passes in seconds, the same each time.
 
+mod listening;
+mod request;
+
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
 };
 
 use super::{discipline::Discipline, player::Player};
-use crate::schedule::plan::{
-    Admitted, ClientIndex, Delivery, Ended, Launch, Micros, Offer, Piece, Rejection, StreamId, WorkerIndex,
-};
-use crate::speech::Priority;
+use crate::schedule::plan::{Admitted, Ended, Launch, Micros, Rejection, StreamId, WorkerIndex};
 
-/// One request and everything that will come of it.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// When it comes.
-    pub arrives: Micros,
-    /// What it asks for, with the costs that the discipline is told.
-    pub offer: Offer,
-    /// What its segments really are like; as told where it is empty.
-    pub truth: Vec<Piece>,
-    /// How its audio is read.
-    pub reader: Reader,
-    /// When its client goes away, from its arrival.
-    pub leaves: Option<Micros>,
-}
-
-impl Request {
-    /// A live stream of one client, read as fast as it comes, its costs known.
-    pub fn live(arrives: Micros, client: u64, pieces: Vec<Piece>) -> Self {
-        let offer = Offer {
-            client: ClientIndex(client),
-            class: Priority::Interactive,
-            delivery: Delivery::Live,
-            deadline: None,
-            pieces,
-            open: None,
-            bytes: 0,
-        };
-        Self { arrives, offer, truth: Vec::new(), reader: Reader::Eager, leaves: None }
-    }
-
-    fn truth(&self, segment: usize) -> Piece {
-        let told = self.offer.pieces.get(segment).copied();
-        self.truth.get(segment).copied().or(told).unwrap_or(Piece {
-            pool: 0,
-            total: Micros::ZERO,
-            first: Micros::ZERO,
-            audio: Micros::ZERO,
-        })
-    }
-}
-
-/// How a listener reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    /// Whatever is there, at once.
-    Eager,
-    /// As it plays, so much ahead; and once, before this segment, it stops for so long.
-    Paced {
-        /// How far ahead.
-        ahead: Micros,
-        /// Where, and for how long.
-        pause: Option<(usize, Micros)>,
-    },
-}
-
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It was sent away.
-    Refused(Rejection),
-    /// Its client left before the end.
-    Left,
-    /// A worker was lost with it, or the world ended first.
-    Lost,
-    /// It heard everything.
-    Served {
-        /// Arrival → first audio, or all of it if it was wanted whole.
-        first: Micros,
-        /// Longest silence of its player.
-        underrun: Micros,
-        /// When it was done.
-        ended: Micros,
-    },
-}
+pub use request::{Fate, Reader, Request, Spoken};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -131,17 +58,6 @@ struct Actor {
     heard: Vec<Option<Micros>>,
     ended: Vec<Option<Micros>>,
     read: usize,
-}
-
-/// A segment that was spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spoken {
-    /// Of which request.
-    pub request: usize,
-    /// When it was complete.
-    pub at: Micros,
-    /// How long it is.
-    pub audio: Micros,
 }
 
 /// Requests, workers and a clock.
@@ -353,73 +269,6 @@ impl<D: Discipline> World<D> {
             }
         }
         self.finish(id, Fate::Left);
-    }
-
-    /// What a listener does now that something has come.
-    fn listen(&mut self, id: StreamId) {
-        loop {
-            let Some(actor) = self.actors.get_mut(&id) else { return };
-            let Some(request) = self.requests.get(actor.request) else { return };
-            let segment = actor.read;
-            if actor.heard.get(segment).copied().flatten().is_none() {
-                return;
-            }
-            let starts = *actor.starts.get_or_insert_with(|| self.discipline.begin(id, self.now));
-            if starts > self.now {
-                self.events.push(Reverse((starts, Event::Heard { id, segment })));
-                return;
-            }
-            if request.offer.delivery == Delivery::Live && actor.player.begin(self.now) {
-                self.discipline.read(id, actor.admitted.listener, Micros::ZERO, true, self.now);
-            }
-            if actor.ended.get(segment).copied().flatten().is_none() {
-                return;
-            }
-            let wanted = match (request.reader, request.offer.delivery) {
-                (Reader::Paced { ahead, pause }, Delivery::Live) => {
-                    if let Some((_, length)) = pause.filter(|pause| pause.0 == segment) {
-                        actor.player.pause(segment, length);
-                    }
-                    actor.player.reaches(actor.player.position()) - ahead
-                }
-                _ => Micros::ZERO,
-            };
-            if wanted > self.now {
-                self.events.push(Reverse((wanted, Event::Read { id, segment })));
-                return;
-            }
-            self.take(id, true);
-        }
-    }
-
-    /// A listener takes the next segment.
-    fn take(&mut self, id: StreamId, waited: bool) {
-        let Some(actor) = self.actors.get_mut(&id) else { return };
-        let Some(request) = self.requests.get(actor.request) else { return };
-        let segment = actor.read;
-        let piece = request.truth(segment);
-        let (heard, ended) = (actor.heard.get(segment), actor.ended.get(segment));
-        let (Some(&Some(heard)), Some(&Some(ended))) = (heard, ended) else { return };
-        self.discipline.read(id, actor.admitted.listener, piece.audio, waited, self.now);
-        actor.read += 1;
-        actor.player.receive(heard, ended, piece.audio);
-        if actor.read == request.offer.pieces.len() {
-            let first = match request.offer.delivery {
-                Delivery::Live => actor.player.began().unwrap_or(self.now),
-                Delivery::Whole => self.now,
-            };
-            let fate = Fate::Served {
-                first: first - request.arrives,
-                underrun: if request.offer.delivery == Delivery::Live {
-                    actor.player.worst()
-                } else {
-                    Micros::ZERO
-                },
-                ended: self.now,
-            };
-            self.discipline.leave(id, actor.admitted.listener, self.now);
-            self.finish(id, fate);
-        }
     }
 
     fn finish(&mut self, id: StreamId, fate: Fate) {

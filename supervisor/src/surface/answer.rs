@@ -17,11 +17,11 @@ use futures_util::StreamExt;
 use http_body_util::StreamBody;
 use hyper::body::{Frame, SizeHint};
 
+use super::encoded::Encoded;
 use crate::{
     schedule::Delivery,
     speech::{Encoder, Format},
     stream::{SpeechError, Stream, milliseconds},
-    surface::encoded::Encoded,
 };
 
 const SAMPLE_RATE: HeaderName = HeaderName::from_static("x-sample-rate");
@@ -35,11 +35,7 @@ const QUEUE_WAIT_MS: HeaderName = HeaderName::from_static("x-queue-wait-ms");
 const SKIPPED: HeaderName = HeaderName::from_static("x-skipped-characters");
 
 /// The audio, the way it is wanted.
-pub(in crate::surface) async fn of(
-    stream: Stream,
-    format: Format,
-    delivery: Delivery,
-) -> Result<Response, SpeechError> {
+pub(super) async fn of(stream: Stream, format: Format, delivery: Delivery) -> Result<Response, SpeechError> {
     match delivery {
         Delivery::Live => live(stream, format),
         Delivery::Whole => whole(stream, format).await,
@@ -48,7 +44,7 @@ pub(in crate::surface) async fn of(
 
 /// The audio as it is made. If it fails on the way the connection ends without the final chunk, so that nobody
 /// takes a part for the whole.
-pub(in crate::surface) fn live(stream: Stream, format: Format) -> Result<Response, SpeechError> {
+pub(super) fn live(stream: Stream, format: Format) -> Result<Response, SpeechError> {
     let headers = headers(&stream, format);
     let body = pieces(stream, format)?.then(|piece| async move {
         if piece.is_err() {
@@ -61,7 +57,7 @@ pub(in crate::surface) fn live(stream: Stream, format: Format) -> Result<Respons
 }
 
 /// The encoded audio as it is made, from its first byte to its last or to an error.
-pub(in crate::surface) fn pieces(
+pub(super) fn pieces(
     stream: Stream,
     format: Format,
 ) -> Result<impl futures_util::Stream<Item = Result<Bytes, SpeechError>>, SpeechError> {
@@ -73,7 +69,7 @@ pub(in crate::surface) fn pieces(
 }
 
 /// The whole audio, once it is complete.
-pub(in crate::surface) async fn whole(stream: Stream, format: Format) -> Result<Response, SpeechError> {
+pub(super) async fn whole(stream: Stream, format: Format) -> Result<Response, SpeechError> {
     let mut headers = headers(&stream, format);
     let mut encoder = Encoder::new(format, stream.sample_rate())?;
     let spoken = stream.whole(&mut encoder).await?;
@@ -88,7 +84,7 @@ pub(in crate::surface) async fn whole(stream: Stream, format: Format) -> Result<
 }
 
 /// What every answer with audio tells of it.
-pub(in crate::surface) fn headers(stream: &Stream, format: Format) -> HeaderMap {
+pub(super) fn headers(stream: &Stream, format: Format) -> HeaderMap {
     let mut headers = HeaderMap::new();
     put(&mut headers, header::CONTENT_TYPE, &format.media_type(stream.sample_rate()));
     put(&mut headers, SAMPLE_RATE, &stream.sample_rate().to_string());

@@ -1,0 +1,64 @@
+//! A store of objects that keeps nothing of those that are gone.
+
+use async_nats::jetstream::{
+    object_store::{DeleteErrorKind, GetErrorKind, Object, ObjectStore},
+    stream::Stream,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE};
+use tokio::io::AsyncRead;
+
+use super::purge;
+
+/// The store.
+#[derive(Clone)]
+pub struct Objects {
+    store: ObjectStore,
+    stream: Stream,
+    name: String,
+}
+
+impl Objects {
+    pub(super) fn new(store: ObjectStore, stream: Stream, name: String) -> Self {
+        Self { store, stream, name }
+    }
+
+    /// Keeps an object, in the place of one that has its name.
+    pub async fn put(
+        &self,
+        name: &str,
+        data: &mut (impl AsyncRead + Unpin + Send),
+    ) -> Result<(), async_nats::Error> {
+        self.store.put(name, data).await?;
+        Ok(())
+    }
+
+    /// An object, to be read.
+    pub async fn get(&self, name: &str) -> Result<Option<Object>, async_nats::Error> {
+        match self.store.get(name).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.kind() == GetErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Bytes of an object.
+    pub async fn size(&self, name: &str) -> Result<Option<u64>, async_nats::Error> {
+        let size = |object: Object| u64::try_from(object.info.size).unwrap_or(u64::MAX);
+        Ok(self.get(name).await?.map(size))
+    }
+
+    /// An object goes, whether it was there or not.
+    pub async fn delete(&self, name: &str) -> Result<(), async_nats::Error> {
+        match self.store.delete(name).await {
+            Err(error) if error.kind() != DeleteErrorKind::NotFound => Err(error.into()),
+            // Its store would keep a note that it is gone, for ever.
+            _ => purge(&self.stream, &format!("$O.{}.M.{}", self.name, BASE64_URL_SAFE.encode(name))).await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Objects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Objects").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,297 @@
+//! What there is to do, as a work queue: every message goes to one node, and comes again when that node is silent.
+//!
+//! ```text
+//! NAME.work.finish.JOB    NAME.work.tell.JOB    NAME.work.speak.ENGINE.JOB.INDEX    NAME.work.cut.ENGINE.JOB
+//! ```
+//!
+//! A durable consumer for each queue (and engine), from which nodes take a message when they have time. What a node
+//! holds is kept alive for as long as its lease says; a node that is gone keeps nothing alive.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use async_nats::jetstream::{
+    AckKind, Message,
+    consumer::{AckPolicy, PullConsumer, pull},
+    message::PublishMessage,
+    stream::{Config, RetentionPolicy, Stream},
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::Mutex as Turn,
+    time::{interval, timeout},
+};
+
+use super::trouble::while_doing;
+use crate::{
+    cluster::{Link, purge},
+    jobs::{JobId, Lease, Piece, StoreError},
+};
+
+/// How long the same work is known to have been put in line before. Later duplicates do no harm: whoever takes one finds
+/// that there is nothing to do.
+const MEMORY: Duration = Duration::from_mins(10);
+/// How long a lease that is over is remembered, for audio that comes too late.
+const LATE: Duration = Duration::from_mins(30);
+/// A server that is asked for work answers at once; one that does not is away.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// One line to stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Line<'a> {
+    /// Jobs whose segments are all stored.
+    Finish,
+    /// Jobs of whose end somebody is to be told.
+    Tell,
+    /// Segments of an engine.
+    Speak(&'a str),
+    /// Jobs to be cut that begin with this engine.
+    Cut(&'a str),
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finish => f.write_str("finish"),
+            Self::Tell => f.write_str("tell"),
+            Self::Speak(engine) => write!(f, "speak.{engine}"),
+            Self::Cut(engine) => write!(f, "cut.{engine}"),
+        }
+    }
+}
+
+/// A segment as it stands in line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    pub(super) index: u32,
+    pub(super) piece: Piece,
+}
+
+/// A message that this node has.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    message: Arc<Message>,
+    until: Instant,
+    /// The segment, if it is one.
+    pub(super) piece: Option<Piece>,
+}
+
+impl Held {
+    /// Nobody else can have it.
+    pub(super) fn is_ours(&self) -> bool {
+        self.until > Instant::now()
+    }
+}
+
+type Hand = Mutex<HashMap<String, Held>>;
+
+/// All lines.
+#[derive(Debug)]
+pub(super) struct Queue {
+    link: Arc<Link>,
+    stream: Stream,
+    root: String,
+    consumers: Turn<HashMap<String, PullConsumer>>,
+    hand: Arc<Hand>,
+}
+
+impl Queue {
+    /// Makes it, unless it is there.
+    pub(super) async fn open(link: Arc<Link>) -> Result<Self, StoreError> {
+        let cluster = link.cluster();
+        let root = format!("{}.work", cluster.name);
+        let config = Config {
+            name: link.named("work"),
+            subjects: vec![format!("{root}.>")],
+            retention: RetentionPolicy::WorkQueue,
+            num_replicas: cluster.replicas,
+            duplicate_window: MEMORY,
+            ..Config::default()
+        };
+        let stream = link.context().get_or_create_stream(config).await;
+        let stream = stream.map_err(while_doing("open its work queue"))?;
+        let hand = Arc::new(Mutex::new(HashMap::new()));
+        tokio::spawn(keep_alive(Arc::downgrade(&hand), Arc::clone(&link)));
+        Ok(Self { link, stream, root, consumers: Turn::default(), hand })
+    }
+
+    /// Puts work in line, once for each `id`.
+    pub(super) async fn push(
+        &self,
+        line: Line<'_>,
+        rest: &str,
+        id: &str,
+        payload: Bytes,
+    ) -> Result<(), StoreError> {
+        let message = PublishMessage::build().payload(payload).message_id(id);
+        let subject = format!("{}.{line}.{rest}", self.root);
+        let act = || while_doing("put work in line");
+        let sent = self.link.context().send_publish(subject, message).await;
+        sent.map_err(|error| act()(error))?.await.map(drop).map_err(|error| act()(error))
+    }
+
+    /// Segments, in their order. They are sent together, and then waited for.
+    pub(super) async fn push_all(&self, job: &JobId, waiting: Vec<Waiting>) -> Result<(), StoreError> {
+        const TOGETHER: usize = 256;
+        let act = || while_doing("put segments in line");
+        let mut sent = Vec::with_capacity(TOGETHER);
+        for one in waiting {
+            let text = serde_json::to_vec(&one).map_err(while_doing("write a segment"))?;
+            let message =
+                PublishMessage::build().payload(text.into()).message_id(format!("{job}.{}", one.index));
+            let subject = format!("{}.{}.{job}.{}", self.root, Line::Speak(&one.piece.engine), one.index);
+            let published = self.link.context().send_publish(subject, message).await;
+            sent.push(published.map_err(|error| act()(error))?);
+            if sent.len() == TOGETHER {
+                for published in sent.drain(..) {
+                    published.await.map_err(|error| act()(error))?;
+                }
+            }
+        }
+        for published in sent {
+            published.await.map_err(|error| act()(error))?;
+        }
+        Ok(())
+    }
+
+    /// The next one of a line, whatever it is worth.
+    pub(super) async fn next(&self, line: Line<'_>) -> Result<Option<Message>, StoreError> {
+        const ACT: &str = "ask for work";
+        let consumer = self.consumer(line).await?;
+        let mut batch = consumer.fetch().max_messages(1).messages().await.map_err(while_doing(ACT))?;
+        // What comes later than that comes again.
+        let next = timeout(ANSWER, batch.next()).await.map_err(while_doing(ACT))?;
+        next.transpose().map_err(while_doing(ACT))
+    }
+
+    async fn consumer(&self, line: Line<'_>) -> Result<PullConsumer, StoreError> {
+        let name = line.to_string().replace('.', "-");
+        let mut consumers = self.consumers.lock().await;
+        if let Some(consumer) = consumers.get(&name) {
+            return Ok(consumer.clone());
+        }
+        let config = pull::Config {
+            durable_name: Some(name.clone()),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.link.cluster().silence,
+            filter_subject: format!("{}.{line}.>", self.root),
+            // As many as all nodes have in hand together.
+            max_ack_pending: -1,
+            ..pull::Config::default()
+        };
+        let consumer = self.stream.create_consumer(config).await;
+        let consumer = consumer.map_err(|error| while_doing("join the nodes that take work")(error))?;
+        consumers.insert(name, consumer.clone());
+        Ok(consumer)
+    }
+
+    fn hand(&self) -> MutexGuard<'_, HashMap<String, Held>> {
+        self.hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a message for so long: the right to it.
+    pub(super) fn hold(
+        &self,
+        job: &JobId,
+        index: Option<u32>,
+        message: Message,
+        piece: Option<Piece>,
+        time: Duration,
+    ) -> Lease {
+        let token = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
+        let held = Held { message: Arc::new(message), until: Instant::now() + time, piece };
+        self.hand().insert(token.clone(), held);
+        Lease { job: job.clone(), index, token }
+    }
+
+    /// What a lease stands for, if this node ever had it.
+    pub(super) fn held(&self, lease: &Lease) -> Option<Held> {
+        self.hand().get(&lease.token).cloned()
+    }
+
+    /// From now on for so long; whether it was ours still.
+    pub(super) fn renew(&self, lease: &Lease, time: Duration) -> bool {
+        let mut hand = self.hand();
+        let Some(held) = hand.get_mut(&lease.token).filter(|held| held.is_ours()) else { return false };
+        held.until = Instant::now() + time;
+        true
+    }
+
+    /// It is not kept alive any longer, and comes again.
+    pub(super) fn let_go(&self, lease: &Lease) {
+        if let Some(held) = self.hand().get_mut(&lease.token) {
+            held.until = Instant::now();
+        }
+    }
+
+    /// It is done.
+    pub(super) async fn end(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.settle(lease, AckKind::Ack).await
+    }
+
+    /// Others may have it after so long.
+    pub(super) async fn give_back(&self, lease: &Lease, delay: Duration) -> Result<(), StoreError> {
+        self.settle(lease, AckKind::Nak(Some(delay))).await
+    }
+
+    async fn settle(&self, lease: &Lease, kind: AckKind) -> Result<(), StoreError> {
+        let Some(held) = self.held(lease) else { return Ok(()) };
+        held.message.ack_with(kind).await.map_err(while_doing("give work back"))?;
+        self.hand().remove(&lease.token);
+        Ok(())
+    }
+
+    /// Nobody has to do anything for the audio of a job any more.
+    pub(super) async fn forget(&self, job: &JobId) -> Result<(), StoreError> {
+        let tell = format!("{}.{}.", self.root, Line::Tell);
+        self.hand().retain(|_, held| {
+            let subject = held.message.subject.as_str();
+            subject.starts_with(&tell) || !subject.split('.').any(|part| part == job.as_str())
+        });
+        self.clear(&[format!("finish.{job}"), format!("speak.*.{job}.*"), format!("cut.*.{job}")]).await
+    }
+
+    /// Nobody has to be told of its end.
+    pub(super) async fn forget_telling(&self, job: &JobId) -> Result<(), StoreError> {
+        self.clear(&[format!("{}.{job}", Line::Tell)]).await
+    }
+
+    async fn clear(&self, subjects: &[String]) -> Result<(), StoreError> {
+        for subject in subjects {
+            let subject = format!("{}.{subject}", self.root);
+            purge(&self.stream, &subject).await.map_err(while_doing("take work out of line"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells the server now and then of whatever is held, until the queue is gone.
+async fn keep_alive(hand: Weak<Hand>, link: Arc<Link>) {
+    let pause = link.cluster().silence / 3;
+    let mut ticks = interval(pause.max(Duration::from_millis(50)));
+    loop {
+        ticks.tick().await;
+        let Some(hand) = hand.upgrade() else { return };
+        let now = Instant::now();
+        let ours: Vec<Arc<Message>> = {
+            let mut hand = hand.lock().unwrap_or_else(PoisonError::into_inner);
+            hand.retain(|_, held| held.until + LATE > now);
+            hand.values().filter(|held| held.until > now).map(|held| Arc::clone(&held.message)).collect()
+        };
+        // A server that is away is told with the next tick.
+        for message in ours.into_iter().filter(|_| link.is_up()) {
+            drop(message.ack_with(AckKind::Progress).await);
+        }
+    }
+}
+
+/// The job, and the segment if it is one, that a message is about: the end of its subject.
+pub(super) fn about(message: &Message) -> Option<JobId> {
+    message.subject.split('.').find_map(|part| part.parse().ok())
+}
