@@ -5,6 +5,7 @@
 //! through an inbox, since it may be told while the desk is in use.
 
 mod desk;
+mod engines;
 mod expect;
 mod probes;
 mod pulse;
@@ -180,9 +181,22 @@ impl Scheduler {
 
     /// Waits until each of these engines has had a ready worker once: before that nobody knows what it costs.
     pub async fn known(self: &Arc<Self>, engines: &[&str]) -> Result<(), Refusal> {
+        self.heard_of(engines, |engine| self.usable(engine)).await
+    }
+
+    /// The same for a stream that was let in, and may ask more of an engine that nobody else may ask for any more.
+    pub async fn still_known(self: &Arc<Self>, engines: &[&str]) -> Result<(), Refusal> {
+        self.heard_of(engines, |engine| self.still_usable(engine)).await
+    }
+
+    async fn heard_of(
+        self: &Arc<Self>,
+        engines: &[&str],
+        usable: impl Fn(&str) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
         let mut news = self.news.subscribe();
         loop {
-            engines.iter().try_for_each(|engine| self.usable(engine))?;
+            engines.iter().try_for_each(|engine| usable(engine))?;
             if self.look(|desk| engines.iter().all(|engine| desk.facts(engine).is_some())) {
                 return Ok(());
             }
@@ -197,7 +211,7 @@ impl Scheduler {
 
     /// Whether an engine has a worker that takes orders.
     pub(super) fn speaks(&self, engine: &str) -> bool {
-        self.pools.speaks(engine)
+        self.pools.at_work(engine).is_some_and(|pool| pool.takes_orders())
     }
 
     /// Changes with each worker that begins or ceases to take orders.
@@ -241,7 +255,7 @@ impl Scheduler {
     /// More text of a stream has come.
     pub(super) fn append(self: &Arc<Self>, id: StreamId, segments: Vec<Segment>) -> Result<Turns, Refusal> {
         for segment in &segments {
-            self.usable(&segment.engine)?;
+            self.still_usable(&segment.engine)?;
         }
         let now = self.now();
         let turns = self.desk().append(id, segments, now);
@@ -393,7 +407,7 @@ impl Scheduler {
         let now = self.now();
         self.desk().probed(probe.worker, probed, now);
         self.settle();
-        if let (Err(why), Some(pool)) = (outcome, self.pools.get(&probe.engine)) {
+        if let (Err(why), Some(pool)) = (outcome, self.pools.at_work(&probe.engine)) {
             pool.condemn(probe.seat, probe.sitting, why);
         }
     }
