@@ -1,14 +1,13 @@
 //! The composition root: the only file that knows every room.
 
+mod runtime;
+
 use std::{
     cell::Cell,
     collections::BTreeMap,
-    env,
     error::Error,
-    fs, io,
     net::SocketAddr,
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -30,7 +29,7 @@ use crate::{
     cache::Cache,
     cluster::Cluster,
     config::{Config, Overrides},
-    control::{Answer, Control, RUNTIME_PREFIX},
+    control::{Answer, Control},
     environments::{Environments, Progress},
     gpu::Watch,
     jobs::{Jobs, Nats, Sqlite, Store},
@@ -105,7 +104,7 @@ impl Running {
                 }
             }
         }
-        let runtime = runtime_dir()?;
+        let runtime = runtime::folder()?;
         let sandbox = Sandbox::prepare(config, &interpreters).await;
         let is_gpu_used = config.enabled_engines().any(|(_, engine)| engine.is_on_gpu());
         let cards = if is_gpu_used { Cards::find(&config.gpu.root).await } else { Cards::default() };
@@ -450,34 +449,6 @@ fn told(doors: &Doors) -> String {
 /// Headers and audio leave as they come, in as few packets as hyper can make of them.
 fn without_delay(doors: Doors) -> impl axum::serve::Listener<Addr = SocketAddr> {
     doors.tap_io(|stream| drop(stream.set_nodelay(true)))
-}
-
-/// A directory that only we may enter, with a path short enough for a socket's name.
-fn runtime_dir() -> io::Result<TempDir> {
-    let given = env::var_os("RUNTIME_DIRECTORY").or_else(|| env::var_os("XDG_RUNTIME_DIR"));
-    let usable = |dir: &PathBuf| dir.is_dir() && dir.as_os_str().len() < 60;
-    let parent = given.map(PathBuf::from).filter(usable).unwrap_or_else(env::temp_dir);
-    sweep(&parent);
-    let private = fs::Permissions::from_mode(0o700);
-    let prefix = format!("{RUNTIME_PREFIX}{}-", std::process::id());
-    tempfile::Builder::new().prefix(&prefix).permissions(private).tempdir_in(&parent).map_err(|error| {
-        io::Error::new(error.kind(), format!("could not make a directory in {}: {error}", parent.display()))
-    })
-}
-
-/// Removes what servers left that were killed: directories of ours that name a process which is gone.
-fn sweep(parent: &Path) {
-    let ours = nix::unistd::geteuid().as_raw();
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let pid =
-            name.strip_prefix(RUNTIME_PREFIX).and_then(|rest| rest.split_once('-')?.0.parse::<u32>().ok());
-        let gone = pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists());
-        let is_ours = entry.metadata().is_ok_and(|found| found.is_dir() && found.uid() == ours);
-        if gone && is_ours && fs::remove_dir_all(entry.path()).is_ok() {
-            tracing::debug!(name, "Removed what a killed server left");
-        }
-    }
 }
 
 /// The part of a log filter that a worker understands.
