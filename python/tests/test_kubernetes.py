@@ -154,7 +154,7 @@ def test_a_pod_is_given_the_time_that_its_server_takes_to_end() -> None:
     assert stop[0] == "/bin/sleep"
     grace = seconds(r"^grace_s = (\d+)", settings())
     leaving = seconds(
-        r"^const LEAVING: Duration = Duration::from_secs\((\d+)\)", read("supervisor/src/app.rs")
+        r"^const LEAVING: Duration = Duration::from_secs\((\d+)\)", read("supervisor/src/app/mod.rs")
     )
     needed = int(stop[1]) + grace + leaving
     assert needed < pod()["terminationGracePeriodSeconds"] <= needed + 30
