@@ -34,6 +34,15 @@ pub struct Link {
     cluster: config::Cluster,
 }
 
+/// Which of several servers a value is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// The one that leads: what was written by anybody is read.
+    Leader,
+    /// Any: cheaper for large values, and it may not have come there yet.
+    Anyone,
+}
+
 /// Which bucket it is: one that has its name later, because its servers lost what they kept, is another.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -137,8 +146,8 @@ impl Link {
         format!("{}_{what}", self.cluster.name)
     }
 
-    /// A bucket of keys and values, made unless it is there.
-    pub async fn bucket(&self, what: &str) -> Result<Bucket, async_nats::Error> {
+    /// A bucket of keys and values, made unless it is there. `reads`: who is read from.
+    pub async fn bucket(&self, what: &str, reads: Reads) -> Result<Bucket, async_nats::Error> {
         let name = self.named(what);
         // What the client's own function makes, which asks servers for something first that those of 2.9 do not tell.
         let config = Config {
@@ -148,7 +157,7 @@ impl Link {
             discard: DiscardPolicy::New,
             allow_rollup: true,
             deny_delete: true,
-            allow_direct: true,
+            allow_direct: reads == Reads::Anyone,
             num_replicas: self.cluster.replicas,
             ..Config::default()
         };
@@ -171,7 +180,6 @@ impl Link {
             subjects: vec![format!("$O.{name}.C.>"), format!("$O.{name}.M.>")],
             discard: DiscardPolicy::New,
             allow_rollup: true,
-            allow_direct: true,
             num_replicas: self.cluster.replicas,
             ..Config::default()
         };

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-pub use link::{Identity, Link, purge};
+pub use link::{Identity, Link, Reads, purge};
 pub use objects::Objects;
 pub use voices::SharedVoices;
 

@@ -27,7 +27,7 @@ use self::{
     difference::{Step, difference},
     ledger::Ledger,
 };
-use super::{Link, Objects};
+use super::{Link, Objects, Reads};
 use crate::voices::{Meta, Shelf, ShelfError};
 
 /// How often it is tried again to do what could not be done.
@@ -180,7 +180,7 @@ impl Keeper {
 
     async fn keep(&mut self) -> Result<(), async_nats::Error> {
         let kept = Kept {
-            voices: self.link.bucket("voices").await?,
+            voices: self.link.bucket("voices", Reads::Leader).await?,
             recordings: self.link.objects("recordings").await?,
         };
         let identity = self.link.identity("voices").await?;

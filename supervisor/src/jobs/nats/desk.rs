@@ -21,7 +21,7 @@ use super::{
     trouble::{away, while_doing},
 };
 use crate::{
-    cluster::{Identity, Link, Objects},
+    cluster::{Identity, Link, Objects, Reads},
     jobs::{Change, Created, JobId, NewJob, StoreError, now_ms},
 };
 
@@ -30,6 +30,8 @@ const TOLD: Duration = Duration::from_secs(5);
 /// The longest text has come by then.
 const READ: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(50);
+/// What came at the same moment has come by then.
+const SETTLED: Duration = Duration::from_millis(50);
 
 /// All that is kept in `JetStream`.
 #[derive(Debug)]
@@ -53,9 +55,10 @@ impl Desk {
         folders: Folders,
         news: broadcast::Sender<Change>,
     ) -> Result<Self, StoreError> {
-        let bucket = async |what| link.bucket(what).await.map_err(while_doing("open a bucket"));
+        let bucket = async |what, reads| link.bucket(what, reads).await.map_err(while_doing("open a bucket"));
         let objects = async |what| link.objects(what).await.map_err(while_doing("open a store of objects"));
-        let (jobs, keys, takes) = (bucket("jobs").await?, bucket("keys").await?, bucket("takes").await?);
+        let (jobs, keys) = (bucket("jobs", Reads::Leader).await?, bucket("keys", Reads::Leader).await?);
+        let takes = bucket("takes", Reads::Anyone).await?;
         let (texts, audio) = (objects("texts").await?, objects("audio").await?);
         let identity = link.identity("jobs").await.map_err(while_doing("open a bucket"))?;
         let queue = Queue::open(Arc::clone(&link)).await?;
@@ -115,6 +118,27 @@ impl Desk {
                 Err(error) => return Err(while_doing("change a job")(error)),
             }
         }
+    }
+
+    /// The same, for a change that may be made again, and looks after it. Several servers that keep a bucket together may take
+    /// two changes of one revision that come at the same moment (those of 2.9 do), and the later one undoes the first.
+    pub(super) async fn surely(
+        &self,
+        id: &JobId,
+        mut change: impl FnMut(&mut Record) -> bool + Send,
+    ) -> Result<Option<(bool, Record)>, StoreError> {
+        let Some((is_new, mut record)) = self.change(id, &mut change).await? else { return Ok(None) };
+        if self.link.cluster().replicas > 1 && is_new {
+            loop {
+                sleep(SETTLED).await;
+                let Some((was_undone, now)) = self.change(id, &mut change).await? else { break };
+                record = now;
+                if !was_undone {
+                    break;
+                }
+            }
+        }
+        Ok(Some((is_new, record)))
     }
 
     /// The job that an idempotency key stands for: `id`, unless another one came first and is there still.

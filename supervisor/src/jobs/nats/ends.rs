@@ -23,7 +23,7 @@ const FORGOTTEN: std::time::Duration = std::time::Duration::from_hours(1);
 impl Desk {
     /// A job's audio is there.
     pub(super) async fn finish(&self, lease: &Lease, finished: &Finished) -> Result<(), StoreError> {
-        insist(PATIENCE, async || self.finished(lease, finished).await).await
+        self.or_let_go(lease, insist(PATIENCE, async || self.finished(lease, finished).await)).await
     }
 
     async fn finished(&self, lease: &Lease, finished: &Finished) -> Result<(), StoreError> {
@@ -44,7 +44,7 @@ impl Desk {
         let book =
             self.texts.size(&format!("{id}.book")).await.map_err(while_doing(KEEP))?.unwrap_or_default();
         let now = now_ms();
-        let changed = self.change(id, |record| record.finished(finished, &name, book, now)).await?;
+        let changed = self.surely(id, |record| record.finished(finished, &name, book, now)).await?;
         let counts = changed.filter(|(_, record)| record.audio.as_ref() == Some(&name));
         let Some((_, record)) = counts else {
             drop(fs::remove_file(&place).await);
@@ -87,7 +87,7 @@ impl Desk {
         error: Option<JobError>,
     ) -> Result<Option<Job>, StoreError> {
         let now = now_ms();
-        let changed = self.change(id, |record| record.ends(state, error.clone(), now)).await?;
+        let changed = self.surely(id, |record| record.ends(state, error.clone(), now)).await?;
         let Some((is_new, record)) = changed else { return Ok(None) };
         if is_new {
             self.tidied(&record).await?;

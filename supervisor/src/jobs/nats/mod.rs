@@ -218,12 +218,12 @@ impl Store for Nats {
 
     fn release(&self, lease: &Lease, delay: Duration, why: Option<JobError>, failed: bool) -> Answer<'_, ()> {
         let lease = lease.clone();
-        self.over(move |desk| async move { desk.release(&lease, delay, why, failed).await })
+        Box::pin(async move { self.joined()?.release(&lease, delay, why, failed).await })
     }
 
     fn plan(&self, lease: &Lease, plan: Plan) -> Answer<'_, ()> {
         let lease = lease.clone();
-        self.over(|desk| async move { desk.planned(&lease, &plan).await })
+        self.over(|desk| async move { desk.plan(&lease, &plan).await })
     }
 
     fn put(&self, lease: &Lease, take: Take) -> Answer<'_, Stored> {

@@ -9,7 +9,10 @@ use async_nats::jetstream::kv::{CreateErrorKind, Store as Bucket};
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
-use super::{record::Size, trouble::while_doing};
+use super::{
+    record::Size,
+    trouble::{away, while_doing},
+};
 use crate::cluster;
 use crate::jobs::{JobId, Joint, Kept, StoreError, Take};
 
@@ -41,14 +44,15 @@ impl Takes {
         found.map(|bytes| serde_json::from_slice(&bytes).map_err(while_doing("read a segment"))).transpose()
     }
 
-    /// Stores one, unless there is one. `token` is nobody else's. `None`: it is stored now; else what was before.
+    /// Stores one, unless there is one. `token` is nobody else's. Answers with the one that is stored, and whether it is
+    /// this one.
     pub(super) async fn put(
         &self,
         (job, index): (&JobId, u32),
         token: &str,
         take: &Take,
         (joint, chapter): (Joint, u32),
-    ) -> Result<Option<Head>, StoreError> {
+    ) -> Result<(Head, bool), StoreError> {
         let mut parts = 0;
         for start in (0..take.pcm.len()).step_by(PART) {
             let part = take.pcm.slice(start..take.pcm.len().min(start + PART));
@@ -62,15 +66,16 @@ impl Takes {
             Head { token: token.to_owned(), parts, rate: take.rate, size: Size::of(take), joint, chapter };
         let text = Bytes::from(serde_json::to_vec(&head).map_err(while_doing("write a segment"))?);
         match self.bucket.create(format!("{job}.{index}"), text).await {
-            Ok(_) => Ok(None),
+            Ok(_) => Ok((head, true)),
             Err(error) if error.kind() == CreateErrorKind::AlreadyExists => {
-                let before = self.head(job, index).await?;
+                // It may not have come yet to where it is read.
+                let before = self.head(job, index).await?.ok_or_else(away)?;
                 // Our own, whose answer was lost, counts as stored now.
-                if before.as_ref().is_some_and(|before| before.token == token) {
-                    return Ok(None);
+                if before.token == token {
+                    return Ok((before, true));
                 }
                 self.purge(&format!("{job}.{index}.{token}.*")).await?;
-                Ok(before)
+                Ok((before, false))
             }
             Err(error) => Err(while_doing("store a segment")(error)),
         }

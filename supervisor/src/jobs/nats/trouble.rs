@@ -41,11 +41,15 @@ where
 {
     let begun = Instant::now();
     loop {
-        let patience = match act().await {
+        let result = act().await;
+        let patience = match &result {
             Err(StoreError::Away { .. }) => time,
             Err(StoreError::Broken { .. }) => time.min(BROKEN),
-            result => return result,
+            _ => return result,
         };
+        if let Err(error) = &result {
+            tracing::debug!(%error, "Trying again what would be lost");
+        }
         if begun.elapsed() >= patience {
             return act().await;
         }

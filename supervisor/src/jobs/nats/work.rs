@@ -9,6 +9,7 @@ use super::{
     desk::{Desk, hash, read, written},
     queue::{Line, Waiting, about},
     record::{Record, whole},
+    takes::Head,
     trouble::{insist, while_doing},
 };
 use crate::jobs::{
@@ -106,28 +107,58 @@ impl Desk {
         let tries = record.tries.get(&index).copied().unwrap_or_default();
         let is_known = record.stored.has(index);
         let lease = self.queue.hold(&id, Some(index), message, Some(piece.clone()), time);
-        if is_known || self.takes.head(&id, index).await?.is_some() {
-            // Whoever stored it was gone before it was counted, or before it was answered for.
-            self.counted(&lease, index, &piece).await?;
-            return Ok(None);
+        let is_stored = async {
+            if is_known {
+                // Whoever stored it was gone before it was answered for.
+                self.answered(&lease, &record).await?;
+                return Ok(true);
+            }
+            let Some(head) = self.takes.head(&id, index).await? else { return Ok(false) };
+            // Or before it was counted.
+            self.counted(&lease, index, &piece, &head).await?;
+            Ok(true)
+        };
+        let is_stored = self.or_let_go(&lease, is_stored).await?;
+        Ok((!is_stored).then(|| Work::Speak { lease, piece: Box::new(piece), tries }))
+    }
+
+    /// What is held and cannot be looked at comes again, to whoever can.
+    pub(super) async fn or_let_go<T>(
+        &self,
+        lease: &Lease,
+        look: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let looked = look.await;
+        if looked.is_err() {
+            self.queue.let_go(lease);
         }
-        Ok(Some(Work::Speak { lease, piece: Box::new(piece), tries }))
+        looked
     }
 
     /// A segment that is stored is counted, and its message answered. Whether that was new, and the job.
-    async fn counted(&self, lease: &Lease, index: u32, piece: &Piece) -> Result<(bool, Record), StoreError> {
-        let head = self.takes.head(&lease.job, index).await?.ok_or(StoreError::Lost)?;
+    async fn counted(
+        &self,
+        lease: &Lease,
+        index: u32,
+        piece: &Piece,
+        head: &Head,
+    ) -> Result<(bool, Record), StoreError> {
         let spoken = whole(piece.spoken_ms);
-        let changed = self.change(&lease.job, |record| {
+        let changed = self.surely(&lease.job, |record| {
             record.job.state == JobState::Running && record.has(index, spoken, &head.size)
         });
         let (is_new, record) = changed.await?.ok_or(StoreError::Lost)?;
+        self.answered(lease, &record).await?;
+        Ok((is_new, record))
+    }
+
+    /// A segment is counted: its message is answered, once the job stands in line to be finished if it was the last.
+    async fn answered(&self, lease: &Lease, record: &Record) -> Result<(), StoreError> {
         if record.is_whole() {
             let id = &lease.job;
             self.queue.push(Line::Finish, id.as_str(), &format!("finish.{id}"), Bytes::new()).await?;
         }
-        self.queue.end(lease).await?;
-        Ok((is_new, record))
+        self.queue.end(lease).await
     }
 
     async fn uncut(
@@ -139,11 +170,13 @@ impl Desk {
         let id = record.job.id.clone();
         let lease = self.queue.hold(&id, None, message, None, time);
         if record.job.state == JobState::Queued {
-            let Some(book) = self.text::<Book>(&format!("{id}.book")).await? else { return Ok(None) };
+            let name = format!("{id}.book");
+            let book = async { self.text::<Book>(&name).await?.ok_or(StoreError::Lost) };
+            let Ok(book) = self.or_let_go(&lease, book).await else { return Ok(None) };
             return Ok(Some(Work::Cut { lease, job: Box::new(record.job), book }));
         }
         // It was cut by a node that was gone before all segments stood in line.
-        self.line_up(&lease, &record).await?;
+        self.or_let_go(&lease, self.line_up(&lease, &record)).await?;
         Ok(None)
     }
 
@@ -211,18 +244,25 @@ impl Desk {
         failed: bool,
     ) -> Result<(), StoreError> {
         let index = lease.index.filter(|_| failed);
-        if index.is_some() || why.is_some() {
-            let change = self.change(&lease.job, |record| {
-                record.rests(index, why.clone());
-                !record.job.state.is_over()
-            });
-            change.await?;
-        }
-        self.queue.give_back(lease, delay).await
+        let back = async {
+            if index.is_some() || why.is_some() {
+                let change = self.change(&lease.job, |record| {
+                    record.rests(index, why.clone());
+                    !record.job.state.is_over()
+                });
+                change.await?;
+            }
+            self.queue.give_back(lease, delay).await
+        };
+        self.or_let_go(lease, back).await
     }
 
     /// A job was cut.
-    pub(super) async fn planned(&self, lease: &Lease, plan: &Plan) -> Result<(), StoreError> {
+    pub(super) async fn plan(&self, lease: &Lease, plan: &Plan) -> Result<(), StoreError> {
+        self.or_let_go(lease, self.planned(lease, plan)).await
+    }
+
+    async fn planned(&self, lease: &Lease, plan: &Plan) -> Result<(), StoreError> {
         if !self.queue.held(lease).is_some_and(|held| held.is_ours()) {
             return Err(StoreError::Lost);
         }
@@ -238,7 +278,7 @@ impl Desk {
             }
             self.put_text(&draft, &text).await?;
             let now = now_ms();
-            let changed = self.change(&lease.job, |record| record.planned(plan, &draft, now)).await?;
+            let changed = self.surely(&lease.job, |record| record.planned(plan, &draft, now)).await?;
             let (_, record) = changed.ok_or(StoreError::Lost)?;
             let is_ours = record.plan.as_ref() == Some(&draft);
             Ok((record, is_ours))
@@ -253,7 +293,7 @@ impl Desk {
 
     /// A segment was spoken.
     pub(super) async fn put(&self, lease: &Lease, take: &Take) -> Result<Stored, StoreError> {
-        insist(PATIENCE, async || self.stored(lease, take).await).await
+        self.or_let_go(lease, insist(PATIENCE, async || self.stored(lease, take).await)).await
     }
 
     async fn stored(&self, lease: &Lease, take: &Take) -> Result<Stored, StoreError> {
@@ -268,8 +308,8 @@ impl Desk {
         }
         let token = hash(&[&lease.token]);
         let join = (piece.joint, piece.chapter);
-        let before = self.takes.put((&lease.job, index), &token, take, join).await?;
-        let (is_new, record) = self.counted(lease, index, &piece).await?;
-        Ok(if before.is_none() && is_new { Stored::Now { last: record.is_whole() } } else { Stored::Before })
+        let (head, is_ours) = self.takes.put((&lease.job, index), &token, take, join).await?;
+        let (is_new, record) = self.counted(lease, index, &piece, &head).await?;
+        Ok(if is_ours && is_new { Stored::Now { last: record.is_whole() } } else { Stored::Before })
     }
 }

@@ -6,7 +6,10 @@
 use std::{collections::HashSet, time::Duration};
 
 use futures_util::StreamExt;
-use ishowtts::{cluster::Link, config::Cluster};
+use ishowtts::{
+    cluster::{Link, Reads},
+    config::Cluster,
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -29,14 +32,14 @@ impl Nats {
         };
         let link = Link::open(&cluster).await.unwrap();
         eventually("NATS answers", async || link.is_up().then_some(())).await;
-        let record = link.bucket("jobs").await.unwrap().get(id).await.unwrap().unwrap();
+        let record = link.bucket("jobs", Reads::Leader).await.unwrap().get(id).await.unwrap().unwrap();
         let record: Value = serde_json::from_slice(&record).unwrap();
         let Some(plan) = record["plan"].as_str() else { return HashSet::new() };
         let mut text = String::new();
         let texts = link.objects("texts").await.unwrap();
         texts.get(plan).await.unwrap().unwrap().read_to_string(&mut text).await.unwrap();
         let pieces: Vec<Value> = serde_json::from_str(&text).unwrap();
-        let keys = link.bucket("takes").await.unwrap().keys().await.unwrap();
+        let keys = link.bucket("takes", Reads::Anyone).await.unwrap().keys().await.unwrap();
         let keys: Vec<_> = keys.map(Result::unwrap).collect().await;
         // The head of a segment, JOB.INDEX, beside its parts.
         let heads =

@@ -23,6 +23,7 @@ pub(crate) struct Nats {
     dir: TempDir,
     address: String,
     port: u16,
+    args: Vec<String>,
     child: Option<Child>,
 }
 
@@ -37,8 +38,29 @@ impl Nats {
             println!("SKIPPED: needs the Debian package nats-server");
             return None;
         }
-        let port = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port();
-        Some(Self { dir: TempDir::new().unwrap(), address: address.into(), port, child: None })
+        let port = free_port(address);
+        Some(Self {
+            dir: TempDir::new().unwrap(),
+            address: address.into(),
+            port,
+            args: Vec::new(),
+            child: None,
+        })
+    }
+
+    /// Three of them that run, and keep everything three times.
+    pub(crate) fn three() -> Option<[Self; 3]> {
+        let mut servers = [Self::new("127.0.0.1")?, Self::new("127.0.0.1")?, Self::new("127.0.0.1")?];
+        let routes = [(); 3].map(|()| format!("nats://127.0.0.1:{}", free_port("127.0.0.1")));
+        for (number, server) in servers.iter_mut().enumerate() {
+            let name = format!("server-{number}");
+            let routed = routes.join(",");
+            let args =
+                ["-n", &name, "-cluster_name", "speech", "-cluster", &routes[number], "-routes", &routed];
+            server.args = args.map(str::to_owned).into();
+            server.run();
+        }
+        Some(servers)
     }
 
     /// One that runs, on loopback.
@@ -51,7 +73,7 @@ impl Nats {
     pub(crate) fn run(&mut self) {
         let mut command = Command::new("nats-server");
         command.args(["-a", &self.address, "-p", &self.port.to_string(), "-js", "-sd"]);
-        command.arg(self.dir.path()).stderr(Stdio::null()).kill_on_drop(true);
+        command.arg(self.dir.path()).args(&self.args).stderr(Stdio::null()).kill_on_drop(true);
         self.child = Some(command.spawn().unwrap());
     }
 
@@ -89,6 +111,10 @@ impl Nats {
     fn section(&self, address: &str) -> String {
         format!("[cluster]\nnats = \"nats://{address}:{}\"\nsilence_s = 2\n", self.port)
     }
+}
+
+fn free_port(address: &str) -> u16 {
+    TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port()
 }
 
 impl Server {
@@ -174,6 +200,30 @@ async fn a_job_that_is_taken_back_on_one_machine_is_nobodys_work_on_another() {
         assert_eq!(node.speak(json!({ "text": "At once." })).await.status, 200);
         node.quiet().await;
     }
+}
+
+#[tokio::test]
+async fn one_of_three_nats_servers_may_go() {
+    let Some([mut one, two, three]) = Nats::three() else { return };
+    let addresses = [&one, &two, &three].map(Nats::url).join(",");
+    let node = async || {
+        let cluster = format!("[cluster]\nnats = \"{addresses}\"\nreplicas = 3\nsilence_s = 2\n");
+        supervisor().noting().config(&cluster).start().await.ready().await.joined().await
+    };
+    let (a, b) = tokio::join!(node(), node());
+    let body = |rtf: f64| json!({ "text": sentences(60), "format": "pcm", "engine_options": { "rtf": rtf } });
+    let id = a.submit(body(0.05)).await;
+    let stored = async || b.job(&id).await["progress"]["segments_stored"].as_u64().unwrap_or(0);
+    eventually("it goes on", async || (stored().await > 1).then_some(())).await;
+    one.kill().await;
+    let job = b.job_is(&id, "done").await;
+    let reference = eventually("a job is taken in", async || {
+        let answer = a.ask(Method::POST, "/api/jobs", &[], Some(&body(0.0))).await;
+        (answer.status == 202).then(|| answer.json()["id"].as_str().unwrap().to_owned())
+    })
+    .await;
+    a.job_is(&reference, "done").await;
+    assert!(b.job_audio(&id, &[]).await.bytes() == a.job_audio(&reference, &[]).await.bytes(), "{job}");
 }
 
 #[tokio::test]
