@@ -96,6 +96,14 @@ impl Sandbox {
         }
     }
 
+    /// Asks the interpreter of an engine that was switched on later, or that is started otherwise than before.
+    pub async fn learn(&mut self, config: &Config, name: &str, engine: &Engine, python: &Path) {
+        if self.enabled {
+            self.layouts.insert(name.to_owned(), Layout::of(python, engine.env.iter()).await);
+            self.unconfined = unconfined(config).map(str::to_owned).collect();
+        }
+    }
+
     /// Tells the log what is missing.
     pub fn tell(&self) {
         if !self.enabled {

@@ -15,9 +15,8 @@ use prometheus::{
 
 pub use labels::{CacheTier, Outcome, RejectReason, Surface};
 
-use self::{gpu::GpuFamilies, jobs::JobFamilies, recovery::RecoveryFamilies};
+use self::{gpu::GpuFamilies, jobs::JobFamilies, observe::Seen, recovery::RecoveryFamilies};
 use crate::{speech::Priority, traces::Traces};
-pub use observe::worker as observe_worker;
 pub use recent::{Finished, Heard, Recent};
 
 const ACCEPTING_HELP: &str = "1 while new requests are accepted, 0 during a drain";
@@ -29,6 +28,7 @@ const LOAD_HELP: &str =
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    seen: Seen,
     /// Request accepted → last byte handed over, by engine.
     pub elapsed_ms: HistogramVec,
     /// Synthesis time / audio duration, by engine.
@@ -180,6 +180,7 @@ impl Metrics {
             gpus: GpuFamilies::new(&registry)?,
             recovery: RecoveryFamilies::new(&registry)?,
             jobs: JobFamilies::new(&registry)?,
+            seen: Seen::default(),
             registry,
         };
         metrics.begin();

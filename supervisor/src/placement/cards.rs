@@ -7,14 +7,19 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ishowtts_workers::WorkerSpec;
+use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
     config::VISIBLE_GPUS,
     gpu::{Identity, Sensors},
 };
+
+/// How long NVIDIA's driver may take to tell which GPUs there are.
+const DRIVER: Duration = Duration::from_secs(20);
 
 /// The GPUs of this machine.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +38,24 @@ impl Cards {
         let cards = Sensors::open(root).identities();
         let allowed = std::env::var(VISIBLE_GPUS).ok();
         Self { known: if cards.len() > 1 { cards } else { BTreeMap::new() }, allowed, root: root.to_owned() }
+    }
+
+    /// The same without waiting for a driver that does not answer.
+    pub async fn find(root: &Path) -> Self {
+        let root = root.to_owned();
+        let looked = timeout(DRIVER, spawn_blocking(move || Self::look(&root))).await;
+        looked.map_or_else(
+            |_| {
+                tracing::warn!("NVIDIA's driver does not answer: workers are told their GPUs by number");
+                Self::default()
+            },
+            Result::unwrap_or_default,
+        )
+    }
+
+    /// Whether anybody looked for them.
+    pub fn are_known(&self) -> bool {
+        !self.root.as_os_str().is_empty()
     }
 
     /// Bytes of a device's memory that are free; a driver is asked if it is a GPU.

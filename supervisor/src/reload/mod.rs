@@ -4,23 +4,26 @@
 //! and does it.
 
 mod diff;
+mod engines;
+mod reasons;
 mod recordings;
 mod voices;
 
-use std::{error::Error, fmt, net::SocketAddr, sync::Arc};
+use std::{error::Error, fmt, net::SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-pub use diff::{EngineChange, EngineFate, Side, diff, effective};
+pub use diff::{EngineChange, EngineFate, Side, diff};
+pub use engines::Engines;
 pub use recordings::Recordings;
+
+use self::reasons::reason;
 
 use crate::{
     config::{self, Config, Overrides},
-    schedule::Scheduler,
     surface::{InForce, Live, make_room},
     telemetry,
-    voices::Shelf,
 };
 
 /// What a reload came to. Keys stand as in the file: `limits.max_text_chars`.
@@ -57,7 +60,9 @@ impl fmt::Display for Outcome {
             lines.push(format!("applied: {}", self.applied.join(", ")));
         }
         if !self.needs_restart.is_empty() {
-            lines.push(format!("needs a restart: {}", self.needs_restart.join(", ")));
+            let told = |key: &String| format!("{key} ({})", reason(key));
+            let keys: Vec<String> = self.needs_restart.iter().map(told).collect();
+            lines.push(format!("needs a restart: {}", keys.join(", ")));
         }
         lines.extend(self.engines.iter().map(ToString::to_string));
         f.write_str(&lines.join("\n"))
@@ -99,8 +104,7 @@ pub struct Reloader {
     /// Where the server listens, whatever the file says by now.
     reachable: Reachable,
     live: InForce,
-    scheduler: Arc<Scheduler>,
-    shelf: Arc<Shelf>,
+    engines: Engines,
     known: Mutex<Known>,
 }
 
@@ -112,12 +116,11 @@ impl Reloader {
         level: Option<String>,
         reachable: Reachable,
         live: InForce,
-        scheduler: Arc<Scheduler>,
-        shelf: Arc<Shelf>,
+        engines: Engines,
     ) -> Self {
         let last = (config.clone(), Recordings::of(&config));
         let known = Known { started: config, last };
-        Self { overrides, level, reachable, live, scheduler, shelf, known: Mutex::new(known) }
+        Self { overrides, level, reachable, live, engines, known: Mutex::new(known) }
     }
 
     /// Reads the file again. If it is right, what can be applied is in force when this returns, other workers of engines
@@ -134,39 +137,31 @@ impl Reloader {
         let (config, recordings) = read.await??;
         self.reachable.check(&config)?;
         let mut outcome = diff(&known.started, (&known.last.0, &known.last.1), (&config, &recordings));
-        if outcome.engines.iter().any(EngineChange::is_applied) {
+        if !outcome.engines.is_empty() {
             // A voice that imitates a recording is there when the workers are that know it.
             self.apply(&known.started, &without_new_imitations(&config, &known.last.0))?;
-            self.renew(&effective(&known.started, &config), &mut outcome.engines).await;
         }
-        self.apply(&known.started, &config)?;
+        for change in &mut outcome.engines {
+            change.failure = self.engines.bring(&config, &known.last.0, change).await.err();
+        }
         let (mut config, mut recordings) = (config, recordings);
-        for failed in outcome.engines.iter().filter(|change| change.failure.is_some()) {
-            keep(&failed.engine, &known.last.0, &mut config, &mut recordings);
-        }
-        known.last = (config, recordings);
-        Ok(outcome)
-    }
-
-    async fn renew(&self, config: &Config, changes: &mut [EngineChange]) {
-        for change in changes.iter_mut().filter(|change| change.is_applied()) {
-            let mut config = config.clone();
-            let heard = self.shelf.hear_in(&mut config, Some(&change.engine), false);
-            change.failure = self.scheduler.pools().renew(&config, &change.engine).await.err();
-            if change.failure.is_none() {
-                self.shelf.in_force(&heard);
+        for change in &outcome.engines {
+            if change.failure.is_some() {
+                keep(&change.engine, &known.last.0, &mut config, &mut recordings);
+            } else if matches!(change.what, EngineFate::Started | EngineFate::Stopped) {
+                note_start(&change.engine, &config, &mut known.started);
             }
         }
+        self.apply(&known.started, &config)?;
+        known.last = (config, recordings);
+        Ok(outcome)
     }
 
     /// Has workers know the voices that were sent to us since, and no more those that were removed: engine after engine,
     /// other workers before those that serve go.
     pub async fn settle_voices(&self) {
         let known = self.known.lock().await;
-        let config = effective(&known.started, &known.last.0);
-        for engine in self.shelf.unsettled() {
-            voices::settle(&self.shelf, self.scheduler.pools(), &config, &engine).await;
-        }
+        self.engines.settle_voices(&known.last.0).await;
     }
 
     fn apply(&self, started: &Config, config: &Config) -> Result<(), String> {
@@ -174,14 +169,14 @@ impl Reloader {
         if self.level.is_none() {
             telemetry::change(config.log.level.as_deref().unwrap_or(telemetry::USUAL))?;
         }
-        let mut live = Live::of(config, &self.shelf);
+        let mut live = Live::of(config, self.engines.shelf());
         if started.tls.is_some() != config.tls.is_some() {
             // Half of our clients would speak to us in a way that we do not understand.
             live.tls.clone_from(&self.live.now().tls);
         }
         live.limits.stream_buffer = started.limits.stream_buffer;
         make_room(live.limits.max_connections + live.wyoming.max_connections);
-        self.scheduler.limit(&live.limits);
+        self.engines.adopt(config, &live.limits);
         self.live.replace(live);
         Ok(())
     }
@@ -205,10 +200,21 @@ fn without_new_imitations(config: &Config, last: &Config) -> Config {
     config
 }
 
+/// What an engine that was switched on or off is told apart from from now on. What is read at the start alone stays.
+fn note_start(name: &str, config: &Config, started: &mut Config) {
+    let first = started.engines.get(name);
+    let (now, cache) = (config.engines.get(name).or(first).cloned(), first.and_then(|engine| engine.cache));
+    if let Some(now) = now {
+        let enabled = config.engines.get(name).is_some_and(|engine| engine.enabled);
+        started.engines.insert(name.to_owned(), config::Engine { enabled, cache, ..now });
+    }
+}
+
 /// Has the next reload find again what was not done for an engine now.
 fn keep(engine: &str, last: &Config, config: &mut Config, recordings: &mut Recordings) {
-    if let Some(kept) = last.engines.get(engine) {
-        config.engines.insert(engine.to_owned(), kept.clone());
+    match last.engines.get(engine) {
+        Some(kept) => drop(config.engines.insert(engine.to_owned(), kept.clone())),
+        None => drop(config.engines.remove(engine)),
     }
     let speaks = |voice: &&config::Voice| voice.routes.values().any(|route| route.engine == engine);
     for clone in config.voices.values().filter(speaks).filter_map(|voice| voice.clone.as_ref()) {

@@ -23,7 +23,7 @@ const REFIT: usize = 6;
 const UPPER: f64 = 0.9;
 /// Of this share of what was seen the audio is shorter than expected: a listener runs dry earlier with less audio.
 const SHORT: f64 = 0.3;
-/// Most models; beyond that the engine's own stands for all that are new.
+/// Most models; beyond that the one goes that was asked for longest ago. Clients choose options, and so how many there are.
 const MOST_MODELS: usize = 512;
 /// What an engine is taken to be before anything is known of it: an RTF and a fixed cost in milliseconds.
 const UNKNOWN: (f64, f64) = (0.3, 20.0);
@@ -66,6 +66,8 @@ pub(super) struct Observed {
 /// All models.
 #[derive(Debug, Default)]
 pub(super) struct Costs {
+    /// How often anything was observed: the time by which models grow old.
+    turn: u64,
     models: HashMap<Kind, Model>,
     engines: HashMap<String, Model>,
 }
@@ -96,15 +98,17 @@ impl Costs {
         if !observed.is_sound() {
             return;
         }
+        self.turn += 1;
         let own = self.engines.entry(kind.engine.clone()).or_default();
-        if let Some(model) = self.models.get_mut(kind) {
-            model.observe(observed);
-        } else if self.models.len() < MOST_MODELS {
-            // What is new begins with what is known of its engine.
-            let mut model = Model { seen: VecDeque::new(), ..own.clone() };
-            model.observe(observed);
-            self.models.insert(kind.clone(), model);
+        if !self.models.contains_key(kind) && self.models.len() >= MOST_MODELS {
+            let oldest = self.models.iter().min_by_key(|(_, model)| model.turn).map(|(kind, _)| kind.clone());
+            oldest.and_then(|kind| self.models.remove(&kind));
         }
+        // What is new begins with what is known of its engine.
+        let new = || Model { seen: VecDeque::new(), ..own.clone() };
+        let model = self.models.entry(kind.clone()).or_insert_with(new);
+        model.observe(observed);
+        model.turn = self.turn;
         own.observe(observed);
     }
 }
@@ -132,6 +136,8 @@ struct Model {
     first_ms: f64,
     seen: VecDeque<Observed>,
     since_fit: usize,
+    /// When it was observed last.
+    turn: u64,
 }
 
 impl Default for Model {
@@ -139,7 +145,8 @@ impl Default for Model {
         let (rtf, fixed_ms) = UNKNOWN;
         let seen = VecDeque::new();
         let (length, short, long) = (1.0, 1.0, CAUTION);
-        Self { length, short, long, fixed_ms, rtf, caution: 1.0, first_ms: f64::INFINITY, seen, since_fit: 0 }
+        let (caution, first_ms) = (1.0, f64::INFINITY);
+        Self { length, short, long, fixed_ms, rtf, caution, first_ms, seen, since_fit: 0, turn: 0 }
     }
 }
 
@@ -272,6 +279,21 @@ mod tests {
             |before| costs.estimate(&kind(), 1000.0, before).total.to_ms() / observed(1000.0, 1.0).total_ms;
         assert!(of(0) > 1.1 && of(0) < 1.3, "{}", of(0));
         assert!((1.0..1.06).contains(&of(24)), "{}", of(24));
+    }
+
+    #[test]
+    fn however_many_kinds_somebody_asks_for_new_ones_are_learnt_and_those_in_use_stay_known() {
+        let mut costs = Costs::default();
+        let of = |n: usize| Kind { options: format!("{{\"nfe_step\":{n}}}"), ..kind() };
+        for n in 0..3 * MOST_MODELS {
+            for _ in 0..ENOUGH {
+                costs.observe(&of(n), observed(1000.0, 1.0));
+                costs.observe(&kind(), observed(1000.0, 1.0));
+            }
+            assert!(costs.knows(&of(n)), "{n}");
+        }
+        assert!(costs.knows(&kind()) && !costs.knows(&of(0)));
+        assert_eq!(costs.models.len(), MOST_MODELS);
     }
 
     #[test]

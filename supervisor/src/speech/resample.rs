@@ -6,6 +6,8 @@ use rubato::{
     audioadapter_buffers::direct::InterleavedSlice,
 };
 
+use super::EncodeError;
+
 /// Samples converted at a time: 20 ms at 24 kHz, so that streaming stays prompt.
 const BLOCK: usize = 512;
 
@@ -35,6 +37,16 @@ impl Resampler {
         let fft = Fft::new(rate(from), rate(to), BLOCK, 1, FixedSync::Input)?;
         let delay = fft.output_delay();
         Ok(Self { fft, from, to, pending: Vec::new(), taken: 0, given: 0, delay })
+    }
+
+    /// The way from one rate to another, if they are not the same.
+    pub fn between(from: u32, to: u32) -> Result<Option<Self>, EncodeError> {
+        let broken = |error: ResamplerConstructionError| EncodeError {
+            codec: "pcm",
+            act: "change the rate of audio",
+            reason: format!("{from} to {to} Hz: {error}"),
+        };
+        if from == to { Ok(None) } else { Self::new(from, to).map(Some).map_err(broken) }
     }
 
     /// Takes in PCM16 and gives what is complete.

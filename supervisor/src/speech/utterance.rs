@@ -183,6 +183,13 @@ impl Terms {
     }
 }
 
+/// Options in the order of their names, at every depth: written in another order they ask for the same.
+pub fn in_order(mut options: Map<String, Value>) -> Map<String, Value> {
+    options.sort_keys();
+    options.values_mut().for_each(Value::sort_all_objects);
+    options
+}
+
 impl Utterance {
     /// Its parts, cut so that none is longer than a segment of its engine may be. Only the first of all is short.
     pub fn cut(&self, budget: impl Fn(&str) -> Budget) -> Vec<Part> {
@@ -192,7 +199,8 @@ impl Utterance {
     /// The seed of a request that names none: the same for the same request, so that it sounds the same again.
     pub fn seed_of(voice: &str, text: &str, speed: f64, options: &Map<String, Value>) -> u64 {
         let mut hash = Sha256::new();
-        for field in [voice, text, &speed.to_string(), &Value::Object(options.clone()).to_string()] {
+        for field in [voice, text, &speed.to_string(), &Value::Object(in_order(options.clone())).to_string()]
+        {
             hash.update(field.len().to_le_bytes());
             hash.update(field);
         }

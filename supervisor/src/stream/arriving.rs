@@ -236,7 +236,10 @@ impl Scribe {
         let scheduler = self.studio.scheduler();
         let engines = utterance.engines();
         let entry = begins.then(|| scheduler.enter(&engines)).transpose()?;
-        let known = timeout(self.manner.patience, scheduler.known(&engines)).await;
+        let known = async {
+            if begins { scheduler.known(&engines).await } else { scheduler.still_known(&engines).await }
+        };
+        let known = timeout(self.manner.patience, known).await;
         known.map_err(|_late| SpeechError::Deadline)??;
         let voices = timeout(self.manner.patience, self.studio.voices(&utterance)).await;
         let voices = voices.map_err(|_late| SpeechError::Deadline)??;

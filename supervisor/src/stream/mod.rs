@@ -92,7 +92,7 @@ impl Stream {
         let accepted = account.accepted();
         let deadline = utterance.deadline.filter(|_| delivery == Delivery::Whole);
         let mut stream = Self {
-            resampler: if rate == made { None } else { Resampler::new(made, rate).ok() },
+            resampler: Resampler::between(made, rate)?,
             source,
             meter: Meter::new(accepted),
             account,

@@ -223,7 +223,7 @@ impl Production {
             }
             self.taken = Taken::default();
             self.trace_segment(waited);
-            self.begin_segment();
+            self.begin_segment()?;
         }
         // A segment whose turn came has events until it was told its end; then the next one is asked.
         let heard = self.tickets.next().await.ok_or(SpeechError::Refused(Refusal::Draining))?;
@@ -238,9 +238,10 @@ impl Production {
         }
     }
 
-    fn begin_segment(&mut self) {
+    fn begin_segment(&mut self) -> Result<(), SpeechError> {
         let rate = self.lines.front().map_or(self.rate, |line| line.rate);
-        self.resampler = if rate == self.rate { None } else { Resampler::new(rate, self.rate).ok() };
+        self.resampler = Resampler::between(rate, self.rate)?;
+        Ok(())
     }
 
     fn hear(&mut self, heard: Heard) -> Result<(), SpeechError> {
@@ -251,7 +252,7 @@ impl Production {
             Heard::Anew if self.lines.front().is_some_and(|line| line.is_whole) => {
                 // Nobody has heard any of it: it is simply made again.
                 self.held.clear();
-                self.begin_segment();
+                self.begin_segment()?;
             }
             // What its listeners have heard comes once more, sample for sample.
             Heard::Anew => self.taken.again(),

@@ -171,7 +171,7 @@ impl Studio {
             if !may_be_kept {
                 return None;
             }
-            let options = utterance.options_for(engine, pools.engines());
+            let options = utterance.options_for(engine, &pools.engines());
             fields.push(engine.into());
             fields.push(pools.identity(engine)?.as_bytes().into());
             fields.push(ready.sample_rate.to_be_bytes().into());
@@ -224,7 +224,7 @@ impl Studio {
             language: part.language.clone(),
             speed: part.speed(utterance.speed),
             seed: utterance.seed,
-            options: utterance.options_for(engine, self.scheduler.pools().engines()),
+            options: utterance.options_for(engine, &self.scheduler.pools().engines()),
             phonemes: part.sounds.iter().map(|sound| phonemes(&part.text, sound)).collect(),
         };
         let spoken_ms = f64::from(estimated_ms(&part.text)) / part.speed(utterance.speed);

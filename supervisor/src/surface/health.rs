@@ -52,10 +52,11 @@ const LOAD: HeaderName = HeaderName::from_static("x-load");
 )]
 pub(super) async fn readyz(State(state): State<AppState>, Extension(access): Extension<Access>) -> Response {
     let pools = state.studio.scheduler().pools();
-    let mut missing: serde_json::Map<_, _> = state
+    let live = state.live.kept();
+    let mut missing: serde_json::Map<_, _> = live
         .required
         .iter()
-        .filter(|engine| !pools.speaks(engine))
+        .filter(|engine| pools.is_on(engine) && !pools.speaks(engine))
         .map(|engine| {
             let starting = || {
                 let state = |state: lifecycle::State| state.label();

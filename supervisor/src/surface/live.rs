@@ -32,6 +32,8 @@ pub struct Live {
     pub trusted_proxies: Vec<IpNet>,
     /// What connections are accepted with, where HTTPS is served.
     pub tls: Option<Arc<ServerConfig>>,
+    /// Engines that `/readyz` waits for, unless they are switched off.
+    pub required: Vec<String>,
     /// What `OpenAI`'s names of models and voices mean.
     pub openai: OpenAi,
 }
@@ -48,9 +50,16 @@ impl Live {
             cors: config.cors.clone(),
             trusted_proxies: config.server.trusted_proxies.clone(),
             tls: config.tls.as_ref().map(|tls| Arc::clone(&tls.config)),
+            required: required(config),
             openai: config.openai.clone(),
         }
     }
+}
+
+/// The engines that are waited for.
+fn required(config: &Config) -> Vec<String> {
+    let engines = config.enabled_engines().filter(|(_, engine)| engine.required);
+    engines.map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]
@@ -66,6 +75,7 @@ impl Live {
             cors: Cors::default(),
             trusted_proxies: Vec::new(),
             tls: None,
+            required: Vec::new(),
             openai: OpenAi::default(),
         }
     }

@@ -7,12 +7,7 @@ use axum::{
 };
 
 use super::{ApiError, AppState, openapi::answers};
-use crate::{
-    jobs::JobState,
-    metrics::{Metrics, observe_worker},
-    schedule::Load,
-    speech::Priority,
-};
+use crate::{jobs::JobState, metrics::Metrics, schedule::Load, speech::Priority};
 
 /// Tells Prometheus all families, as text.
 #[utoipa::path(
@@ -23,11 +18,11 @@ use crate::{
         example = "ishowtts_accepting 1\n"), answers::Refused),
 )]
 pub(super) async fn metrics(State(state): State<AppState>) -> Response {
-    for pool in state.studio.scheduler().pools().iter() {
-        for (name, status) in &pool.statuses() {
-            observe_worker(&state.metrics, name, status);
-        }
-        state.metrics.observe_restarts(pool.engine(), pool.faults());
+    let pools = state.studio.scheduler().pools();
+    let workers: Vec<_> = pools.iter().flat_map(|pool| pool.statuses()).collect();
+    state.metrics.observe_workers(&workers);
+    for pool in pools.iter() {
+        state.metrics.observe_restarts(pool.engine(), pools.ends(pool.engine()));
         // There from the start: the first event would be no increase of what was not there before.
         state.metrics.observe_recovery(pool.engine(), 0, 0);
     }

@@ -37,8 +37,6 @@ pub struct Shared {
     pub jobs: Result<Arc<Jobs>, String>,
     /// The machines that it shares jobs and voices with, if there are any.
     pub cluster: Option<Arc<Cluster>>,
-    /// Engines that `/readyz` waits for.
-    pub required: Vec<String>,
     /// When the server started.
     pub started: Instant,
 }

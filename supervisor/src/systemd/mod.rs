@@ -1,5 +1,6 @@
 //! What a service manager is told, and asked. Without one these calls do nothing.
 
+mod setup;
 mod status;
 mod watchdog;
 
@@ -8,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval};
 
+pub use setup::Setup;
 pub use status::line;
 pub use watchdog::feed;
 

@@ -20,11 +20,9 @@ enum Standing {
 
 /// How all engines stand, in one line, and whether what is shared with other machines can be reached, if anything is.
 pub fn line(pools: &Pools, is_cluster_up: Option<bool>) -> String {
-    let engines: Vec<(&str, Standing)> = pools
-        .engines()
-        .iter()
-        .filter_map(|engine| Some((engine.as_str(), standing(pools, engine)?)))
-        .collect();
+    let names = pools.engines();
+    let engines: Vec<(&str, Standing)> =
+        names.iter().filter_map(|engine| Some((engine.as_str(), standing(pools, engine)?))).collect();
     let away = if is_cluster_up == Some(false) { "; NATS is away" } else { "" };
     wording(&engines) + away
 }

@@ -1,6 +1,6 @@
 //! What comes of casting a text: who speaks which stretch of it, or why nobody does.
 
-use crate::speech::{Part, SsmlError, Terms, Utterance};
+use crate::speech::{Part, SsmlError, Terms, Utterance, in_order};
 
 /// A text with its roles given out.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,7 @@ impl Cast {
     /// What is to be spoken: the text that this is the cast of, on these terms.
     pub fn utterance(self, text: &str, terms: Terms) -> Utterance {
         let Terms { speed, seed, options, format, sample_rate, priority, deadline, client, is_fresh } = terms;
+        let options = in_order(options);
         Utterance {
             seed: seed.unwrap_or_else(|| Utterance::seed_of(&self.voice, text, speed, &options)),
             voice: self.voice,

@@ -33,10 +33,14 @@ async fn what_was_spoken_is_there_when_it_is_asked_for_again() {
         json!({ "text": "Say it again!", "format": "pcm" }),
         json!({ "text": "Say it again.", "format": "pcm", "speed": 1.5 }),
         json!({ "text": "Say it again.", "format": "pcm", "seed": 5 }),
-        json!({ "text": "Say it again.", "format": "pcm", "engine_options": { "chunk_ms": 50 } }),
+        json!({ "text": "Say it again.", "format": "pcm", "engine_options": { "chunk_ms": 50, "rtf": 0 } }),
     ] {
         assert_eq!(asked(&server, &other, "").await.0, "miss", "{other}");
     }
+    // Written in another order, options ask for the same.
+    let same =
+        json!({ "text": "Say it again.", "format": "pcm", "engine_options": { "rtf": 0, "chunk_ms": 50 } });
+    assert_eq!(asked(&server, &same, "").await.0, "hit");
     assert_eq!(asked(&server, &body, "no-cache").await, ("miss".into(), first));
     // What was there already says nothing of how fast the engine is.
     assert_eq!(server.metric("ishowtts_elapsed_ms_count{engine=\"tone\"}").await, 6.0);

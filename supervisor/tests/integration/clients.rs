@@ -72,6 +72,7 @@ async fn schemathesis_finds_no_violation_of_the_description() {
     let python = environment("schemathesis").await;
     let server = server().await;
     let mut schemathesis = program(&python, &server);
+    schemathesis.env("PYTHONPATH", folder());
     schemathesis.args(["-m", "schemathesis.cli", "--config-file"]).arg(folder().join("schemathesis.toml"));
     schemathesis.args(["run", &format!("{}/openapi.json", server.url), "--max-time", "30"]);
     schemathesis.args(["--header", &format!("Authorization: Bearer {KEY}")]);

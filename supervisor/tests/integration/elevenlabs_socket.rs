@@ -8,7 +8,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
-use crate::harness::{Server, eventually, pcm, soon, supervisor, tone};
+use crate::harness::{Server, eventually, pcm, second::piper, soon, supervisor, tone};
 
 const KEY: &str = "ishow-0123456789";
 
@@ -359,4 +359,28 @@ async fn a_text_that_is_still_arriving_keeps_its_share_until_it_ends() {
     let mut third = Client::pcm(&server).await;
     talk(&mut third).await;
     third.samples(tone::of("Hello there everybody,").len()).await;
+}
+
+#[tokio::test]
+async fn a_text_that_is_still_arriving_is_spoken_to_its_end_by_an_engine_that_is_switched_off() {
+    let notes = tempfile::TempDir::new().unwrap();
+    let other = piper(notes.path(), "ready").await;
+    let server = supervisor().config(&other).start().await.ready().await;
+    let mut client = Client::pcm(&server).await;
+    client.text("It has begun to speak. ").await;
+    let mut heard = client.samples(tone::of("It has begun to speak.").len()).await;
+    server.rewrite("enabled = true", "enabled = false");
+    let going = async {
+        eventually("nobody else is let in", async || {
+            (server.speak(json!({ "text": "too late" })).await.status == 503).then_some(())
+        })
+        .await;
+        client.text("And it goes on. ").await;
+        client.text("").await;
+        client.rest().await
+    };
+    let (reload, rest) = tokio::join!(server.command(&["reload"]), going);
+    heard.extend(rest);
+    assert!(has(&heard, "And it goes on."));
+    assert!(reload.status.success(), "{reload:?}");
 }

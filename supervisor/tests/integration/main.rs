@@ -50,6 +50,7 @@ mod openapi;
 mod probe;
 mod recovery;
 mod reload;
+mod reload_engines;
 mod sandbox;
 mod schedule;
 mod service;

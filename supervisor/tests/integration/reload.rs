@@ -155,16 +155,18 @@ async fn an_engine_whose_workers_do_not_start_with_a_change_keeps_those_that_it_
 #[tokio::test]
 async fn what_cannot_be_applied_is_named() {
     let server = supervisor().config("[cache]\nmemory_mb = 1\n").start().await.ready().await;
-    server.rewrite("enabled = true", "enabled = true\nreplicas = 2");
+    server.rewrite("enabled = true", "enabled = true\ncache = true");
     server.rewrite("memory_mb = 1", "memory_mb = 2\n[limits]\nstream_buffer_s = 5");
-    let expected = "needs a restart: engines.tone.replicas, limits.stream_buffer_s, cache\n";
+    let expected = "needs a restart: engines.tone.cache (it is read at the start alone), \
+                    limits.stream_buffer_s (streams begin by it that are not over), \
+                    cache (it is opened at the start)\n";
     assert_eq!(reload(&server).await, (0, expected.into()));
     assert_eq!(reload(&server).await, (0, expected.into()), "as long as it is so");
     server.signal("SIGHUP");
     eventually("the log tells it a third time", async || {
         let told = server
             .log_text()
-            .matches("Configuration read again: needs a restart: engines.tone.replicas")
+            .matches("Configuration read again: needs a restart: engines.tone.cache")
             .count();
         (told == 3).then_some(())
     })

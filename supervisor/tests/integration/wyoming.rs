@@ -205,6 +205,9 @@ async fn a_text_is_spoken_while_it_is_written_and_the_copy_of_it_is_passed_over(
     client.say("synthesize-start", Value::Null).await;
     client.say("synthesize-chunk", json!({ "text": " 🎉 " })).await;
     client.say("synthesize-stop", Value::Null).await;
+    // Home Assistant takes an answer without audio for one that failed.
+    let silence = client.audio().await;
+    assert!(!silence.is_empty() && silence.iter().all(|sample| *sample == 0), "{silence:?}");
     client.expect("synthesize-stopped").await;
     client.say("synthesize", json!({ "text": "hello" })).await;
     assert_eq!(client.audio().await, tone::of("hello"));

@@ -32,15 +32,10 @@ pub enum EngineFate {
     Started,
     /// It was on and is off.
     Stopped,
+    /// It stays on, and has more workers, or fewer.
+    Resized,
     /// It stays on, and other workers take the place of those that know nothing of the change.
     Replaced,
-}
-
-impl EngineChange {
-    /// Whether it happens at once; else when the server is started again.
-    pub fn is_applied(&self) -> bool {
-        self.what == EngineFate::Replaced
-    }
 }
 
 impl fmt::Display for EngineChange {
@@ -48,15 +43,21 @@ impl fmt::Display for EngineChange {
         let Self { engine, what, keys, failure } = self;
         let keys = keys.join(", ");
         match (what, failure) {
+            (EngineFate::Started, Some(why)) => {
+                write!(f, "not applied: engine {engine} is not started ({keys}): {why}")
+            }
             (_, Some(why)) => write!(
                 f,
                 "not applied: engine {engine} keeps its workers ({keys}), since those with the change do not start: {why}"
             ),
             (EngineFate::Started, None) => {
-                write!(f, "needs a restart: engine {engine}, to be started ({keys})")
+                write!(f, "applied: engine {engine}, started ({keys})")
             }
             (EngineFate::Stopped, None) => {
-                write!(f, "needs a restart: engine {engine}, to be stopped ({keys})")
+                write!(f, "applied: engine {engine}, stopped ({keys})")
+            }
+            (EngineFate::Resized, None) => {
+                write!(f, "applied: engine {engine}, the number of its workers ({keys})")
             }
             (EngineFate::Replaced, None) => {
                 write!(f, "applied: engine {engine}, its workers replaced ({keys})")
@@ -89,7 +90,12 @@ pub fn diff(started: &Config, last: Side<'_>, (new, recordings): Side<'_>) -> Ou
     note(applied, "pronunciation", &last.pronunciation, &new.pronunciation);
     for (name, engine) in &new.engines {
         if let Some(before) = last.engines.get(name).filter(|before| before.enabled && engine.enabled) {
-            note(applied, &format!("engines.{name}.normalise"), &before.normalise, &engine.normalise);
+            let mut noted = |key: &str, is_other: bool| {
+                note(applied, &format!("engines.{name}.{key}"), &false, &is_other);
+            };
+            noted("normalise", before.normalise != engine.normalise);
+            noted("required", before.required != engine.required);
+            noted("warm_restart", before.warm_restart != engine.warm_restart);
         }
     }
     note(applied, "openai.models", &last.openai.models, &new.openai.models);
@@ -193,7 +199,13 @@ fn engines(started: &Config, last: Side<'_>, new: Side<'_>, outcome: &mut Outcom
         let of_enabled = || vec![format!("engines.{name}.enabled")];
         match (enabled(started), enabled(new.0)) {
             (false, false) => {}
-            (false, true) => outcome.engines.push(change(EngineFate::Started, of_enabled())),
+            (false, true) => {
+                let (first, after) = (started.engines.get(name), new.0.engines.get(name));
+                if first.and_then(|engine| engine.cache) != after.and_then(|engine| engine.cache) {
+                    outcome.needs_restart.push(format!("engines.{name}.cache"));
+                }
+                outcome.engines.push(change(EngineFate::Started, of_enabled()));
+            }
             (true, false) => outcome.engines.push(change(EngineFate::Stopped, of_enabled())),
             (true, true) => {
                 let (Some(first), Some(before), Some(after)) =
@@ -204,40 +216,30 @@ fn engines(started: &Config, last: Side<'_>, new: Side<'_>, outcome: &mut Outcom
                 outcome.needs_restart.extend(fixed_keys(name, first, after));
                 let mut keys = renewed_keys(name, before, after);
                 keys.extend(changed_samples(name, last, new));
+                let fate = if keys.is_empty() { EngineFate::Resized } else { EngineFate::Replaced };
+                keys.extend(counted_keys(name, before, after));
                 if !keys.is_empty() {
-                    outcome.engines.push(change(EngineFate::Replaced, keys));
+                    outcome.engines.push(change(fate, keys));
                 }
             }
         }
     }
 }
 
-/// What the next workers of these engines are started with: of what is laid out at a start, what was so then.
-pub fn effective(started: &Config, new: &Config) -> Config {
-    let mut config = new.clone();
-    for (name, engine) in &mut config.engines {
-        if let Some(first) = started.engines.get(name) {
-            engine.devices.clone_from(&first.devices);
-            engine.python.clone_from(&first.python);
-            (engine.replicas, engine.spares, engine.threads) = (first.replicas, first.spares, first.threads);
-        }
-    }
-    config
-}
-
 /// What is laid out when the server starts: the schedule, environments, who is waited for.
 fn fixed_keys(name: &str, started: &Engine, after: &Engine) -> Vec<String> {
     let mut keys = Vec::new();
     let key = |key: &str| format!("engines.{name}.{key}");
-    let is_one = started.devices.len() == 1 && after.devices.len() == 1;
-    note(&mut keys, &key(if is_one { "device" } else { "devices" }), &started.devices, &after.devices);
-    note(&mut keys, &key("replicas"), &started.replicas, &after.replicas);
-    note(&mut keys, &key("spares"), &started.spares, &after.spares);
-    note(&mut keys, &key("threads"), &started.threads, &after.threads);
-    note(&mut keys, &key("required"), &started.required, &after.required);
     note(&mut keys, &key("cache"), &started.cache, &after.cache);
-    note(&mut keys, &key("python"), &started.python, &after.python);
-    note(&mut keys, &key("warm_restart"), &started.warm_restart, &after.warm_restart);
+    keys
+}
+
+/// How many workers there are.
+fn counted_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
+    let mut keys = Vec::new();
+    let key = |key: &str| format!("engines.{name}.{key}");
+    note(&mut keys, &key("replicas"), &before.replicas, &after.replicas);
+    note(&mut keys, &key("spares"), &before.spares, &after.spares);
     keys
 }
 
@@ -246,13 +248,13 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     // Taken apart, so that a key that is added later is not forgotten here.
     let Engine {
         enabled: _,
-        devices: _,
+        devices,
         replicas: _,
         spares: _,
-        threads: _,
+        threads,
         required: _,
         cache: _,
-        python: _,
+        python,
         warm_restart: _,
         // It is seen to before a text reaches a worker.
         normalise: _,
@@ -270,6 +272,10 @@ fn renewed_keys(name: &str, before: &Engine, after: &Engine) -> Vec<String> {
     } = after;
     let mut keys = Vec::new();
     let key = |key: &str| format!("engines.{name}.{key}");
+    let is_one = before.devices.len() == 1 && devices.len() == 1;
+    note(&mut keys, &key(if is_one { "device" } else { "devices" }), &before.devices, devices);
+    note(&mut keys, &key("threads"), &before.threads, threads);
+    note(&mut keys, &key("python"), &before.python, python);
     note(&mut keys, &key("env"), &before.env, env);
     note(&mut keys, &key("cpus"), &before.cpus, cpus);
     note(&mut keys, &key("nice"), &before.nice, nice);

@@ -110,6 +110,7 @@ fn each_change_of_an_engine_is_told_with_its_keys() {
     let told = |what, renewed: &[&str], fixed: &[&str]| {
         (vec![EngineChange { engine: "tone".into(), what, keys: keys(renewed), failure: None }], keys(fixed))
     };
+    let resized = |keys: &[&str]| told(EngineFate::Resized, keys, &[]);
     let (on, off) = ("enabled = true\n", "enabled = false\n");
     assert_eq!(change(on, off), told(EngineFate::Stopped, &["enabled"], &[]));
     assert_eq!(change(off, on), told(EngineFate::Started, &["enabled"], &[]));
@@ -119,8 +120,14 @@ fn each_change_of_an_engine_is_told_with_its_keys() {
         "nothing runs that could be told"
     );
     let more = "enabled = true\nreplicas = 2\nnice = 3\nrtf = 0.5\nenv = { A = \"b\" }\n";
-    assert_eq!(change(on, more), told(EngineFate::Replaced, &["env", "nice", "rtf"], &["replicas"]));
-    assert_eq!(change(more, on), told(EngineFate::Replaced, &["env", "nice", "rtf"], &["replicas"]));
+    assert_eq!(change(on, more), told(EngineFate::Replaced, &["env", "nice", "rtf", "replicas"], &[]));
+    assert_eq!(change(more, on), told(EngineFate::Replaced, &["env", "nice", "rtf", "replicas"], &[]));
+    let spare = "enabled = true\nreplicas = 3\nspares = 1\n";
+    assert_eq!(change(on, spare), resized(&["replicas", "spares"]), "those that it has stay");
+    let required = "enabled = true\nrequired = false\n";
+    assert_eq!(change(on, required), (vec![], vec![]), "nothing becomes of its workers");
+    let cached = "enabled = true\ncache = true\n";
+    assert_eq!(change(on, cached), (vec![], keys(&["cache"])));
 }
 
 #[test]
@@ -154,7 +161,7 @@ fn it_is_told_in_lines() {
         TONE,
         &format!("[cache]\nmemory_mb = 1\n[limits]\nmax_requests = 3\npatience_s = 3\n{TONE}rtf = 0.5\n"),
     );
-    let expected = "applied: limits.max_requests, limits.patience_s\nneeds a restart: cache\n\
+    let expected = "applied: limits.max_requests, limits.patience_s\nneeds a restart: cache (it is opened at the start)\n\
                     applied: engine tone, its workers replaced (engines.tone.rtf)";
     assert_eq!(outcome.to_string(), expected);
     assert_eq!(Outcome::default().to_string(), "nothing has changed");

@@ -5,6 +5,7 @@
 //! through an inbox, since it may be told while the desk is in use.
 
 mod desk;
+mod engines;
 mod expect;
 mod probes;
 mod pulse;
@@ -179,15 +180,25 @@ impl Scheduler {
     }
 
     /// Waits until each of these engines has had a ready worker once: before that nobody knows what it costs.
-    pub async fn known(&self, engines: &[&str]) -> Result<(), Refusal> {
+    pub async fn known(self: &Arc<Self>, engines: &[&str]) -> Result<(), Refusal> {
+        self.heard_of(engines, |engine| self.usable(engine)).await
+    }
+
+    /// The same for a stream that was let in, and may ask more of an engine that nobody else may ask for any more.
+    pub async fn still_known(self: &Arc<Self>, engines: &[&str]) -> Result<(), Refusal> {
+        self.heard_of(engines, |engine| self.still_usable(engine)).await
+    }
+
+    async fn heard_of(
+        self: &Arc<Self>,
+        engines: &[&str],
+        usable: impl Fn(&str) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
         let mut news = self.news.subscribe();
         loop {
-            engines.iter().try_for_each(|engine| self.usable(engine))?;
-            {
-                let desk = self.desk();
-                if engines.iter().all(|engine| desk.facts(engine).is_some()) {
-                    return Ok(());
-                }
+            engines.iter().try_for_each(|engine| usable(engine))?;
+            if self.look(|desk| engines.iter().all(|engine| desk.facts(engine).is_some())) {
+                return Ok(());
             }
             // A text that is still arriving ends in peace, whoever speaks its next clause; nobody waits for an engine.
             if self.is_draining() {
@@ -200,7 +211,7 @@ impl Scheduler {
 
     /// Whether an engine has a worker that takes orders.
     pub(super) fn speaks(&self, engine: &str) -> bool {
-        self.pools.speaks(engine)
+        self.pools.at_work(engine).is_some_and(|pool| pool.takes_orders())
     }
 
     /// Changes with each worker that begins or ceases to take orders.
@@ -209,14 +220,14 @@ impl Scheduler {
     }
 
     /// What an engine said of itself when a worker of it was ready for the first time.
-    pub fn ready(&self, engine: &str) -> Option<Arc<Ready>> {
-        self.desk().facts(engine).map(|facts| Arc::clone(&facts.ready))
+    pub fn ready(self: &Arc<Self>, engine: &str) -> Option<Arc<Ready>> {
+        self.look(|desk| desk.facts(engine).map(|facts| Arc::clone(&facts.ready)))
     }
 
     /// How long an engine's segments may be, so that one keeps nobody waiting for long. The same from the first ready
     /// worker on.
-    pub fn budget(&self, engine: &str) -> Budget {
-        self.desk().facts(engine).map_or_else(Budget::default, |facts| facts.budget)
+    pub fn budget(self: &Arc<Self>, engine: &str) -> Budget {
+        self.look(|desk| desk.facts(engine).map_or_else(Budget::default, |facts| facts.budget))
     }
 
     /// Lets a stream in if everybody's audio comes in time then; else refuses it at once.
@@ -244,7 +255,7 @@ impl Scheduler {
     /// More text of a stream has come.
     pub(super) fn append(self: &Arc<Self>, id: StreamId, segments: Vec<Segment>) -> Result<Turns, Refusal> {
         for segment in &segments {
-            self.usable(&segment.engine)?;
+            self.still_usable(&segment.engine)?;
         }
         let now = self.now();
         let turns = self.desk().append(id, segments, now);
@@ -340,6 +351,15 @@ impl Scheduler {
         }
     }
 
+    /// Looks at the desk, and sees to what was told meanwhile: whoever tells it finds the desk taken, and leaves it to us.
+    fn look<T>(self: &Arc<Self>, look: impl FnOnce(&Desk) -> T) -> T {
+        let seen = look(&self.desk());
+        if self.again.load(Ordering::SeqCst) {
+            self.settle();
+        }
+        seen
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -368,8 +388,8 @@ impl Scheduler {
     }
 
     /// What is asked of the machine.
-    pub fn load(&self) -> Load {
-        self.desk().load(self.now())
+    pub fn load(self: &Arc<Self>) -> Load {
+        self.look(|desk| desk.load(self.now()))
     }
 
     /// Has a worker that was not heard for so long say a few words, if it is idle and nobody needs it now.
@@ -381,24 +401,25 @@ impl Scheduler {
     }
 
     /// A probe is over, and this was wrong with its worker, which then is ended.
-    pub fn probed(&self, probe: &Probe, outcome: Result<(), String>) {
+    pub fn probed(self: &Arc<Self>, probe: &Probe, outcome: Result<(), String>) {
         let probed =
             Probed { at: probe.began, took: probe.began.elapsed(), error: outcome.as_ref().err().cloned() };
         let now = self.now();
         self.desk().probed(probe.worker, probed, now);
-        if let (Err(why), Some(pool)) = (outcome, self.pools.get(&probe.engine)) {
+        self.settle();
+        if let (Err(why), Some(pool)) = (outcome, self.pools.at_work(&probe.engine)) {
             pool.condemn(probe.seat, probe.sitting, why);
         }
     }
 
     /// How the workers in an engine's seats were tried last, by seat.
-    pub fn probes(&self, engine: &str) -> Vec<Option<Probed>> {
-        self.desk().probes(engine)
+    pub fn probes(self: &Arc<Self>, engine: &str) -> Vec<Option<Probed>> {
+        self.look(|desk| desk.probes(engine))
     }
 
     /// How often work had to be done again, since the start.
-    pub fn recoveries(&self) -> Recoveries {
-        self.desk().recoveries()
+    pub fn recoveries(self: &Arc<Self>) -> Recoveries {
+        self.look(Desk::recoveries)
     }
 
     /// Admits nobody any more.
@@ -408,8 +429,9 @@ impl Scheduler {
     }
 
     /// Turns everybody away who still waits for a worker.
-    pub fn turn_away(&self) {
+    pub fn turn_away(self: &Arc<Self>) {
         self.desk().close(&Refusal::Draining);
+        self.settle();
     }
 
     /// Whether [`drain`](Self::drain) was called.

@@ -41,6 +41,18 @@ async fn a_scheduler_with_nothing_to_do_has_a_pulse() {
 }
 
 #[tokio::test]
+async fn what_is_told_while_somebody_looks_is_heard_once_he_has_looked() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let scheduler = scheduler(dir.path()).await;
+    let (heard, mut beat) = oneshot::channel();
+    scheduler.look(|_| {
+        scheduler.tell(Event::Beat(heard));
+        assert!(beat.try_recv().is_err(), "the desk is taken");
+    });
+    assert_eq!(beat.try_recv(), Ok(Ok(())), "and nothing else has happened since");
+}
+
+#[tokio::test]
 async fn while_the_desk_is_held_no_beat_comes_back() {
     let dir = tempfile::TempDir::new().unwrap();
     let scheduler = scheduler(dir.path()).await;

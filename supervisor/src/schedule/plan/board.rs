@@ -6,7 +6,7 @@ use super::{
     Micros, WorkerIndex,
     begin::Expected,
     fairness::Holds,
-    floor::{Floor, Layout},
+    floor::{Floor, Layout, Seat},
     pause::Hold,
     stream::{Key, Kind, Piece, Rank, Stage, Stream},
 };
@@ -193,23 +193,25 @@ impl Board {
         if let Some(most) = self.batch.get_mut(pool) {
             *most = batch.max(1);
         }
+        let is_open = self.floor.is_open(worker);
         let Some(presence) = self.workers.get_mut(worker) else { return };
-        if matches!(presence, Presence::Away { .. }) {
+        if is_open && matches!(presence, Presence::Away { .. }) {
             *presence = Presence::Free;
             self.floor.add(worker);
             self.reconsider(now);
         }
     }
 
-    /// Whoever comes next in a worker's place computes on this device; `None`: it takes no share of any.
-    pub fn moved(&mut self, worker: WorkerIndex, device: Option<usize>) {
+    /// Whoever comes next in a worker's place computes there.
+    pub fn moved(&mut self, worker: WorkerIndex, seat: Seat) {
         if matches!(self.workers.get(worker), Some(Presence::Away { .. })) {
-            self.floor.relocate(worker, device);
+            self.floor.relocate(worker, seat);
         }
     }
 
     /// A worker is gone; `back` tells when it is expected again, if it is. Tells what it was speaking.
     pub fn worker_lost(&mut self, worker: WorkerIndex, back: Option<Micros>, now: Micros) -> Lost {
+        let back = back.filter(|_| self.floor.is_open(worker));
         let Some(presence) = self.workers.get_mut(worker) else { return Lost::new() };
         let before = std::mem::replace(presence, Presence::Away { back });
         let lost = match before {
@@ -232,6 +234,7 @@ impl Board {
 
     /// When a worker that is not there is expected, if it is, has become clearer.
     pub fn expect(&mut self, worker: WorkerIndex, back: Option<Micros>) {
+        let back = back.filter(|_| self.floor.is_open(worker));
         if let Some(presence @ Presence::Away { .. }) = self.workers.get_mut(worker) {
             *presence = Presence::Away { back };
         }
@@ -268,8 +271,9 @@ impl Board {
                 let hold = *hold;
                 self.released(worker, hold);
                 self.floor.add(worker);
+                let is_open = self.floor.is_open(worker);
                 if let Some(presence) = self.workers.get_mut(worker) {
-                    *presence = Presence::Free;
+                    *presence = if is_open { Presence::Free } else { Presence::Away { back: None } };
                 }
             }
         }

@@ -10,7 +10,8 @@
 //! newcomer in it, has nobody waiting for audio; else it tells the first moment at which it would. [`begin`] sees to it
 //! that this stays so when others leave or need less than was told. [`fairness`] keeps
 //! that moment free for whoever was sent away. [`loss`] decides who stays in time when a worker is lost, and [`pause`]
-//! which slow work makes room. [`probe`] tries workers that nobody needs.
+//! which slow work makes room. [`probe`] tries workers that nobody needs. [`staff`] has
+//! more workers, or fewer.
 
 mod admission;
 mod begin;
@@ -26,6 +27,7 @@ mod pause;
 mod probe;
 mod promise;
 mod search;
+mod staff;
 mod stream;
 mod time;
 

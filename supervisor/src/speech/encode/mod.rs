@@ -21,7 +21,7 @@ use bytes::Bytes;
 pub use format::Format;
 pub use tags::{ChapterTag, Framed, Tags};
 
-/// An encoder that did not do what it was asked to: a fault of ours, not of the request.
+/// An encoder or a resampler that did not do what it was asked to: a fault of ours, not of the request.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the {codec} encoder could not {act}: {reason}")]
 pub struct EncodeError {

@@ -38,7 +38,7 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
             let pool = pools.get(name);
             let ready = pools.ready(name);
             let workers: Vec<_> =
-                pool.into_iter().flat_map(|pool| pool.statuses().into_iter().map(worker)).collect();
+                pool.iter().flat_map(|pool| pool.statuses().into_iter().map(worker)).collect();
             let description = json!({
                 "enabled": pool.is_some() || pools.unavailable(name).is_some(),
                 "failure": pools.failure(name),
@@ -154,7 +154,7 @@ pub(in crate::surface) async fn restart(
     }
     if pools.get(&name).is_none() {
         let refusal = match pools.unavailable(&name) {
-            Some(reason) => Refusal::EngineFailed { engine: name, reason: reason.to_owned() },
+            Some(reason) => Refusal::EngineFailed { engine: name, reason },
             None => Refusal::EngineDisabled { engine: name },
         };
         return Err(ApiError::Speech(refusal.into()));

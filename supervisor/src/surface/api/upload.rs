@@ -105,7 +105,8 @@ pub(in crate::surface) async fn add_voice(
     };
     let audio = form.audio.ok_or_else(|| invalid("audio", "audio is missing: the recording, as a file"))?;
     let pools = state.studio.scheduler().pools();
-    let all: Vec<&str> = pools.engines().iter().map(String::as_str).collect();
+    let engines = pools.engines();
+    let all: Vec<&str> = engines.iter().map(String::as_str).collect();
     let is_on = |name: &&str| pools.get(name).is_some() || pools.unavailable(name).is_some();
     let enabled = all.iter().copied().filter(is_on).collect();
     let wrong = |WrongField { field, message }| invalid(field, message);

@@ -104,7 +104,7 @@ pub(in crate::surface) async fn model(
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Model>, OpenAiError> {
     let Ok(Path(name)) = name else { return Err(ApiError::NoSuchRoute.into()) };
-    names::model(&state.live.now().openai, state.studio.scheduler().pools().engines(), &name)?;
+    names::model(&state.live.now().openai, &state.studio.scheduler().pools().engines(), &name)?;
     Ok(Json(Model::named(name)))
 }
 

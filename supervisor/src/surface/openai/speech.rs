@@ -78,7 +78,7 @@ async fn check(
     let request = SpeechRequest::parse(&body, limits)?;
     let pools = state.studio.scheduler().pools();
     let (model, voice) = (request.model.as_deref(), request.voice.as_deref());
-    let voice = names::voice(&live.openai, &live.voices, pools.engines(), model, voice)?;
+    let voice = names::voice(&live.openai, &live.voices, &pools.engines(), model, voice)?;
     let asked = Asked {
         voice: Some(&voice),
         text: &request.input,

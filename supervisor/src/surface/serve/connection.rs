@@ -20,6 +20,7 @@ use tower::ServiceExt;
 
 use super::{
     crowd::Place,
+    lingering::{GivenUp, Lingering},
     watched::{Patience, Requests, Watched},
 };
 use crate::surface::live::Live;
@@ -39,10 +40,13 @@ pub(super) async fn serve<I>(
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (requests, limits) = (Requests::default(), &live.limits);
+    let given_up = GivenUp::default();
     let patience = Patience { head: limits.header_timeout, stall: limits.slow_reader };
     let stream = Watched::new(stream, requests.clone(), patience, place);
+    let stream = Lingering::new(stream, given_up.clone());
+    let progress = (requests, given_up);
     let ended = match &live.tls {
-        None => speak(stream, peer, router, requests, &live, close).await,
+        None => speak(stream, peer, router, progress, &live, close).await,
         Some(tls) => {
             let handshake = timeout(limits.header_timeout, TlsAcceptor::from(Arc::clone(tls)).accept(stream));
             let shaken = tokio::select! {
@@ -50,7 +54,7 @@ pub(super) async fn serve<I>(
                 () = close.cancelled() => return,
             };
             match shaken {
-                Ok(stream) => speak(stream, peer, router, requests, &live, close).await,
+                Ok(stream) => speak(stream, peer, router, progress, &live, close).await,
                 Err(error) => Err(error.into()),
             }
         }
@@ -65,7 +69,7 @@ async fn speak<I>(
     stream: I,
     peer: SocketAddr,
     router: Router,
-    requests: Requests,
+    (requests, given_up): (Requests, GivenUp),
     live: &Live,
     close: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
@@ -76,8 +80,9 @@ where
         requests.begin();
         request.extensions_mut().insert(ConnectInfo(peer));
         let (router, requests) = (router.clone(), requests.clone());
+        let request = request.map(|body| Body::new(given_up.watch(body)));
         async move {
-            let response = router.oneshot(request.map(Body::new)).await?;
+            let response = router.oneshot(request).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 // What comes from here on is no head of a request; whoever took the connection over looks after it.
                 requests.begin();

@@ -3,6 +3,7 @@
 
 mod connection;
 mod crowd;
+mod lingering;
 mod watched;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

@@ -29,6 +29,9 @@ use crate::{
 const LAST_WORD: Duration = Duration::from_millis(200);
 /// Requests that may wait behind the one that is being spoken.
 const MOST_WAITING: usize = 16;
+/// A tenth of a second of silence.
+const SILENCE_RATE: u32 = 24_000;
+const SILENCE_BYTES: usize = 4_800;
 
 /// Serves one connection to its end. Its place is taken until then.
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, state: AppState, ends: Ends, place: Place) {
@@ -266,6 +269,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Talk<R, W> {
         Ok(())
     }
 
+    /// A moment of silence for a text in which there was nothing to speak: Home Assistant takes an answer without any
+    /// audio for one that failed.
+    async fn rest(&mut self) -> Result<(), End> {
+        let format = json!({ "rate": SILENCE_RATE, "width": 2, "channels": 1, "timestamp": 0 });
+        let silence = Bytes::from_static(&[0; SILENCE_BYTES]);
+        self.tell("audio-start", &format).await?;
+        self.outgoing.send("audio-chunk", &format, silence).await.map_err(End::Broken)?;
+        self.tell("audio-stop", &Value::Null).await
+    }
+
     async fn tell(&mut self, kind: &str, data: &Value) -> Result<(), End> {
         self.outgoing.send(kind, data, Bytes::new()).await.map_err(End::Broken)
     }
@@ -291,6 +304,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Talk<R, W> {
                 self.current = None;
                 // It may take its time for the next one from here on.
                 self.last_heard = Instant::now();
+                if was_written && !was_heard {
+                    self.rest().await?;
+                }
                 if was_heard {
                     self.tell("audio-stop", &Value::Null).await?;
                 }

@@ -1,6 +1,7 @@
 //! A server of the test's own: fresh directory, free port, killed on drop.
 
 pub(crate) mod collector;
+pub(crate) mod second;
 pub(crate) mod tone;
 
 use std::{

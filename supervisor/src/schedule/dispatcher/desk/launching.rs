@@ -29,7 +29,7 @@ impl Desk {
             let lease = self
                 .names
                 .engine_of(worker)
-                .and_then(|(engine, index)| scheduler.pools.get(engine)?.lease(index));
+                .and_then(|(engine, index)| scheduler.pools.at_work(engine)?.lease(index));
             let Some(lease) = lease else {
                 // It is on its way out, and we have not heard of it yet.
                 let back = self.absences.get(worker).map(|absence| now + absence.start);

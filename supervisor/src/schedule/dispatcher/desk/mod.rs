@@ -16,7 +16,7 @@ use super::{
         Delivery, Refusal, Segment,
         cost::{Costs, Kind, Observed},
         layout::Names,
-        plan::{Admitted, Board, Ended, Micros, Rejection, Rules, StreamId},
+        plan::{Admitted, Board, Ended, Layout, Micros, Rejection, Rules, StreamId},
         quarantine::Quarantine,
         ticket::{Grant, Turns},
     },
@@ -132,26 +132,28 @@ pub(super) struct Seated {
 
 impl Desk {
     pub(super) fn new(config: &Config, pools: &Pools) -> Self {
-        let sizes: Vec<(&str, usize)> = pools.iter().map(|pool| (pool.engine(), pool.size())).collect();
-        let names = Names::new(config, &sizes);
         let rules = rules(&config.limits);
-        let workers = sizes.iter().map(|(_, size)| size).sum();
-        Self {
+        let mut desk = Self {
             buffer: rules.buffer,
-            board: Board::new(&names.layout, rules),
+            board: Board::new(&Layout::default(), rules),
             costs: Costs::default(),
-            names,
+            names: Names::new(config),
             facts: HashMap::new(),
             orders: HashMap::new(),
-            absences: vec![Absence { since: Micros::ZERO, start: USUAL_START }; workers],
-            sittings: vec![0; workers],
-            proofs: vec![Proof::default(); workers],
+            absences: Vec::new(),
+            sittings: Vec::new(),
+            proofs: Vec::new(),
             clients: RandomState::new(),
             pulse: Pulse::default(),
             quarantine: Quarantine::new(config.limits.quarantine.into()),
             recoveries: Recoveries::default(),
             is_closed: false,
+        };
+        for pool in pools.iter() {
+            desk.lay_out(config, pool.engine());
+            desk.count(pool.engine(), pools, Micros::ZERO);
         }
+        desk
     }
 
     /// Lets streams in within other limits from now on.
@@ -211,6 +213,8 @@ impl Desk {
             }
             Event::Probed { worker } => self.board.probed(worker, now),
             Event::Worker { engine, index, to } => {
+                // What is true by now may be more than what is told.
+                self.count(&engine, pools, now);
                 let Some(worker) = self.names.worker(&engine, index) else { return };
                 match to {
                     ChangeTo::Ready { sitting } => self.seated(&engine, worker, sitting, pools, now),
@@ -229,7 +233,7 @@ impl Desk {
     fn look(&self, pools: &Pools) -> Seen {
         let rests = |worker: usize| {
             let (engine, seat) = self.names.engine_of(worker)?;
-            Some(pools.get(engine)?.is_resting(seat))
+            Some(pools.at_work(engine)?.is_resting(seat))
         };
         let forgotten = self.board.speaking().filter(|(worker, _)| rests(*worker) == Some(true));
         Seen {
@@ -267,7 +271,7 @@ impl Desk {
         let now = scheduler.now();
         let tell = |names: &Names, worker: usize, pause: bool| {
             if let Some((engine, index)) = names.engine_of(worker)
-                && let Some(pool) = scheduler.pools.get(engine)
+                && let Some(pool) = scheduler.pools.at_work(engine)
             {
                 pool.pause(index, pause);
             }
@@ -282,7 +286,7 @@ impl Desk {
     }
 
     pub(super) fn load(&self, now: Micros) -> Load {
-        let devices = self.names.devices.iter().map(String::as_str).chain(["none"]);
+        let devices = self.names.devices().iter().map(String::as_str).chain(["none"]);
         Load {
             devices: devices.map(str::to_owned).zip(self.board.load(now)).collect(),
             waiting: self.board.waiting(),

@@ -25,7 +25,7 @@ impl Desk {
 
     fn probe(&mut self, scheduler: &Arc<Scheduler>, worker: usize, now: Micros) -> Option<Probe> {
         let (engine, seat) = self.names.engine_of(worker).map(|(engine, seat)| (engine.to_owned(), seat))?;
-        let pool = scheduler.pools.get(&engine)?;
+        let pool = scheduler.pools.at_work(&engine)?;
         let language = self.facts.get(&engine)?.ready.languages.first().cloned();
         let request = probes::words(language.as_deref());
         let spoken_ms = f64::from(estimated_ms(&request.text));
@@ -60,8 +60,7 @@ impl Desk {
 
     /// How the workers in an engine's seats were tried last.
     pub(in super::super) fn probes(&self, engine: &str) -> Vec<Option<Probed>> {
-        let seats = (0..).map_while(|seat| self.names.worker(engine, seat).map(|worker| (seat, worker)));
-        let own = seats.take_while(|(seat, worker)| self.names.engine_of(*worker) == Some((engine, *seat)));
-        own.map_while(|(_, worker)| Some(self.proofs.get(worker)?.probed.clone())).collect()
+        let own = self.names.workers(engine).iter();
+        own.map_while(|worker| Some(self.proofs.get(*worker)?.probed.clone())).collect()
     }
 }

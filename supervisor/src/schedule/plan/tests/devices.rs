@@ -62,13 +62,13 @@ fn begun_at_once(board: &mut Board) -> usize {
 fn a_seat_is_on_the_device_of_whoever_sits_there() {
     let mut board = Board::new(&on_each(2, 1), Rules::default());
     for worker in [0, 1] {
-        board.moved(worker, Some(1));
+        board.moved(worker, Seat { device: Some(1), slots: 1 });
         board.worker_ready(worker, 1, Micros::ZERO);
     }
     assert_eq!(begun_at_once(&mut board), 1, "both are on the same one");
 
     let mut board = staffed(&on_each(2, 1), Rules::default());
-    board.moved(0, Some(1));
+    board.moved(0, Seat { device: Some(1), slots: 1 });
     assert_eq!(begun_at_once(&mut board), 2, "who is there stays where it is");
 }
 

@@ -10,6 +10,7 @@
 mod devices;
 mod promises;
 mod situations;
+mod staff;
 
 use proptest::prelude::*;
 

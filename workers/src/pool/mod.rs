@@ -1,28 +1,26 @@
 //! All workers of one engine, and the right to use one of them.
 
+mod lease;
+mod resize;
+
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::{mpsc, watch};
 
+pub(crate) use self::lease::Ending;
+pub use self::lease::{Lease, OnEnd, Task};
 use crate::{
-    expectation::Expectation,
     hook::ChangeHook,
-    lifecycle::{Command, Fault, Order, Retirement, State},
+    lifecycle::{Command, Fault, Retirement, State},
     process::Launch,
     protocol::Ready,
-    seats::{Permit, Seats},
+    seats::Seats,
     spec::WorkerSpec,
-    synthesis::{Failure, Part, Synthesis, SynthesisEvent, SynthesisId, SynthesisRequest, SynthesisSummary},
     worker::{Wish, Worker, WorkerStatus},
 };
-
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// Whether there is room for one more process beside this one, so that it may be warm before this one goes; and what it
 /// is then, since it may be on another device. Given are what the successor is to be where it stays on its
@@ -40,7 +38,7 @@ struct Crew {
     engine: String,
     seats: Arc<Seats>,
     launcher: Arc<dyn Launch>,
-    room: Room,
+    room: Mutex<Room>,
     workers: Mutex<Vec<Arc<Worker>>>,
     /// How the lives of those ended that are no longer among them.
     retired: Mutex<[u64; Fault::LABELS.len()]>,
@@ -68,7 +66,7 @@ impl Pool {
             engine: engine.to_owned(),
             seats: Arc::new(Seats::new(engine, seats, changed)),
             launcher: Arc::clone(launcher),
-            room,
+            room: Mutex::new(room),
             workers: Mutex::default(),
             retired: Mutex::default(),
             coming: Mutex::default(),
@@ -90,6 +88,11 @@ impl Pool {
             }
         });
         Self { crew }
+    }
+
+    /// Has room be asked for like this from now on.
+    pub fn set_room(&self, room: Room) {
+        *self.crew.room.lock().unwrap_or_else(PoisonError::into_inner) = room;
     }
 
     /// Name of the engine.
@@ -133,6 +136,11 @@ impl Pool {
     /// The device of the worker in a seat.
     pub fn device(&self, seat: usize) -> Option<Arc<str>> {
         self.crew.seats.device(seat)
+    }
+
+    /// Whether a worker takes orders in any seat.
+    pub fn takes_orders(&self) -> bool {
+        (0..self.size()).any(|seat| self.sitting(seat).is_some())
     }
 
     /// Whether a worker that is in no seat may still come to take one.
@@ -227,6 +235,21 @@ impl Pool {
     }
 }
 
+/// Waits until a worker is warm that had so many lives before; an error tells why it does not become so.
+async fn came(worker: &Worker, lives: u64) -> Result<(), String> {
+    let settled = |now: &WorkerStatus| match now.state {
+        // While it is being ended, nothing tells yet why.
+        State::Starting | State::Stopping => false,
+        State::Stopped => now.lives > lives,
+        State::Ready | State::Busy | State::Backoff | State::Failed => true,
+    };
+    let state = worker.watch().wait_for(settled).await.map(|status| status.state);
+    if matches!(state, Ok(State::Ready | State::Busy)) {
+        return Ok(());
+    }
+    Err(reason(worker.watch().borrow().clone()))
+}
+
 /// Why a worker did not start.
 fn reason(status: WorkerStatus) -> String {
     status.last_fault.unwrap_or_else(|| "it ended".into())
@@ -255,6 +278,10 @@ impl Crew {
     /// Has a worker's place taken by another one; an error tells why that one does not start.
     async fn replace(&self, old: &Arc<Worker>, spec: WorkerSpec, why: Fault) -> Result<(), String> {
         let _one_at_a_time = self.renewing.lock().await;
+        if !self.lock().iter().any(|worker| worker.key() == old.key()) {
+            // There are fewer by now, or another one has its place.
+            return Ok(());
+        }
         let status = old.watch().borrow().clone();
         let serves = matches!(status.state, State::Ready | State::Busy);
         let beside = if serves { self.beside(old, &spec, status.clone()).await } else { None };
@@ -275,15 +302,7 @@ impl Crew {
         tracing::info!(worker = old.name(), "Warming up another worker before this one goes: {why}");
         let new = self.spawn(beside, status.lives);
         *self.coming() = Some(Arc::clone(&new));
-        let settled = |now: &WorkerStatus| match now.state {
-            // While it is being ended, nothing tells yet why.
-            State::Starting | State::Stopping => false,
-            State::Stopped => now.lives > status.lives,
-            State::Ready | State::Busy | State::Backoff | State::Failed => true,
-        };
-        let came = new.watch().wait_for(settled).await.map(|status| status.state);
-        if !matches!(came, Ok(State::Ready | State::Busy)) {
-            let why = reason(new.watch().borrow().clone());
+        if let Err(why) = came(&new, status.lives).await {
             tracing::error!(worker = old.name(), "Its successor does not start, so it stays: {why}");
             new.tell(Command::Stop).await;
             new.stopped().await;
@@ -307,7 +326,8 @@ impl Crew {
             self.lock().iter().filter(|worker| worker.key() != old.key()).cloned().collect::<Vec<_>>();
         let others: Vec<String> =
             others.iter().map(|worker| worker.watch().borrow().device.clone()).collect();
-        let (room, spec) = (Arc::clone(&self.room), spec.clone());
+        let room = Arc::clone(&self.room.lock().unwrap_or_else(PoisonError::into_inner));
+        let spec = spec.clone();
         tokio::task::spawn_blocking(move || room(spec, &status, &others)).await.unwrap_or(None)
     }
 
@@ -321,120 +341,5 @@ impl Crew {
 impl fmt::Debug for Crew {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Crew").field("engine", &self.engine).finish_non_exhaustive()
-    }
-}
-
-/// The right to one worker, given back on drop or when the synthesis it was spent on has ended.
-pub struct Lease {
-    permit: Permit,
-    seats: Arc<Seats>,
-}
-
-impl Lease {
-    /// What the worker said when it became ready.
-    pub fn ready(&self) -> &Ready {
-        &self.permit.warm.ready
-    }
-
-    /// The number of the sitting that it belongs to.
-    pub fn sitting(&self) -> u64 {
-        self.permit.number
-    }
-
-    /// Spends the lease on syntheses in one launch; it returns when the last of them has ended.
-    pub fn synthesize(self, tasks: Vec<Task>) -> Vec<Synthesis> {
-        let (life, mailbox) = (self.permit.warm.life, self.permit.warm.mailbox.clone());
-        let lease = Arc::new(self);
-        let mut orders = Vec::with_capacity(tasks.len());
-        let begin = |Task { request, expected, on_end }| {
-            let id = SynthesisId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
-            let (events, receiver) = mpsc::unbounded_channel();
-            let lease = Some(Arc::clone(&lease));
-            let ending = Ending { events, on_end: Some(on_end), lease };
-            orders.push(Order { id, request, expected, life, ending });
-            Synthesis::new(id, receiver, mailbox.clone())
-        };
-        let syntheses = tasks.into_iter().map(begin).collect();
-        drop(lease);
-        if let Err(refused) = mailbox.try_send(Command::Synthesize(orders))
-            && let Command::Synthesize(orders) = refused.into_inner()
-        {
-            for order in orders {
-                let (reason, part) = ("it takes no orders".into(), Part::NotToBlame);
-                order.ending.end(SynthesisEvent::Failed(Failure::WorkerLost { reason, part }));
-            }
-        }
-        syntheses
-    }
-}
-
-/// What a worker is to speak, and who is told when it is over.
-pub struct Task {
-    /// The segment.
-    pub request: SynthesisRequest,
-    /// What may be expected of it.
-    pub expected: Expectation,
-    /// Called once, whatever happens, when the synthesis has ended and its lease has returned.
-    pub on_end: OnEnd,
-}
-
-/// Told how a synthesis went. Called on the worker's task: it must be quick.
-pub type OnEnd = Box<dyn FnOnce(Result<SynthesisSummary, Failure>) + Send>;
-
-/// The end of a synthesis, which comes exactly once: when it is told, or else when this is dropped.
-pub(crate) struct Ending {
-    events: mpsc::UnboundedSender<SynthesisEvent>,
-    on_end: Option<OnEnd>,
-    lease: Option<Arc<Lease>>,
-}
-
-impl Ending {
-    /// Passes an event on that is not the last one. False if nobody listens any more.
-    pub(crate) fn pass_on(&self, event: SynthesisEvent) -> bool {
-        self.events.send(event).is_ok()
-    }
-
-    /// The last event.
-    pub(crate) fn end(mut self, event: SynthesisEvent) {
-        self.over(event);
-    }
-
-    fn over(&mut self, event: SynthesisEvent) {
-        let outcome = match &event {
-            SynthesisEvent::Done(summary) => Ok(summary.clone()),
-            SynthesisEvent::Failed(failure) => Err(failure.clone()),
-            // Audio ends nothing.
-            SynthesisEvent::Audio(_) => return,
-        };
-        let Some(on_end) = self.on_end.take() else { return };
-        // Nobody may be listening any more; the lease returns all the same.
-        drop(self.events.send(event));
-        self.lease = None;
-        on_end(outcome);
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let (reason, part) = ("its task ended".into(), Part::NotToBlame);
-        self.over(SynthesisEvent::Failed(Failure::WorkerLost { reason, part }));
-    }
-}
-
-impl fmt::Debug for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ending").finish_non_exhaustive()
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.seats.give_back(&self.permit);
-    }
-}
-
-impl fmt::Debug for Lease {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("permit", &self.permit).finish_non_exhaustive()
     }
 }

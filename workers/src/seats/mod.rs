@@ -4,6 +4,9 @@
 //! waits takes its place at once. Each sitting has a number that grows, so that whoever hears of changes late, or not
 //! in their order, can tell the old from the new.
 //!
+//! How many seats there are may change. One that is given up, always the last, takes no further orders; who sits there
+//! finishes, and then is a spare. A number that a seat had is its own when there are as many again.
+//!
 //! On a device, workers take turns; so those in the seats are spread over the devices as evenly as those who are warm
 //! allow, and one that shares its device changes places with a spare whose device does nothing.
 
@@ -51,8 +54,16 @@ struct Sitting {
     number: u64,
     /// Takes no further orders in this life.
     draining: bool,
+    /// Takes no further orders in this seat, which was given up.
+    rising: bool,
     /// Somebody has its permit.
     held: bool,
+}
+
+impl Sitting {
+    fn takes_orders(&self) -> bool {
+        !self.draining && !self.rising
+    }
 }
 
 /// Permission to use the worker in a seat, during one sitting.
@@ -73,9 +84,12 @@ pub(crate) struct Seats {
 
 #[derive(Debug)]
 struct Table {
+    /// Those that were given up, too, which are the last.
     seats: Vec<Place>,
+    /// How many of them are to be taken.
+    open: usize,
     spares: VecDeque<Warm>,
-    last: u64,
+    hook: ChangeHook,
     /// How often a worker of the pool became ready.
     arrivals: u64,
 }
@@ -93,19 +107,42 @@ type Changes = Vec<(usize, ChangeTo)>;
 impl Seats {
     pub(crate) fn new(engine: &str, seats: usize, changed: ChangeHook) -> Self {
         let places = (0..seats).map(|_| Place::default()).collect();
-        let table = Table { seats: places, spares: VecDeque::new(), last: 0, arrivals: 0 };
+        let table =
+            Table { seats: places, open: seats, spares: VecDeque::new(), hook: changed.clone(), arrivals: 0 };
         Self { engine: engine.to_owned(), table: Mutex::new(table), changed }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.lock().seats.len()
+        self.lock().open
+    }
+
+    /// Has so many seats from now on.
+    pub(crate) fn resize(&self, seats: usize) {
+        let mut table = self.lock();
+        let before = std::mem::replace(&mut table.open, seats);
+        while table.seats.len() < seats {
+            table.seats.push(Place::default());
+        }
+        let mut changes = Changes::new();
+        for seat in seats..before {
+            changes.extend(table.give_up(seat));
+        }
+        for seat in before..seats {
+            // Whoever schedules hears of a seat that is empty, too. One who has yet to leave it tells of that then.
+            if let Some(place) = table.seats.get(seat).filter(|place| place.sitting.is_none()) {
+                changes.push((seat, ChangeTo::Gone { sitting: place.number }));
+            }
+        }
+        changes.extend(table.fill_all());
+        drop(table);
+        self.tell(changes);
     }
 
     /// The number of the present sitting in a seat, if somebody takes orders there.
     pub(crate) fn sitting(&self, seat: usize) -> Option<u64> {
         let table = self.lock();
         let sitting = table.seats.get(seat)?.sitting.as_ref()?;
-        (!sitting.draining).then_some(sitting.number)
+        sitting.takes_orders().then_some(sitting.number)
     }
 
     /// The device of the worker in a seat.
@@ -117,7 +154,7 @@ impl Seats {
     pub(crate) fn is_resting(&self, seat: usize) -> bool {
         let table = self.lock();
         let sitting = table.seats.get(seat).and_then(|place| place.sitting.as_ref());
-        sitting.is_some_and(|sitting| !sitting.held && !sitting.draining)
+        sitting.is_some_and(|sitting| !sitting.held && sitting.takes_orders())
     }
 
     /// Whether a worker is in a seat.
@@ -125,11 +162,17 @@ impl Seats {
         self.lock().seat_of(worker).is_some()
     }
 
+    /// Whether a worker is in a seat that was not given up.
+    pub(crate) fn is_kept(&self, worker: WorkerKey) -> bool {
+        let table = self.lock();
+        table.seat_of(worker).is_some_and(|seat| seat < table.open)
+    }
+
     /// The worker in a seat, if nobody uses it.
     pub(crate) fn take(&self, seat: usize) -> Option<Permit> {
         let mut table = self.lock();
         let sitting = table.seats.get_mut(seat)?.sitting.as_mut()?;
-        if sitting.held || sitting.draining {
+        if sitting.held || !sitting.takes_orders() {
             return None;
         }
         sitting.held = true;
@@ -144,15 +187,19 @@ impl Seats {
             return;
         };
         sitting.held = false;
-        if !sitting.draining {
-            let changes = table.even_out(permit.seat);
-            drop(table);
-            self.tell(changes);
-            return;
-        }
-        let changes = table.vacate(permit.seat);
+        let is_draining = sitting.draining;
+        let changes = if is_draining {
+            table.vacate(permit.seat)
+        } else if sitting.rising {
+            table.rise(permit.seat)
+        } else {
+            table.even_out(permit.seat)
+        };
         drop(table);
         self.tell(changes);
+        if !is_draining {
+            return;
+        }
         // A worker that is behind with its commands looks again after each of them.
         drop(permit.warm.mailbox.try_send(Command::Drained));
     }
@@ -203,7 +250,7 @@ impl Table {
     fn even_out(&mut self, seat: usize) -> Changes {
         let Some(at) = self.best_spare() else { return Changes::new() };
         let sitting = self.seats.get(seat).and_then(|place| place.sitting.as_ref());
-        let Some(sitting) = sitting.filter(|sitting| !sitting.held && !sitting.draining) else {
+        let Some(sitting) = sitting.filter(|sitting| !sitting.held && sitting.takes_orders()) else {
             return Changes::new();
         };
         let other = self.spares.get(at).map_or(0, |warm| self.seated_on(&warm.device));
@@ -216,17 +263,47 @@ impl Table {
         changes
     }
 
+    /// A seat is there no longer: whoever sits there finishes first.
+    fn give_up(&mut self, seat: usize) -> Changes {
+        match self.seats.get_mut(seat).and_then(|place| place.sitting.as_mut()) {
+            Some(sitting) if sitting.held => {
+                sitting.rising = true;
+                Changes::new()
+            }
+            Some(_) => self.rise(seat),
+            None => Changes::new(),
+        }
+    }
+
+    /// Whoever sits there is a spare, and may take another seat that is free.
+    fn rise(&mut self, seat: usize) -> Changes {
+        let sitting = self.seats.get_mut(seat).and_then(|place| Some((place.sitting.take()?, place.number)));
+        let Some((sitting, number)) = sitting else { return Changes::new() };
+        self.spares.push_back(sitting.warm);
+        let mut changes = vec![(seat, ChangeTo::Gone { sitting: number })];
+        changes.extend(self.fill_all());
+        changes
+    }
+
+    /// Spares take the seats that are free.
+    fn fill_all(&mut self) -> Changes {
+        (0..self.open).flat_map(|seat| self.fill(seat)).collect()
+    }
+
     /// A spare takes a seat that is free.
     fn fill(&mut self, seat: usize) -> Changes {
+        if seat >= self.open {
+            return Changes::new();
+        }
         let spare = self.best_spare();
         let Some(place) = self.seats.get_mut(seat).filter(|place| place.sitting.is_none()) else {
             return Changes::new();
         };
         let Some(warm) = spare.and_then(|at| self.spares.remove(at)) else { return Changes::new() };
-        self.last += 1;
-        place.number = self.last;
-        place.sitting = Some(Sitting { warm, number: self.last, draining: false, held: false });
-        vec![(seat, ChangeTo::Ready { sitting: self.last })]
+        let number = self.hook.next_sitting();
+        place.number = number;
+        place.sitting = Some(Sitting { warm, number, draining: false, rising: false, held: false });
+        vec![(seat, ChangeTo::Ready { sitting: number })]
     }
 
     fn vacate(&mut self, seat: usize) -> Changes {
@@ -253,8 +330,8 @@ impl Chair {
         let mut table = self.seats.lock();
         table.arrivals += 1;
         table.spares.push_back(Warm { worker: self.worker, device: device.into(), life, ready, mailbox });
-        let mut changes: Changes = (0..table.seats.len()).flat_map(|seat| table.fill(seat)).collect();
-        changes.extend((0..table.seats.len()).flat_map(|seat| table.even_out(seat)).collect::<Changes>());
+        let mut changes = table.fill_all();
+        changes.extend((0..table.open).flat_map(|seat| table.even_out(seat)).collect::<Changes>());
         drop(table);
         self.seats.tell(changes);
     }
@@ -304,7 +381,8 @@ impl Chair {
     /// Its process is gone, and what follows is known: whoever waits for a seat that is empty looks again.
     pub(crate) fn gone(&self) {
         let table = self.seats.lock();
-        let empty = table.seats.iter().enumerate().filter(|(_, place)| place.sitting.is_none());
+        let empty =
+            table.seats.iter().take(table.open).enumerate().filter(|(_, place)| place.sitting.is_none());
         let changes = empty.map(|(seat, place)| (seat, ChangeTo::Gone { sitting: place.number })).collect();
         drop(table);
         self.seats.tell(changes);
@@ -312,141 +390,4 @@ impl Chair {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::protocol::{Memory, WarmUp};
-
-    fn ready() -> Arc<Ready> {
-        Arc::new(Ready {
-            sample_rate: 24_000,
-            voices: Vec::new(),
-            languages: Vec::new(),
-            max_batch: 1,
-            repeatable: true,
-            device: "none".into(),
-            tier: "test".into(),
-            warmup: WarmUp { characters: 1, elapsed_ms: 1.0, audio_ms: 1.0 },
-            memory: Memory::default(),
-        })
-    }
-
-    struct House {
-        seats: Arc<Seats>,
-        told: Arc<Mutex<Changes>>,
-        chairs: Vec<Chair>,
-        _mailboxes: Vec<(mpsc::Sender<Command>, mpsc::Receiver<Command>)>,
-    }
-
-    fn house(seats: usize, workers: usize) -> House {
-        let hook = ChangeHook::default();
-        let told = Arc::new(Mutex::new(Changes::new()));
-        let kept = Arc::clone(&told);
-        hook.set(move |change| {
-            kept.lock().unwrap_or_else(PoisonError::into_inner).push((change.worker, change.to));
-        });
-        let seats = Arc::new(Seats::new("tone", seats, hook));
-        let mailboxes: Vec<_> = (0..workers).map(|_| mpsc::channel(8)).collect();
-        let chair = |(mailbox, _): &(mpsc::Sender<Command>, _)| Chair {
-            seats: Arc::clone(&seats),
-            worker: WorkerKey::new(),
-            mailbox: mailbox.downgrade(),
-        };
-        House { chairs: mailboxes.iter().map(chair).collect(), told, seats, _mailboxes: mailboxes }
-    }
-
-    impl House {
-        fn told(&self) -> Changes {
-            std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
-        }
-    }
-
-    #[test]
-    fn a_spare_takes_the_seat_of_one_that_is_lost() {
-        let house = house(1, 2);
-        house.chairs[0].offer(1, "none", ready());
-        house.chairs[1].offer(1, "none", ready());
-        assert_eq!(house.told(), [(0, ChangeTo::Ready { sitting: 1 })], "the other one is a spare");
-        let permit = house.seats.take(0).expect("it is free");
-        assert!(house.chairs[0].revoke());
-        assert_eq!(house.told(), [(0, ChangeTo::Gone { sitting: 1 }), (0, ChangeTo::Ready { sitting: 2 })]);
-        house.seats.give_back(&permit);
-        assert!(house.seats.take(0).is_some(), "an old permit changes nothing");
-        assert!(house.seats.take(0).is_none());
-    }
-
-    #[test]
-    fn who_retires_finishes_first_and_then_makes_room() {
-        let house = house(1, 2);
-        house.chairs[0].offer(1, "none", ready());
-        let permit = house.seats.take(0).expect("it is free");
-        house.chairs[1].offer(1, "none", ready());
-        assert!(!house.chairs[0].drain());
-        house.told();
-        house.seats.give_back(&permit);
-        assert_eq!(house.told(), [(0, ChangeTo::Gone { sitting: 1 }), (0, ChangeTo::Ready { sitting: 2 })]);
-        assert!(house.chairs[0].drain(), "nothing is left of it");
-    }
-
-    #[test]
-    fn who_shares_a_device_changes_places_with_a_spare_whose_device_is_idle() {
-        let house = house(2, 3);
-        house.chairs[0].offer(1, "cuda:0", ready());
-        house.chairs[1].offer(1, "cuda:0", ready());
-        let device = |seat| house.seats.device(seat).expect("somebody sits there");
-        let permits = [0, 1].map(|seat| house.seats.take(seat).expect("it is free"));
-        house.told();
-        house.chairs[2].offer(1, "cuda:1", ready());
-        assert!(house.told().is_empty(), "both are at work");
-        house.seats.give_back(&permits[1]);
-        assert_eq!(house.told(), [(1, ChangeTo::Gone { sitting: 2 }), (1, ChangeTo::Ready { sitting: 3 })]);
-        assert_eq!((&*device(0), &*device(1)), ("cuda:0", "cuda:1"));
-        house.seats.give_back(&permits[0]);
-        assert!(house.told().is_empty(), "each has its own now");
-        assert!(house.chairs[0].revoke(), "who made way is the next spare");
-        assert_eq!((&*device(0), &*device(1)), ("cuda:0", "cuda:1"));
-    }
-
-    proptest! {
-        #[test]
-        fn nobody_sits_twice_and_no_seat_is_empty_while_somebody_waits(
-            steps in prop::collection::vec((0_usize..4, 0_u8..5), 0..200)
-        ) {
-            let house = house(2, 4);
-            let mut permits = Vec::new();
-            let mut warm = [false; 4];
-            for (worker, step) in steps {
-                let chair = &house.chairs[worker];
-                match step {
-                    0 if !warm[worker] => {
-                        chair.offer(1, ["cuda:0", "cuda:1"][worker % 2], ready());
-                        warm[worker] = true;
-                    }
-                    1 => {
-                        chair.revoke();
-                        warm[worker] = false;
-                    }
-                    2 => permits.extend(house.seats.take(worker % 2)),
-                    3 => if let Some(permit) = permits.pop() {
-                        house.seats.give_back(&permit);
-                    },
-                    4 if chair.drain() => warm[worker] = false,
-                    _ => {}
-                }
-                let table = house.seats.lock();
-                let seated = |key| table.seats.iter().filter(|place| {
-                    place.sitting.as_ref().is_some_and(|sitting| sitting.warm.worker == key)
-                }).count();
-                for (chair, warm) in house.chairs.iter().zip(warm) {
-                    let spare = table.spares.iter().filter(|spare| spare.worker == chair.worker).count();
-                    let places = seated(chair.worker) + spare;
-                    prop_assert!(places <= 1);
-                    prop_assert!(places == 0 || warm);
-                }
-                let empty = table.seats.iter().any(|place| place.sitting.is_none());
-                prop_assert!(!empty || table.spares.is_empty());
-            }
-        }
-    }
-}
+mod tests;

@@ -1,14 +1,13 @@
 //! The composition root: the only file that knows every room.
 
+mod runtime;
+
 use std::{
     cell::Cell,
     collections::BTreeMap,
-    env,
     error::Error,
-    fs, io,
     net::SocketAddr,
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -30,7 +29,7 @@ use crate::{
     cache::Cache,
     cluster::Cluster,
     config::{Config, Overrides},
-    control::{Answer, Control, RUNTIME_PREFIX},
+    control::{Answer, Control},
     environments::{Environments, Progress},
     gpu::Watch,
     jobs::{Jobs, Nats, Sqlite, Store},
@@ -40,25 +39,22 @@ use crate::{
     placement::Cards,
     pools::{Places, Pools},
     probe,
-    reload::{Reachable, Reloader},
+    reload::{Engines, Reachable, Reloader},
     sandbox::Sandbox,
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
     stream::Studio,
     surface::{self, AppState, Http, InForce, Live, Previews, Shared, Uploads, Wyoming},
-    systemd, telemetry,
+    systemd::{self, Setup},
+    telemetry,
     traces::{Exporter, Traces},
     voices::Shelf,
 };
 
-/// What a service manager is asked for each time that a step of setting up is told: one large package over a slow line.
-const SETUP_STEP: Duration = Duration::from_mins(30);
 /// What it is asked for at the end on top of the grace time: workers are ended, connections closed, the cache written.
 const LEAVING: Duration = Duration::from_secs(20);
 /// How long a voice that was sent waits for others that come with it.
 const GATHERED: Duration = Duration::from_millis(300);
-/// How long NVIDIA's driver may take to tell which GPUs there are.
-const DRIVER: Duration = Duration::from_secs(20);
 /// How long recordings may take to reach the disk once everything was answered.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -72,6 +68,7 @@ pub struct Running {
     /// Voices that were sent to us.
     pub shelf: Arc<Shelf>,
     pools: Arc<Pools>,
+    environments: Arc<Environments>,
     /// The way to machines that share with this one, while it serves.
     cluster: Option<Arc<Cluster>>,
     /// Sockets and scratch files; gone with it.
@@ -93,6 +90,7 @@ impl Running {
         let config = &with_voices;
         let environments =
             Environments::new(&config.server.state_dir, config.server.python.as_deref()).await?;
+        let environments = Arc::new(environments);
         let mut interpreters = BTreeMap::new();
         let mut unavailable = BTreeMap::new();
         for (name, engine) in config.enabled_engines() {
@@ -106,9 +104,10 @@ impl Running {
                 }
             }
         }
-        let runtime = runtime_dir()?;
+        let runtime = runtime::folder()?;
         let sandbox = Sandbox::prepare(config, &interpreters).await;
-        let cards = cards(config).await;
+        let is_gpu_used = config.enabled_engines().any(|(_, engine)| engine.is_on_gpu());
+        let cards = if is_gpu_used { Cards::find(&config.gpu.root).await } else { Cards::default() };
         let places = Places {
             code: package::unpack(&config.server.state_dir.join("worker-code")).map_err(|error| {
                 let dir = config.server.state_dir.display();
@@ -133,7 +132,7 @@ impl Running {
         let scheduler = Scheduler::start(Arc::clone(&pools), config);
         probe::start(&scheduler, config.limits.probe);
         let studio = Studio::new(scheduler, cache, Arc::clone(&shelf), config);
-        Ok(Self { studio, metrics, shelf, pools, cluster: None, runtime })
+        Ok(Self { studio, metrics, shelf, pools, environments, cluster: None, runtime })
     }
 
     /// Reads the configuration again whenever somebody asks for that.
@@ -259,7 +258,7 @@ pub async fn serve(
     };
     running.pools.sandbox().tell();
     let jobs = jobs(&config, &running, &live).await;
-    let required = required(&config);
+    let required = live.now().required.clone();
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
         live: live.clone(),
@@ -268,7 +267,6 @@ pub async fn serve(
         shelf: Arc::clone(&running.shelf),
         uploads: Uploads::default(),
         previews: Previews::default(),
-        required: required.clone(),
         jobs: jobs.clone(),
         cluster: running.cluster.clone(),
         started: Instant::now(),
@@ -281,7 +279,8 @@ pub async fn serve(
     let mut http = Http::serve(without_delay(doors), entrance.watch_over(surface::router(state)), &live);
     let control = Control::listen(running.runtime.path())?;
     let scheduler = running.studio.scheduler();
-    let reloader = Reloader::new(config, overrides, level, reachable, live, Arc::clone(scheduler), shelf);
+    let engines = Engines::new(Arc::clone(scheduler), shelf, Arc::clone(&running.environments));
+    let reloader = Reloader::new(config, overrides, level, reachable, live, engines);
     tracing::info!(address, "Listening");
 
     let is_up = Cell::new(false);
@@ -351,7 +350,7 @@ async fn set_up(
     let (mut http, mut other) = (None, None);
     let mut http_waits = pin!(sleep(patience(doors)));
     let mut wyoming_waits = pin!(sleep(wyoming.map(patience).unwrap_or_default()));
-    let mut running = pin!(Running::start(config, level, &Told, Arc::clone(shelf), traces));
+    let mut running = pin!(Running::start(config, level, &Setup, Arc::clone(shelf), traces));
     let running = loop {
         tokio::select! {
             running = &mut running => break running,
@@ -435,32 +434,10 @@ fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn E
     Ok((http, wyoming, reachable))
 }
 
-/// The GPUs of this machine, if an engine is to compute on one.
-async fn cards(config: &Config) -> Cards {
-    if !config.enabled_engines().any(|(_, engine)| engine.is_on_gpu()) {
-        return Cards::default();
-    }
-    let root = config.gpu.root.clone();
-    let looked = timeout(DRIVER, spawn_blocking(move || Cards::look(&root))).await;
-    looked.map_or_else(
-        |_| {
-            tracing::warn!("NVIDIA's driver does not answer: workers are told their GPUs by number");
-            Cards::default()
-        },
-        Result::unwrap_or_default,
-    )
-}
-
 fn tell_of_keys(config: &Config) {
     if config.auth.keys.as_ref().is_some_and(Keyring::is_empty) {
         tracing::warn!("There is no API key in the file of keys: nobody can use the server");
     }
-}
-
-/// The engines that are waited for.
-fn required(config: &Config) -> Vec<String> {
-    let engines = config.enabled_engines().filter(|(_, engine)| engine.required);
-    engines.map(|(name, _)| name.clone()).collect()
 }
 
 /// Where doors lead in from, for the log.
@@ -472,51 +449,6 @@ fn told(doors: &Doors) -> String {
 /// Headers and audio leave as they come, in as few packets as hyper can make of them.
 fn without_delay(doors: Doors) -> impl axum::serve::Listener<Addr = SocketAddr> {
     doors.tap_io(|stream| drop(stream.set_nodelay(true)))
-}
-
-/// Tells the log, and the service manager that it is worth waiting for.
-struct Told;
-
-impl Progress for Told {
-    fn step(&self, engine: &str, step: &str) {
-        tracing::info!(engine, "Setting up: {step}");
-        systemd::extend_timeout(SETUP_STEP);
-        systemd::status(&format!("Setting up {engine}: {step}"));
-    }
-
-    fn notice(&self, text: &str) {
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            tracing::info!("{line}");
-        }
-    }
-}
-
-/// A directory that only we may enter, with a path short enough for a socket's name.
-fn runtime_dir() -> io::Result<TempDir> {
-    let given = env::var_os("RUNTIME_DIRECTORY").or_else(|| env::var_os("XDG_RUNTIME_DIR"));
-    let usable = |dir: &PathBuf| dir.is_dir() && dir.as_os_str().len() < 60;
-    let parent = given.map(PathBuf::from).filter(usable).unwrap_or_else(env::temp_dir);
-    sweep(&parent);
-    let private = fs::Permissions::from_mode(0o700);
-    let prefix = format!("{RUNTIME_PREFIX}{}-", std::process::id());
-    tempfile::Builder::new().prefix(&prefix).permissions(private).tempdir_in(&parent).map_err(|error| {
-        io::Error::new(error.kind(), format!("could not make a directory in {}: {error}", parent.display()))
-    })
-}
-
-/// Removes what servers left that were killed: directories of ours that name a process which is gone.
-fn sweep(parent: &Path) {
-    let ours = nix::unistd::geteuid().as_raw();
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let pid =
-            name.strip_prefix(RUNTIME_PREFIX).and_then(|rest| rest.split_once('-')?.0.parse::<u32>().ok());
-        let gone = pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists());
-        let is_ours = entry.metadata().is_ok_and(|found| found.is_dir() && found.uid() == ours);
-        if gone && is_ours && fs::remove_dir_all(entry.path()).is_ok() {
-            tracing::debug!(name, "Removed what a killed server left");
-        }
-    }
 }
 
 /// The part of a log filter that a worker understands.

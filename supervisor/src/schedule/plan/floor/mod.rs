@@ -1,5 +1,7 @@
 //! Workers and the devices that they compute on: who is free, and which free worker has room on its device.
 
+mod change;
+
 use std::sync::Arc;
 
 /// What there is to schedule on.
@@ -27,13 +29,23 @@ pub type WorkerIndex = usize;
 /// Who is free, and how much room the devices have. Cheap to copy, so that a schedule can be played forward.
 #[derive(Clone, Debug)]
 pub(super) struct Floor {
-    seats: Arc<[(usize, Seat)]>,
+    seats: Arc<[Station]>,
     /// Free workers by pool.
     free: Vec<Vec<WorkerIndex>>,
-    room: Vec<u32>,
+    /// What is left of each device: less than nothing where it has become smaller than what is taken of it.
+    room: Vec<i64>,
     most: Arc<[u32]>,
     /// The devices have room for all workers at once.
     is_ample: bool,
+}
+
+/// The place of one worker on the floor.
+#[derive(Clone, Copy, Debug)]
+struct Station {
+    pool: usize,
+    seat: Seat,
+    /// Whoever speaks there is given something else to speak afterwards.
+    is_open: bool,
 }
 
 /// A set of small numbers. What lies beyond shares its last place with others, which makes them wait for each other.
@@ -55,26 +67,6 @@ impl Marks {
 }
 
 impl Floor {
-    /// Nobody is there yet.
-    pub(super) fn new(layout: &Layout) -> Self {
-        let seats = layout.pools.iter().enumerate();
-        let seats = seats.flat_map(|(pool, seats)| {
-            seats.iter().map(move |seat| {
-                // Who needs more than the device has takes all of it.
-                let all = seat.device.and_then(|device| layout.devices.get(device)).copied();
-                (pool, Seat { slots: seat.slots.min(all.unwrap_or(seat.slots)), ..*seat })
-            })
-        });
-        let seats: Arc<[(usize, Seat)]> = seats.collect();
-        Self {
-            is_ample: are_ample(&layout.devices, &seats),
-            seats,
-            free: vec![Vec::new(); layout.pools.len()],
-            room: layout.devices.clone(),
-            most: layout.devices.as_slice().into(),
-        }
-    }
-
     /// Whether no worker ever waits for room on its device.
     pub(super) fn is_ample(&self) -> bool {
         self.is_ample
@@ -89,12 +81,12 @@ impl Floor {
     }
 
     pub(super) fn pool_of(&self, worker: WorkerIndex) -> usize {
-        self.seats.get(worker).map_or(0, |(pool, _)| *pool)
+        self.seats.get(worker).map_or(0, |station| station.pool)
     }
 
     /// Slots of each device, and at the end how many workers take no share of any.
     pub(super) fn rooms(&self) -> Vec<f64> {
-        let free = self.seats.iter().filter(|(_, seat)| seat.device.is_none()).count();
+        let free = self.open().filter(|(_, station)| station.seat.device.is_none()).count();
         let workers = u32::try_from(free).unwrap_or(u32::MAX);
         self.most.iter().copied().chain([workers]).map(f64::from).collect()
     }
@@ -102,36 +94,36 @@ impl Floor {
     /// Where in [`rooms`](Self::rooms) the workers of a pool compute that are there, or all if none is: for each of them
     /// the room, and how much of it is taken by that share of the pool's work which is the worker's.
     pub(super) fn rooms_of(&self, pool: usize, is_there: impl Fn(WorkerIndex) -> bool) -> Vec<(usize, f64)> {
-        let seats = self.seats.iter().enumerate().filter(|(_, (of, _))| *of == pool);
+        let seats = self.open().filter(|(_, station)| station.pool == pool);
         let (there, away): (Vec<_>, Vec<_>) = seats.partition(|(worker, _)| is_there(*worker));
         let seats = if there.is_empty() { away } else { there };
         let share = 1.0 / f64::from(u32::try_from(seats.len()).unwrap_or(u32::MAX)).max(1.0);
-        let room = |(_, (_, seat)): (WorkerIndex, &(usize, Seat))| match seat.device {
+        let room = |(_, Station { seat, .. }): (WorkerIndex, &Station)| match seat.device {
             Some(device) => (device, f64::from(seat.slots) * share),
             None => (self.most.len(), share),
         };
         seats.into_iter().map(room).collect()
     }
 
-    /// A worker that is not on the floor computes on another device from now on.
-    pub(super) fn relocate(&mut self, worker: WorkerIndex, device: Option<usize>) {
-        if self.seats.get(worker).is_none_or(|(_, seat)| seat.device == device) {
-            return;
-        }
-        let mut seats = self.seats.to_vec();
-        if let Some((_, seat)) = seats.get_mut(worker) {
-            seat.device = device;
-        }
-        self.is_ample = are_ample(&self.most, &seats);
-        self.seats = seats.into();
+    /// Those that are given something to speak.
+    fn open(&self) -> impl Iterator<Item = (WorkerIndex, &Station)> + Clone {
+        self.seats.iter().enumerate().filter(|(_, station)| station.is_open)
+    }
+
+    /// Whether a worker is given something to speak, when it is there and free.
+    pub(super) fn is_open(&self, worker: WorkerIndex) -> bool {
+        self.seats.get(worker).is_some_and(|station| station.is_open)
     }
 
     pub(super) fn device_of(&self, worker: WorkerIndex) -> Option<usize> {
-        self.seats.get(worker)?.1.device
+        self.seats.get(worker)?.seat.device
     }
 
-    /// A worker comes to the floor, or has finished: it is free from now on.
+    /// A worker comes to the floor, or has finished: it is free from now on, unless its place was given up.
     pub(super) fn add(&mut self, worker: WorkerIndex) {
+        if !self.is_open(worker) {
+            return;
+        }
         let pool = self.pool_of(worker);
         if let Some(free) = self.free.get_mut(pool) {
             free.push(worker);
@@ -152,15 +144,15 @@ impl Floor {
     /// A free worker begins to speak.
     pub(super) fn take(&mut self, worker: WorkerIndex) {
         self.remove(worker);
-        self.give(worker, u32::saturating_sub);
+        self.give(worker, i64::saturating_sub);
     }
 
     /// How many workers of a pool can speak at the same time.
     pub(super) fn at_once(&self, pool: usize) -> u32 {
-        let own = self.seats.iter().filter(|(of, _)| *of == pool);
+        let own = self.open().map(|(_, station)| station).filter(|station| station.pool == pool);
         let workers = u32::try_from(own.clone().count()).unwrap_or(u32::MAX);
         let devices = self.devices_of(pool);
-        let slots = own.map(|(_, seat)| seat.slots).max().unwrap_or(1).max(1);
+        let slots = own.map(|station| station.seat.slots).max().unwrap_or(1).max(1);
         let room = self.most.iter().enumerate().filter(|(device, _)| devices.contains(device));
         let room: u32 = room.map(|(_, room)| room / slots).sum();
         if devices.is_empty() { workers } else { workers.min(room) }.max(1)
@@ -168,19 +160,20 @@ impl Floor {
 
     /// The devices of a pool's workers.
     pub(super) fn devices_of(&self, pool: usize) -> Vec<usize> {
-        self.seats.iter().filter(|(of, _)| *of == pool).filter_map(|(_, seat)| seat.device).collect()
+        let own = self.open().filter(|(_, station)| station.pool == pool);
+        own.filter_map(|(_, station)| station.seat.device).collect()
     }
 
     /// It goes on where it had stopped.
     pub(super) fn occupy(&mut self, worker: WorkerIndex) {
-        self.give(worker, u32::saturating_sub);
+        self.give(worker, i64::saturating_sub);
     }
 
     /// Whether its device has room for a worker.
     pub(super) fn has_room(&self, worker: WorkerIndex) -> bool {
         match self.seats.get(worker) {
-            Some((_, Seat { device: Some(device), slots })) => {
-                self.room.get(*device).is_some_and(|room| room >= slots)
+            Some(Station { seat: Seat { device: Some(device), slots }, .. }) => {
+                self.room.get(*device).is_some_and(|room| *room >= i64::from(*slots))
             }
             _ => true,
         }
@@ -194,13 +187,15 @@ impl Floor {
 
     /// It speaks no longer, and its device has its room back.
     pub(super) fn vacate(&mut self, worker: WorkerIndex) {
-        self.give(worker, u32::saturating_add);
+        self.give(worker, i64::saturating_add);
     }
 
-    fn give(&mut self, worker: WorkerIndex, change: impl Fn(u32, u32) -> u32) {
-        let Some(&(_, Seat { device: Some(device), slots })) = self.seats.get(worker) else { return };
+    fn give(&mut self, worker: WorkerIndex, change: impl Fn(i64, i64) -> i64) {
+        let Some(&Station { seat: Seat { device: Some(device), slots }, .. }) = self.seats.get(worker) else {
+            return;
+        };
         if let Some(room) = self.room.get_mut(device) {
-            *room = change(*room, slots);
+            *room = change(*room, i64::from(slots));
         }
     }
 
@@ -215,8 +210,8 @@ impl Floor {
             let (_, pool) = waiting.filter_map(|(pool, _)| Some((head(pool)?, pool))).min()?;
             let free = self.free.get(pool)?;
             let has_room = |worker: &&WorkerIndex| match self.seats.get(**worker) {
-                Some((_, Seat { device: Some(device), slots })) => {
-                    !claimed.has(*device) && self.room.get(*device).is_some_and(|room| room >= slots)
+                Some(Station { seat: Seat { device: Some(device), .. }, .. }) => {
+                    !claimed.has(*device) && self.has_room(**worker)
                 }
                 _ => true,
             };
@@ -229,80 +224,5 @@ impl Floor {
     }
 }
 
-/// Whether devices have room for all workers at once.
-fn are_ample(devices: &[u32], seats: &[(usize, Seat)]) -> bool {
-    let taken = |device: usize| {
-        let seats = seats.iter().filter(|(_, seat)| seat.device == Some(device));
-        seats.map(|(_, seat)| seat.slots).fold(0, u32::saturating_add)
-    };
-    devices.iter().enumerate().all(|(device, room)| taken(device) <= *room)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn floor(devices: &[u32], pools: &[&[Seat]]) -> Floor {
-        let pools = pools.iter().map(|pool| pool.to_vec()).collect();
-        let mut floor = Floor::new(&Layout { devices: devices.to_vec(), pools });
-        (0..floor.workers()).for_each(|worker| floor.add(worker));
-        floor
-    }
-
-    fn on(device: usize, slots: u32) -> Seat {
-        Seat { device: Some(device), slots }
-    }
-
-    #[test]
-    fn the_most_urgent_segment_with_a_free_worker_comes_first() {
-        let mut floor = floor(&[], &[&[Seat::default()], &[Seat::default()]]);
-        let head = |pool| Some([5, 3][pool]);
-        assert_eq!(floor.pick(head), Some((1, 1)));
-        floor.take(1);
-        assert_eq!(floor.pick(head), Some((0, 0)), "the other pool's worker is not kept waiting");
-        floor.take(0);
-        assert_eq!(floor.pick(head), None);
-        floor.vacate(1);
-        floor.add(1);
-        assert_eq!(floor.pick(head), Some((1, 1)));
-    }
-
-    #[test]
-    fn nothing_overtakes_a_segment_that_waits_for_room_on_its_device() {
-        // Pool 0 needs two slots of the CPU, pool 1 has two workers that need one each, pool 2 needs none.
-        let mut floor = floor(&[2], &[&[on(0, 2)], &[on(0, 1), on(0, 1)], &[Seat::default()]]);
-        floor.take(1);
-        let head = |pool| Some([1, 2, 3][pool]);
-        assert_eq!(floor.pick(head), Some((2, 3)), "who takes no share of the device is not held up");
-        floor.take(3);
-        assert_eq!(floor.pick(head), None, "one slot is free, and it is claimed");
-        floor.vacate(1);
-        assert_eq!(floor.pick(head), Some((0, 0)));
-    }
-
-    #[test]
-    fn who_needs_more_than_there_is_takes_all() {
-        let floor = floor(&[2], &[&[on(0, 8)]]);
-        assert_eq!(floor.pick(|_| Some(0)), Some((0, 0)));
-    }
-
-    #[test]
-    fn a_seat_is_where_its_worker_is() {
-        let mut floor = floor(&[1, 1], &[&[on(0, 1), on(1, 1)]]);
-        assert!(floor.is_ample());
-        floor.remove(0);
-        floor.relocate(0, Some(1));
-        floor.add(0);
-        assert!(!floor.is_ample(), "two share the second device now");
-        floor.take(0);
-        assert_eq!(floor.pick(|_| Some(0)), None);
-        assert_eq!(floor.rooms_of(0, |_| true), [(1, 0.5), (1, 0.5)]);
-    }
-
-    #[test]
-    fn one_of_two_devices_is_enough() {
-        let mut floor = floor(&[1, 1], &[&[on(0, 1), on(1, 1)]]);
-        floor.take(0);
-        assert_eq!(floor.pick(|_| Some(0)), Some((0, 1)));
-    }
-}
+mod tests;
