@@ -308,8 +308,8 @@ impl Desk {
         }
         let token = hash(&[&lease.token]);
         let join = (piece.joint, piece.chapter);
-        let (head, is_ours) = self.takes.put((&lease.job, index), &token, take, join).await?;
-        let (is_new, record) = self.counted(lease, index, &piece, &head).await?;
+        let (kept, is_ours) = self.takes.put((&lease.job, index), &token, take, join).await?;
+        let (is_new, record) = self.counted(lease, index, &piece, &kept).await?;
         Ok(if is_ours && is_new { Stored::Now { last: record.is_whole() } } else { Stored::Before })
     }
 }

@@ -223,7 +223,10 @@ async fn one_of_three_nats_servers_may_go() {
     })
     .await;
     a.job_is(&reference, "done").await;
-    assert!(b.job_audio(&id, &[]).await.bytes() == a.job_audio(&reference, &[]).await.bytes(), "{job}");
+    let (audio, expected) = (b.job_audio(&id, &[]).await, a.job_audio(&reference, &[]).await);
+    assert_eq!((audio.status, expected.status), (200, 200), "{job}");
+    assert_eq!(audio.bytes().len(), expected.bytes().len(), "{job}");
+    assert!(audio.bytes() == expected.bytes(), "{job}");
 }
 
 #[tokio::test]
