@@ -54,9 +54,8 @@ impl Nats {
         let routes = [(); 3].map(|()| format!("nats://127.0.0.1:{}", free_port("127.0.0.1")));
         for (number, server) in servers.iter_mut().enumerate() {
             let name = format!("server-{number}");
-            let routed = routes.join(",");
-            let args =
-                ["-n", &name, "-cluster_name", "speech", "-cluster", &routes[number], "-routes", &routed];
+            let all = routes.join(",");
+            let args = ["-n", &name, "-cluster_name", "speech", "-cluster", &routes[number], "-routes", &all];
             server.args = args.map(str::to_owned).into();
             server.run();
         }
