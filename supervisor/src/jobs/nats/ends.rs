@@ -15,6 +15,8 @@ use crate::{
     jobs::{Finished, Job, JobError, JobId, JobState, Lease, Retention, StoreError, now_ms},
 };
 
+/// Whoever asks for audio waits for so long.
+const BROUGHT: std::time::Duration = std::time::Duration::from_secs(15);
 /// So long what only an open job needs stays after it is done: other nodes may be reading it still.
 const READ_ALONG: u64 = 60_000;
 /// So long those that were removed are told apart from new ones.
@@ -141,8 +143,16 @@ impl Desk {
         Some(self.folders.shelf.join(name)).filter(|place| place.is_file())
     }
 
-    /// Finished audio, brought to this machine if it is not there.
-    pub(super) async fn brought(&self, id: &JobId) -> Result<Option<PathBuf>, StoreError> {
+    /// Finished audio, brought to this machine if it is not there; tried again while servers change their places.
+    pub(super) async fn bring(&self, id: &JobId) -> Result<Option<PathBuf>, StoreError> {
+        insist(BROUGHT, async || {
+            self.up()?;
+            self.brought(id).await
+        })
+        .await
+    }
+
+    async fn brought(&self, id: &JobId) -> Result<Option<PathBuf>, StoreError> {
         const BRING: &str = "bring finished audio here";
         let Some((record, _)) = self.record(id).await? else { return Ok(None) };
         let (JobState::Done, Some(name)) = (record.job.state, record.audio) else { return Ok(None) };

@@ -254,7 +254,7 @@ impl Store for Nats {
             if let Some(place) = self.joined()?.at_hand(&id) {
                 return Ok(Some(place));
             }
-            self.over(|desk| async move { desk.brought(&id).await }).await
+            self.over(|desk| async move { desk.bring(&id).await }).await
         })
     }
 
