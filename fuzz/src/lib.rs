@@ -9,11 +9,13 @@ use ishowtts::{
     config::{self, Config, Overrides},
     gpu::Gpus,
     metrics::Metrics,
+    placement::Cards,
     pools::{Places, Pools},
     sandbox::Sandbox,
     schedule::Scheduler,
     stream::Studio,
-    surface::{self, AppState, InForce, Live, Shared},
+    surface::{self, AppState, InForce, Live, Previews, Shared, Uploads},
+    voices::Shelf,
 };
 use ishowtts_workers::process::{Launch, Launcher};
 
@@ -37,20 +39,26 @@ impl Server {
             launcher: base.to_owned(),
             log_level: "error".into(),
             sandbox: Sandbox::default(),
+            cards: Cards::default(),
         };
         let launcher: Arc<dyn Launch> = Arc::new(Launcher::start().expect("a thread can be started"));
         let unavailable = BTreeMap::from([("tone".into(), "nobody has set it up".into())]);
         let pools = Arc::new(Pools::start(&config, &places, &launcher, unavailable));
         let metrics = Arc::new(Metrics::new().expect("their names are right"));
         let cache = Cache::open(&config.cache, base, Arc::clone(&metrics)).await;
-        let live = InForce::new(Live::of(&config));
-        let studio = Studio::new(Scheduler::start(pools, &config), cache, &config);
+        let shelf = Shelf::open(base);
+        let live = InForce::new(Live::of(&config, &shelf));
+        let studio = Studio::new(Scheduler::start(pools, &config), cache, Arc::clone(&shelf), &config);
         let state = AppState::new(Shared {
             studio,
             live: live.clone(),
             metrics,
             gpus: Gpus::default(),
-            required: vec!["tone".into()],
+            shelf,
+            uploads: Uploads::default(),
+            previews: Previews::default(),
+            jobs: Err("nobody keeps them here".into()),
+            cluster: None,
             started: Instant::now(),
         });
         Self { router: surface::router(state), live }

@@ -3,11 +3,16 @@
 
 #![no_main]
 
-use std::{path::PathBuf, str, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str,
+    time::Duration,
+};
 
 use ishowtts::{
     config::{self, Config, Overrides, Problems},
     surface::Live,
+    voices::Shelf,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -33,7 +38,7 @@ fn is_fit(config: &Config) {
     for voice in config.voices.values() {
         assert!(voice.routes.values().all(|route| config.engines.contains_key(&route.engine)));
     }
-    let _in_force = Live::of(config);
+    let _in_force = Live::of(config, &Shelf::open(Path::new("/nowhere/state")));
 }
 
 fn are_told(problems: &Problems, source: &str) {
