@@ -23,7 +23,7 @@ impl<'s> Play<'s> {
         }
     }
 
-    /// A stream's first audio is there: it begins as soon as it can, as [`Stream::could_begin`] has it.
+    /// A stream's first audio is there: it begins as soon as it can, as `could_begin` has it.
     pub(super) fn is_heard(&mut self, number: usize, time: Micros) {
         let Some(run) = self.runs.get_mut(number) else { return };
         let lanes = self.lanes.get(run.lanes.0..run.lanes.1).unwrap_or_default();
