@@ -2,10 +2,15 @@
 
 use std::{
     env, fs,
+    io::{self, Read},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
 use super::{Config, DEFAULT, Problem, Problems, validate};
+
+/// Bytes that a configuration may have at most: ten thousand voices.
+const LARGEST: u64 = 512 << 10;
 
 /// What the command line says; it wins over the file.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +47,7 @@ pub fn keys_file(overrides: &Overrides) -> Result<Option<PathBuf>, Problems> {
 fn source(overrides: &Overrides) -> Result<(Option<PathBuf>, String), Problems> {
     let file = locate(overrides);
     let source = match &file {
-        Some(path) => fs::read_to_string(path).map_err(|error| {
+        Some(path) => read(path).map_err(|error| {
             let message = format!("could not read it: {error}");
             Problems {
                 file: path.display().to_string(),
@@ -52,6 +57,22 @@ fn source(overrides: &Overrides) -> Result<(Option<PathBuf>, String), Problems> 
         None => DEFAULT.to_owned(),
     };
     Ok((file, source))
+}
+
+/// Reads a file that may be a configuration. One that is none must not hold up whoever reads it again and again: a named
+/// pipe is never at its end, and something large has more mistakes than anybody wants to be told.
+fn read(path: &Path) -> io::Result<String> {
+    let too_large = || io::Error::other(format!("it is larger than {LARGEST} bytes"));
+    let found = fs::metadata(path)?;
+    if found.len() > LARGEST {
+        return Err(too_large());
+    }
+    if found.file_type().is_fifo() && !path.starts_with("/dev") {
+        return Err(io::Error::other("it is a named pipe, and no file"));
+    }
+    let mut text = String::new();
+    fs::File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST) { Err(too_large()) } else { Ok(text) }
 }
 
 fn locate(overrides: &Overrides) -> Option<PathBuf> {

@@ -26,6 +26,20 @@ fn what_the_sandbox_opens_is_seen_from_the_file() {
 }
 
 #[test]
+fn what_can_be_no_configuration_is_told_and_not_waited_for() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let pipe = dir.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let large = dir.path().join("large");
+    std::fs::write(&large, "# more\n".repeat(1 << 17)).unwrap();
+    for (file, told) in [(pipe, "it is a named pipe"), (large, "it is larger than 524288 bytes")] {
+        let given = crate::config::Overrides { config: Some(file), ..Default::default() };
+        let problems = crate::config::load(&given).unwrap_err().to_string();
+        assert!(problems.contains(told), "{problems}");
+    }
+}
+
+#[test]
 fn the_cache_is_on_in_memory_and_off_on_the_disk_unless_said_otherwise() {
     let engine = "[engines.tone]\nenabled = true\n";
     let cache = read(engine).unwrap().cache;
