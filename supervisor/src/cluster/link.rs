@@ -12,6 +12,7 @@ use async_nats::{
         stream::{Config, DiscardPolicy, Stream},
     },
 };
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::Objects;
@@ -32,6 +33,19 @@ pub struct Link {
     client: Client,
     context: Context,
     cluster: config::Cluster,
+}
+
+/// As whom the servers are asked: as the first address that names somebody says. The client itself passes over what
+/// stands there.
+fn login(addresses: &[ServerAddr]) -> ConnectOptions {
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let named = addresses.iter().find_map(|address| Some((address.username()?, address.password())));
+    match named {
+        Some((user, Some(password))) => ConnectOptions::with_user_and_password(plain(user), plain(password)),
+        // NATS takes a name alone for a token.
+        Some((token, None)) => ConnectOptions::with_token(plain(token)),
+        None => ConnectOptions::new(),
+    }
 }
 
 /// Which of several servers a value is read from.
@@ -97,7 +111,7 @@ impl Link {
             Some(file) => ConnectOptions::with_credentials_file(file).await.map_err(|error| {
                 format!("[cluster] credentials: could not read {}: {error}", file.display())
             })?,
-            None => ConnectOptions::new(),
+            None => login(&addresses),
         };
         let client = options
             .name(format!("ishowtts {}", crate::VERSION))

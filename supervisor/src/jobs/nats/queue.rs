@@ -17,6 +17,7 @@ use std::{
 use async_nats::jetstream::{
     AckKind, Message,
     consumer::{AckPolicy, PullConsumer, pull},
+    context::ConsumerInfoError,
     message::PublishMessage,
     stream::{Config, RetentionPolicy, Stream},
 };
@@ -164,10 +165,16 @@ impl Queue {
     pub(super) async fn next(&self, line: Line<'_>) -> Result<Option<Message>, StoreError> {
         const ACT: &str = "ask for work";
         let consumer = self.consumer(line).await?;
-        let mut batch = consumer.fetch().max_messages(1).messages().await.map_err(while_doing(ACT))?;
-        // What comes later than that comes again.
-        let next = timeout(ANSWER, batch.next()).await.map_err(while_doing(ACT))?;
-        next.transpose().map_err(while_doing(ACT))
+        for _ in 0..2 {
+            let mut batch = consumer.fetch().max_messages(1).messages().await.map_err(while_doing(ACT))?;
+            // What comes later than that comes again.
+            if let Ok(next) = timeout(ANSWER, batch.next()).await {
+                return next.transpose().map_err(while_doing(ACT));
+            }
+            recount(&consumer).await.map_err(while_doing(ACT))?;
+        }
+        tracing::warn!(%line, "The NATS server gives no work out of a line, and does not say that there is none");
+        Ok(None)
     }
 
     async fn consumer(&self, line: Line<'_>) -> Result<PullConsumer, StoreError> {
@@ -263,12 +270,23 @@ impl Queue {
     }
 
     async fn clear(&self, subjects: &[String]) -> Result<(), StoreError> {
+        const ACT: &str = "take work out of line";
         for subject in subjects {
             let subject = format!("{}.{subject}", self.root);
-            purge(&self.stream, &subject).await.map_err(while_doing("take work out of line"))?;
+            purge(&self.stream, &subject).await.map_err(while_doing(ACT))?;
+        }
+        let consumers: Vec<PullConsumer> = self.consumers.lock().await.values().cloned().collect();
+        for consumer in consumers {
+            recount(&consumer).await.map_err(while_doing(ACT))?;
         }
         Ok(())
     }
+}
+
+/// Has the server count again what stands in a line: one of NATS 2.9 counts on what was purged by its subject, and then
+/// leaves whoever asks for work without an answer.
+async fn recount(consumer: &PullConsumer) -> Result<(), ConsumerInfoError> {
+    consumer.get_info().await.map(drop)
 }
 
 /// Tells the server now and then of whatever is held, until the queue is gone.

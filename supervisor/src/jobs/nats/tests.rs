@@ -42,7 +42,18 @@ impl Server {
 
     fn run(dir: &TempDir, port: u16) -> Child {
         Command::new("nats-server")
-            .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
+            .args([
+                "-a",
+                "127.0.0.1",
+                "-p",
+                &port.to_string(),
+                "--user",
+                "us",
+                "--pass",
+                "a secret/0@",
+                "-js",
+                "-sd",
+            ])
             .arg(dir.path().join("store"))
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -58,7 +69,7 @@ impl Server {
     /// A node; its folder is its own.
     async fn node(&self, name: &str) -> Nats {
         let cluster = config::Cluster {
-            servers: vec![format!("nats://127.0.0.1:{}", self.port)],
+            servers: vec![format!("nats://us:a%20secret%2F0%40@127.0.0.1:{}", self.port)],
             credentials: None,
             name: "test".into(),
             replicas: 1,
@@ -282,6 +293,26 @@ async fn what_was_cancelled_is_nobodys_work_and_what_was_removed_is_gone_everywh
     while one.totals().await.unwrap() != Totals::default() {
         assert!(Instant::now() < end, "it is still told of");
         sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_long_job_that_is_taken_back_keeps_no_other_one_waiting() {
+    let Some(server) = Server::start() else { return };
+    let (one, two) = (server.node("one").await, server.node("two").await);
+    for _ in 0..3 {
+        made(&one, new("long")).await;
+        let id = cut(&one, &["a"; 40]).await;
+        let under_way = (speak(&one).await, speak(&two).await, speak(&two).await);
+        two.cancel(&id).await.unwrap();
+        made(&one, new("short")).await;
+        let began = Instant::now();
+        let next = cut(&two, &["b"]).await;
+        let (lease, text) = speak(&one).await;
+        assert_eq!((&lease.job, text.as_str()), (&next, "b"));
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+        one.cancel(&next).await.unwrap();
+        drop(under_way);
     }
 }
 
