@@ -245,14 +245,17 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let index = lease.index.filter(|_| failed);
         let back = async {
-            if index.is_some() || why.is_some() {
+            let noted = if index.is_some() || why.is_some() {
                 let change = self.change(&lease.job, |record| {
                     record.rests(index, why.clone());
                     !record.job.state.is_over()
                 });
-                change.await?;
-            }
-            self.queue.give_back(lease, delay).await
+                change.await.map(drop)
+            } else {
+                Ok(())
+            };
+            // Whether it could be noted or not, as when there is no room for a note: it rests.
+            self.queue.give_back(lease, delay).await.and(noted)
         };
         self.or_let_go(lease, back).await
     }
