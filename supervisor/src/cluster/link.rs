@@ -242,7 +242,7 @@ where
 /// At a start nothing is lost that could be told of.
 async fn tell_of_nobody(link: Arc<Link>) {
     tokio::time::sleep(TOLD).await;
-    if !link.is_up() && link.trouble().is_none() {
+    if !link.is_up() && !link.standing.is_told() {
         let servers = link.cluster.servers.len();
         tracing::warn!(
             servers,

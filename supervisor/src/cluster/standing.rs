@@ -1,83 +1,107 @@
 //! How a connection stands, by what it tells, and what of that is worth a line in the log.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use async_nats::{Event, ServerError};
+use async_nats::Event;
 
 /// What a connection told last.
 #[derive(Debug, Default)]
 pub(super) struct Standing(Mutex<Known>);
 
+#[derive(Debug, Default)]
+struct Known {
+    told: Told,
+    /// Why nothing comes of it.
+    trouble: Option<String>,
+}
+
+/// What the log says last; while it is tried again and again, the same is heard as often.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Known {
+enum Told {
     #[default]
     Nothing,
     Up,
     Away,
-    /// Why there is no use in it; while it is tried again and again, it is told as often.
-    Trouble(String),
+    Useless(String),
 }
 
 impl Standing {
     /// Why nothing comes of it, if that is known.
     pub(super) fn trouble(&self) -> Option<String> {
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Known::Trouble(why) => Some(why.clone()),
-            Known::Nothing | Known::Up | Known::Away => None,
-        }
+        self.known().trouble.clone()
+    }
+
+    /// Whether the log says anything of it.
+    pub(super) fn is_told(&self) -> bool {
+        self.known().told != Told::Nothing
     }
 
     /// Tells of an event, unless that has been told.
     pub(super) fn heard(&self, event: &Event) {
         match event {
-            Event::Connected if self.is_new(Known::Up) => {
-                tracing::info!("The NATS servers of [cluster] are reached");
+            Event::Connected => {
+                if self.is_new(Told::Up, None) {
+                    tracing::info!("The NATS servers of [cluster] are reached");
+                }
             }
-            // What keeps it away says more than that it is.
-            Event::Disconnected | Event::Closed if self.trouble().is_none() && self.is_new(Known::Away) => {
-                tracing::warn!(
-                    "The NATS servers of [cluster] are away: no job and no voice is taken in until they are back; \
-                     whoever listens notices nothing, and jobs go on then"
-                );
+            Event::Disconnected | Event::Closed => {
+                // What keeps it away says more than that it is.
+                if self.trouble().is_none() && self.is_new(Told::Away, None) {
+                    tracing::warn!(
+                        "The NATS servers of [cluster] are away: no job and no voice is taken in until they are back; \
+                         whoever listens notices nothing, and jobs go on then"
+                    );
+                }
             }
             Event::LameDuckMode | Event::Draining => {
                 tracing::info!("A NATS server of [cluster] is about to end");
             }
-            Event::Connected | Event::Disconnected | Event::Closed => {}
             Event::SlowConsumer(_) => tracing::warn!("NATS: {event}"),
-            Event::ServerError(error) => self.found(match error {
-                ServerError::AuthorizationViolation => LOCKED_OUT.into(),
-                other => other.to_string(),
-            }),
-            Event::ClientError(error) => {
-                let said = error.to_string();
-                self.found(if said.contains("authorization violation") { LOCKED_OUT.into() } else { said });
-            }
+            Event::ServerError(error) => self.read(error.to_string()),
+            Event::ClientError(error) => self.read(error.to_string()),
         }
     }
 
     /// Something keeps it from being of use.
     pub(super) fn found(&self, why: String) {
-        if self.is_new(Known::Trouble(why.clone())) {
+        if self.is_new(Told::Useless(why.clone()), Some(why.clone())) {
             tracing::warn!("The NATS servers of [cluster] are of no use, and it is tried again: {why}");
         }
     }
 
     /// Whatever it was has gone by.
     pub(super) fn mended(&self) {
-        self.is_new(Known::Up);
+        self.is_new(Told::Up, None);
     }
 
-    fn is_new(&self, now: Known) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = *known != now;
-        *known = now;
+    fn read(&self, said: String) {
+        if said.contains("authorization violation") {
+            self.found(LOCKED_OUT.into());
+        } else if UNREACHED.iter().any(|sign| said.ends_with(sign)) {
+            // That it is away is told anyhow.
+            self.known().trouble = Some(NOBODY.into());
+        } else {
+            self.found(said);
+        }
+    }
+
+    fn is_new(&self, told: Told, trouble: Option<String>) -> bool {
+        let mut known = self.known();
+        let is_new = known.told != told;
+        *known = Known { told, trouble };
         is_new
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 const LOCKED_OUT: &str = "they do not let this machine in; give the address their user and password \
                           (nats://user:password@host), or [cluster] credentials";
+/// What the client says when it comes to nothing at an address.
+const UNREACHED: [&str; 3] = ["IO error", "timed out", "DNS error"];
+const NOBODY: &str = "nobody answers at their addresses, or with tls:// nobody whom this system trusts";
 
 #[cfg(test)]
 mod tests {
@@ -104,9 +128,14 @@ mod tests {
     #[test]
     fn the_same_is_told_once() {
         let standing = Standing::default();
-        assert!(standing.is_new(Known::Trouble("x".into())));
-        assert!(!standing.is_new(Known::Trouble("x".into())));
-        assert!(standing.is_new(Known::Trouble("y".into())));
-        assert!(standing.is_new(Known::Up));
+        assert!(!standing.is_told());
+        standing.heard(&Event::ClientError(ClientError::Other("IO error".into())));
+        assert!(!standing.is_told());
+        assert_eq!(standing.trouble().as_deref(), Some(NOBODY));
+        let useless = Told::Useless("x".into());
+        assert!(standing.is_new(useless.clone(), None));
+        assert!(!standing.is_new(useless, None));
+        assert!(standing.is_new(Told::Up, None));
+        assert!(standing.is_told());
     }
 }
