@@ -236,6 +236,24 @@ async fn one_of_three_nats_servers_may_go() {
 }
 
 #[tokio::test]
+async fn a_doctor_tells_whether_machines_can_meet() {
+    let Some(mut nats) = Nats::new("127.0.0.1") else { return };
+    let node = nats.node().start().await;
+    let told = async |dir: &std::path::Path| {
+        let output = ishowtts(dir).arg("doctor").output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(
+        told(node.dir.path())
+            .await
+            .contains("[MISS] cluster: the NATS servers are not reached: nobody answers")
+    );
+    nats.run();
+    let node = node.joined().await;
+    assert!(told(node.dir.path()).await.contains(r#"[ok  ] cluster: "ishowtts" meets at NATS "#));
+}
+
+#[tokio::test]
 async fn jobs_wait_for_room_on_a_full_nats_server_and_say_so() {
     let Some(mut nats) = Nats::new("127.0.0.1") else { return };
     nats.limit(2 << 20);
