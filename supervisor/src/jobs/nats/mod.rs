@@ -16,14 +16,15 @@
 //! them was thought gone, has a name of its own for each, and the job tells which of them counts.
 //!
 //! [`Nats`] is the store: it answers [`StoreError::Away`] while no server does. [`Desk`] is what it becomes once one was
-//! reached: `desk` changes jobs, `work` gives out what there is to do, `ends` is for jobs that are over. `mirror` knows all
-//! jobs without asking.
+//! reached: `desk` changes jobs, `work` gives out what there is to do, `ends` is for jobs that are over, `rescue` for those
+//! that nobody would end. `mirror` knows all jobs without asking.
 
 mod desk;
 mod ends;
 mod mirror;
 mod queue;
 mod record;
+mod rescue;
 mod takes;
 #[cfg(test)]
 mod tests;
