@@ -153,7 +153,7 @@ impl Link {
     }
 
     /// The servers answer, and lack something.
-    pub fn is_troubled(&self, why: String) {
+    pub fn is_troubled(&self, why: &str) {
         self.standing.found(why);
     }
 

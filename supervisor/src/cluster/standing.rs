@@ -57,14 +57,14 @@ impl Standing {
                 tracing::info!("A NATS server of [cluster] is about to end");
             }
             Event::SlowConsumer(_) => tracing::warn!("NATS: {event}"),
-            Event::ServerError(error) => self.read(error.to_string()),
-            Event::ClientError(error) => self.read(error.to_string()),
+            Event::ServerError(error) => self.read(&error.to_string()),
+            Event::ClientError(error) => self.read(&error.to_string()),
         }
     }
 
     /// Something keeps it from being of use.
-    pub(super) fn found(&self, why: String) {
-        if self.is_new(Told::Useless(why.clone()), Some(why.clone())) {
+    pub(super) fn found(&self, why: &str) {
+        if self.is_new(Told::Useless(why.to_owned()), Some(why.to_owned())) {
             tracing::warn!("The NATS servers of [cluster] are of no use, and it is tried again: {why}");
         }
     }
@@ -74,9 +74,9 @@ impl Standing {
         self.is_new(Told::Up, None);
     }
 
-    fn read(&self, said: String) {
+    fn read(&self, said: &str) {
         if said.contains("authorization violation") {
-            self.found(LOCKED_OUT.into());
+            self.found(LOCKED_OUT);
         } else if UNREACHED.iter().any(|sign| said.ends_with(sign)) {
             // That it is away is told anyhow.
             self.known().trouble = Some(NOBODY.into());
@@ -119,7 +119,7 @@ mod tests {
         assert!(standing.trouble().unwrap().contains("do not let this machine in"));
         standing.heard(&Event::Connected);
         assert_eq!(standing.trouble(), None);
-        standing.found("no JetStream".into());
+        standing.found("no JetStream");
         assert_eq!(standing.trouble().as_deref(), Some("no JetStream"));
         standing.mended();
         assert_eq!(standing.trouble(), None);

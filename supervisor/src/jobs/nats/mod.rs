@@ -152,11 +152,11 @@ async fn join(
                 }
                 // Without JetStream it says that nobody is there.
                 Err(StoreError::Away { reason }) if link.is_up() => {
-                    link.is_troubled(format!(
+                    link.is_troubled(&format!(
                         "{reason}; is JetStream on? (jetstream in its configuration, or -js)"
                     ));
                 }
-                Err(error) if link.is_up() => link.is_troubled(error.to_string()),
+                Err(error) if link.is_up() => link.is_troubled(&error.to_string()),
                 Err(_) => {}
             }
         }

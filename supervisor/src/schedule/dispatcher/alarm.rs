@@ -23,7 +23,7 @@ impl Alarm {
     /// Whoever was sent for that moment looks now.
     pub(super) fn rang(&self, when: Micros) {
         // One who was sent for an earlier moment, and looks later than that, has rung already.
-        drop(self.0.compare_exchange(when.0, Micros::NEVER.0, Ordering::Relaxed, Ordering::Relaxed));
+        self.0.compare_exchange(when.0, Micros::NEVER.0, Ordering::Relaxed, Ordering::Relaxed).ok();
     }
 }
 
