@@ -1,6 +1,13 @@
 //! The connection to the NATS servers, and the buckets behind it.
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::{
     Client, ConnectOptions, ServerAddr,
@@ -59,11 +66,13 @@ pub enum Reads {
 }
 
 /// Which bucket it is: one that has its name later, because its servers lost what they kept, is another.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Identity {
     context: Context,
     stream: String,
     created: String,
+    /// The last number of a change that was seen.
+    last: AtomicU64,
 }
 
 impl Identity {
@@ -72,10 +81,14 @@ impl Identity {
         &self.created
     }
 
-    /// Whether it is gone for good; not, if nobody answers.
+    /// Whether it is gone for good, or its last changes are; not, if nobody answers.
     pub async fn is_lost(&self) -> bool {
         match self.context.get_stream(&self.stream).await {
-            Ok(now) => now.cached_info().created.to_string() != self.created,
+            Ok(now) => {
+                let info = now.cached_info();
+                let before = self.last.swap(info.state.last_sequence, Ordering::Relaxed);
+                info.created.to_string() != self.created || info.state.last_sequence < before
+            }
             Err(error) => matches!(error.kind(), GetStreamErrorKind::JetStream(error) if error.code() == 404),
         }
     }
@@ -205,8 +218,10 @@ impl Link {
     /// Which bucket it is that has this name now.
     pub async fn identity(&self, what: &str) -> Result<Identity, async_nats::Error> {
         let stream = format!("KV_{}", self.named(what));
-        let created = self.context.get_stream(&stream).await?.cached_info().created.to_string();
-        Ok(Identity { context: self.context.clone(), stream, created })
+        let found = self.context.get_stream(&stream).await?;
+        let info = found.cached_info();
+        let (created, last) = (info.created.to_string(), AtomicU64::new(info.state.last_sequence));
+        Ok(Identity { context: self.context.clone(), stream, created, last })
     }
 
     /// A store of objects, made unless it is there.

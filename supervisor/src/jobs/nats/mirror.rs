@@ -82,6 +82,13 @@ impl Mirror {
         self.known().get(id).and_then(|(_, known)| known.record().cloned())
     }
 
+    /// Whether a job is known to be over, or gone.
+    pub(super) fn is_over(&self, id: &JobId) -> bool {
+        self.known()
+            .get(id)
+            .is_some_and(|(_, known)| known.record().is_none_or(|record| record.job.state.is_over()))
+    }
+
     /// Something of one job.
     pub(super) fn look<T>(&self, id: &JobId, look: impl Fn(&Record) -> T) -> Option<T> {
         self.known().get(id).and_then(|(_, known)| known.record().map(look))

@@ -132,11 +132,17 @@ async fn join(
     while !tell.is_closed() {
         if let Some(desk) = &joined {
             sleep(CHECK).await;
-            if !link.is_up() || !desk.identity.is_lost().await {
+            if !link.is_up() {
+                continue;
+            }
+            if !desk.identity.is_lost().await {
+                if let Err(error) = desk.queue.recount().await {
+                    tracing::debug!(%error, "Could not look whether all work in line is given out");
+                }
                 continue;
             }
             tracing::error!(
-                "The NATS servers of [cluster] have lost what they kept, jobs among it; beginning anew"
+                "The NATS servers of [cluster] have lost jobs, or what became of them; beginning anew with what there is"
             );
             joined = None;
         }

@@ -330,6 +330,26 @@ async fn a_long_job_that_is_taken_back_keeps_no_other_one_waiting() {
 }
 
 #[tokio::test]
+async fn work_is_given_out_by_a_server_that_has_lost_count_of_it() {
+    let Some(mut server) = Server::start() else { return };
+    let node = server.node("one").await;
+    made(&node, new("a b")).await;
+    cut(&node, &["a", "b"]).await;
+    speak(&node).await;
+    // What was in line has not come to the disk, but how far it was given out has.
+    let pid = nix::unistd::Pid::from_raw(server.child.id().unwrap().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    server.child.wait().await.unwrap();
+    let line = server.dir.path().join("store/jetstream/$G/streams/test_work/msgs");
+    fs::remove_dir_all(&line).unwrap();
+    fs::create_dir(&line).unwrap();
+    server.restart().await;
+    insist(Duration::from_secs(30), async || node.room().await).await.unwrap();
+    made(&node, new("d")).await;
+    assert!(matches!(work(&node).await, Work::Cut { .. }));
+}
+
+#[tokio::test]
 async fn a_job_of_which_something_was_lost_goes_on() {
     let Some(server) = Server::start() else { return };
     let node = server.node("one").await;

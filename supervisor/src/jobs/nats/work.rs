@@ -20,6 +20,8 @@ use crate::jobs::{
 pub(super) const PATIENCE: Duration = Duration::from_mins(10);
 /// So long a job that stands in line may not be told of yet.
 const UNTOLD: Duration = Duration::from_secs(2);
+/// So much that nobody has to do any more is passed over at a time.
+const PASSED_OVER: usize = 1000;
 /// Times that it is looked for.
 const LOOKS: i64 = 30;
 /// The round in which everything stands in line once; what is lost does so again in another one.
@@ -38,7 +40,9 @@ impl Desk {
         lines.extend(wanted.engines.iter().map(|engine| Line::Speak(engine)));
         lines.extend(wanted.engines.iter().map(|engine| Line::Cut(engine)));
         for line in lines {
-            while let Some(message) = self.queue.next(line).await? {
+            // Whoever is asked has other things to do as well.
+            for _ in 0..PASSED_OVER {
+                let Some(message) = self.queue.next(line).await? else { break };
                 if let Some(work) = self.work(line, message, time).await? {
                     return Ok(Some(work));
                 }
@@ -61,8 +65,18 @@ impl Desk {
             settle(&message, AckKind::Term).await?;
             return Ok(None);
         };
+        if matches!(line, Line::Speak(_)) && self.mirror.is_over(&id) {
+            settle(&message, AckKind::Ack).await?;
+            return Ok(None);
+        }
         let Some((record, _)) = self.record(&id).await? else {
-            // Work stands in line before its job is told of. One that is never told of has lost its node meanwhile.
+            if !matches!(line, Line::Cut(_)) {
+                // It was removed.
+                settle(&message, AckKind::Ack).await?;
+                return Ok(None);
+            }
+            // A job stands in line before it is told of. One that is never told of has lost its node meanwhile, or was
+            // removed.
             if message.info().is_ok_and(|info| info.delivered < LOOKS) {
                 settle(&message, AckKind::Nak(Some(UNTOLD))).await?;
             } else {
