@@ -266,6 +266,9 @@ impl ApiError {
             Self::Book(IntakeError::Nothing) => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "file")
             }
+            Self::Book(IntakeError::TooLong { .. }) => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "text_too_long"), "file")
+            }
             Self::Book(_) => about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_book"), "file"),
             Self::NoAudio { retry, .. } => {
                 Row { retry: *retry, ..row(StatusCode::CONFLICT, INVALID, "no_audio") }

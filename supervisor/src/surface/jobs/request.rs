@@ -150,7 +150,7 @@ impl Asked {
             terms.webhook,
         ]);
         let digest = digest([told.to_string().into_bytes(), upload.file.to_vec()].into_iter());
-        let book = read(kind, &upload.file, &mut terms.ssml)?;
+        let book = read(kind, &upload.file, &mut terms.ssml, config.max_text_chars)?;
         if book.chapters.len() > MOST_CHAPTERS {
             let told =
                 format!("the book has {} chapters; at most {MOST_CHAPTERS} are taken", book.chapters.len());
@@ -182,7 +182,7 @@ impl Asked {
 }
 
 /// A book, and whether its text is SSML: only plain text can be, and is then one document without chapters.
-fn read(kind: Kind, file: &[u8], ssml: &mut Option<bool>) -> Result<Book, ApiError> {
+fn read(kind: Kind, file: &[u8], ssml: &mut Option<bool>, most: usize) -> Result<Book, ApiError> {
     if *ssml != Some(false) && kind == Kind::Text {
         let text = intake::text(file)?;
         if *ssml == Some(true) || is_ssml(&text) {
@@ -192,7 +192,7 @@ fn read(kind: Kind, file: &[u8], ssml: &mut Option<bool>) -> Result<Book, ApiErr
         return Err(invalid("ssml", "only plain text can be SSML, no Markdown and no EPUB"));
     }
     *ssml = Some(false);
-    Ok(intake::read(kind, file)?)
+    Ok(intake::read(kind, file, most)?)
 }
 
 fn check_length(book: &Book, config: &Config) -> Result<(), ApiError> {
