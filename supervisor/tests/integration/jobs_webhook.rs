@@ -245,6 +245,18 @@ async fn nobody_makes_the_server_call_another_place() {
         let answer = server.ask(Method::POST, "/api/jobs", &[], Some(&body)).await;
         assert_eq!(answer.error(), (422, "invalid_field".into(), Some("webhook".into())), "{webhook}");
     }
+    for (path, told) in [
+        ("a".repeat(2000), "has 2027 bytes; at most 2000"),
+        ("a b".into(), "neither blanks nor control characters"),
+        ("a\nb".into(), "neither blanks nor control characters"),
+        ("a\u{0}".into(), "neither blanks nor control characters"),
+    ] {
+        let body = json!({ "text": "One.", "webhook": format!("https://hooks.example:8443/{path}") });
+        let answer = server.ask(Method::POST, "/api/jobs", &[], Some(&body)).await;
+        assert_eq!(answer.error(), (422, "invalid_field".into(), Some("webhook".into())), "{told}");
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(told), "{message}");
+    }
     for (written, instead, told) in [
         ("\"hooks.example:8443\"", "\"https://hooks.example/path\"", "must be HOST, HOST:PORT"),
         ("webhook_secret_file = \"secrets\"", "", "webhook_secret_file"),

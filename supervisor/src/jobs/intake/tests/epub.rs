@@ -258,12 +258,15 @@ fn work_that_comes_in_small_pieces_stops_at_its_limits() {
     // Of a thousand pages of some elements and attributes each, of which none is long.
     let reference = r#"<itemref idref="a.xhtml"/>"#;
     let pages = opf.replace(reference, &reference.repeat(1000));
-    let small: String =
-        (0..1000).map(|number| format!("<p class=\"{number}\" id=\"x\">a{number}</p>")).collect();
+    let small = (0..1000)
+        .map(|number| format!("<p class=\"{number}\" id=\"x\">a{number}</p>"))
+        .collect::<Vec<_>>()
+        .concat();
     let error = of(pages, &small);
     assert!(error.contains(&format!("more than {} pieces", limits::STEPS)), "{error}");
     // One element has as many attributes as it likes.
-    let attributes: String = (0..limits::ATTRIBUTES * 100).map(|number| format!(" a{number}=\"\"")).collect();
+    let attributes =
+        (0..limits::ATTRIBUTES * 100).map(|number| format!(" a{number}=\"\"")).collect::<Vec<_>>().concat();
     assert_eq!(of_page(&format!("<p{attributes}>Read.</p>")), "Read.");
 
     let many = opf.replace(reference, &reference.repeat(limits::ENTRIES + 1));
@@ -280,8 +283,11 @@ fn titles_of_empty_chapters_do_not_grow() {
     let files: Vec<String> = (0..50).map(|number| format!("p{number}.xhtml")).collect();
     let names: Vec<&str> = files.iter().map(String::as_str).collect();
     let title = "word ".repeat(100);
-    let links: String =
-        names.iter().map(|name| format!(r#"<li><a href="{name}">{title}</a></li>"#)).collect();
+    let links = names
+        .iter()
+        .map(|name| format!(r#"<li><a href="{name}">{title}</a></li>"#))
+        .collect::<Vec<_>>()
+        .concat();
     let nav = page(&format!(r#"<nav epub:type="toc"><ol>{links}</ol></nav>"#));
     let manifest = r#"<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>"#;
     let mut all = vec![
