@@ -15,6 +15,7 @@ mod hooks;
 pub mod intake;
 mod job;
 mod nats;
+mod options;
 mod piece;
 pub mod progress;
 mod runner;

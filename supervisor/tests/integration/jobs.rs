@@ -228,6 +228,18 @@ async fn what_cannot_be_spoken_is_told_at_once() {
         (json!({ "text": "a", "webhook": "https://evil.example/" }), 422, "invalid_field", Some("webhook")),
         (json!({ "text": "a".repeat(51) }), 422, "text_too_long", Some("text")),
         (json!({ "text": "<speak>a" }), 422, "invalid_ssml", Some("text")),
+        (
+            json!({ "text": "a", "engine_options": { "rtf": -1 } }),
+            422,
+            "invalid_field",
+            Some("engine_options.rtf"),
+        ),
+        (
+            json!({ "text": "a", "engine_options": { "tone": { "x": 1 } } }),
+            422,
+            "invalid_field",
+            Some("engine_options.x"),
+        ),
     ] {
         let answer = server.ask(Method::POST, "/api/jobs", &[], Some(&body)).await;
         assert_eq!(answer.error(), (status, code.into(), param.map(str::to_owned)), "{body}");

@@ -142,11 +142,9 @@ async fn the_end_of_a_job_is_told_in_a_signed_message() {
     assert_eq!(told, job, "it says what is answered");
 
     // The other ends.
-    let options = json!({ "no such option": 1 });
-    let failed =
-        json!({ "text": "It fails.", "engine_options": options, "webhook": receiver.url("/failed") });
-    let id = server.submit(failed).await;
-    webhook_is(&server, &id, "delivered", 1).await;
+    let other = calling(&receiver.address.to_string()).script("ready").start().await.ready().await;
+    let id = other.submit(json!({ "text": "refuse this", "webhook": receiver.url("/failed") })).await;
+    webhook_is(&other, &id, "delivered", 1).await;
     let slow = json!({ "rtf": 1.0 });
     let long =
         json!({ "text": sentences(50), "engine_options": slow, "webhook": receiver.url("/cancelled") });

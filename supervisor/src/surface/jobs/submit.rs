@@ -159,6 +159,7 @@ pub(super) async fn take_in(jobs: &Arc<Jobs>, new: NewJob) -> Result<Response, A
         Ok::<_, ApiError>(new.outlined(outline))
     };
     let new = if is_short { outlined() } else { blocking(outlined).await? }?;
+    jobs.check_options(&new)?;
     let (job, is_new) = jobs.submit(new).await?;
     let location = HeaderValue::from_str(&format!("/api/jobs/{}", job.id));
     let standing = JobStanding::with_estimate(jobs, job).await?;
