@@ -11,6 +11,7 @@
 //! door. `runner` does the work, `hooks` tells whoever is to be told of a job's end; `verdict` and [`progress`] decide and foretell, and touch nothing.
 
 mod cutting;
+mod hold;
 mod hooks;
 pub mod intake;
 mod job;
@@ -20,10 +21,12 @@ mod piece;
 pub mod progress;
 mod runner;
 mod service;
+mod sound;
 mod splice;
 mod spool;
 mod sqlite;
 mod store;
+mod sweep;
 mod verdict;
 
 pub use cutting::{CHAPTER_REST_MS, Casting, Outline, outline};
@@ -33,7 +36,8 @@ pub use job::{Job, JobError, JobId, JobState, Mark, NewJob, NoJobId, Order, Tell
 pub use nats::Nats;
 pub use piece::{Joint, Piece, Plan, Take};
 pub use progress::Pace;
-pub use service::{Change, Jobs, NotTaken, Sound};
+pub use service::{Change, Jobs, NotTaken};
+pub use sound::Sound;
 pub use spool::{Growth, Spool};
 pub use sqlite::Sqlite;
 pub use store::{

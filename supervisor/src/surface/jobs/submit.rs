@@ -16,7 +16,7 @@ use super::{
     jobs,
     request::{Asked, idempotency_key},
     standing::JobStanding,
-    upload::{self, Shape, Upload, media_type, shape},
+    upload::{self, BESIDE, Shape, Upload, media_type, shape},
 };
 use crate::{
     jobs::{Jobs, NewJob, outline},
@@ -25,8 +25,6 @@ use crate::{
 
 /// Up to so many characters a text is looked through at once; a longer one by a thread of its own.
 const SHORT: usize = 2000;
-/// What of a JSON body is no text: names, options, addresses.
-const BESIDE: usize = 64 << 10;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replay");
 
 /// Takes a long text in, to be spoken when there is time, whatever happens meanwhile.
