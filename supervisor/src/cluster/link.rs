@@ -1,9 +1,9 @@
 //! The connection to the NATS servers, and the buckets behind it.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use async_nats::{
-    Client, ConnectOptions, Event, ServerAddr,
+    Client, ConnectOptions, ServerAddr,
     connection::State,
     jetstream::{
         self, Context,
@@ -15,7 +15,7 @@ use async_nats::{
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::Objects;
+use super::{Objects, standing::Standing};
 use crate::config;
 
 /// A server that is asked for something has answered by then.
@@ -32,6 +32,7 @@ const TOLD: Duration = Duration::from_secs(3);
 pub struct Link {
     client: Client,
     context: Context,
+    standing: Arc<Standing>,
     cluster: config::Cluster,
 }
 
@@ -113,6 +114,7 @@ impl Link {
             })?,
             None => login(&addresses),
         };
+        let standing = Arc::new(Standing::default());
         let client = options
             .name(format!("ishowtts {}", crate::VERSION))
             .retry_on_initial_connect()
@@ -123,13 +125,19 @@ impl Link {
             .connection_timeout(ANSWER)
             .request_timeout(Some(ANSWER))
             .ping_interval(PING)
-            .event_callback(async |event| tell(&event))
+            .event_callback({
+                let standing = Arc::clone(&standing);
+                move |event| {
+                    standing.heard(&event);
+                    ready(())
+                }
+            })
             .connect(addresses)
             .await
             .map_err(|error| format!("[cluster] nats: {error}"))?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(ANSWER);
-        let link = Arc::new(Self { client, context, cluster: cluster.clone() });
+        let link = Arc::new(Self { client, context, standing, cluster: cluster.clone() });
         tokio::spawn(tell_of_nobody(Arc::clone(&link)));
         Ok(link)
     }
@@ -137,6 +145,21 @@ impl Link {
     /// Whether a server answers at present, as far as that is known.
     pub fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    /// Why nothing comes of it, if that is known: what the servers said, or what they lack.
+    pub fn trouble(&self) -> Option<String> {
+        self.standing.trouble()
+    }
+
+    /// The servers answer, and lack something.
+    pub fn is_troubled(&self, why: &str) {
+        self.standing.found(why);
+    }
+
+    /// They lack nothing any more.
+    pub fn is_mended(&self) {
+        self.standing.mended();
     }
 
     /// Where the machines meet.
@@ -216,26 +239,10 @@ where
     Ok(())
 }
 
-fn tell(event: &Event) {
-    match event {
-        Event::Connected => tracing::info!("The NATS servers of [cluster] are reached"),
-        Event::Disconnected | Event::Closed => {
-            tracing::warn!(
-                "The NATS servers of [cluster] are away: no job and no voice is taken in until they are back; whoever \
-                 listens notices nothing, and jobs go on then"
-            );
-        }
-        Event::LameDuckMode | Event::Draining => tracing::info!("A NATS server of [cluster] is about to end"),
-        Event::SlowConsumer(_) | Event::ServerError(_) | Event::ClientError(_) => {
-            tracing::warn!("NATS: {event}");
-        }
-    }
-}
-
 /// At a start nothing is lost that could be told of.
 async fn tell_of_nobody(link: Arc<Link>) {
     tokio::time::sleep(TOLD).await;
-    if !link.is_up() {
+    if !link.is_up() && !link.standing.is_told() {
         let servers = link.cluster.servers.len();
         tracing::warn!(
             servers,

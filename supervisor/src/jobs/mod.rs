@@ -27,6 +27,7 @@ mod spool;
 mod sqlite;
 mod store;
 mod sweep;
+mod trouble;
 mod verdict;
 
 pub use cutting::{CHAPTER_REST_MS, Casting, Outline, outline};

@@ -19,6 +19,8 @@ use crate::{
 const BROUGHT: std::time::Duration = std::time::Duration::from_secs(15);
 /// So long what only an open job needs stays after it is done: other nodes may be reading it still.
 const READ_ALONG: u64 = 60_000;
+/// A job that has not changed for so long is looked at, whether anybody is about to do something for it.
+const STILL: std::time::Duration = std::time::Duration::from_mins(1);
 /// So long those that were removed are told apart from new ones.
 const FORGOTTEN: std::time::Duration = std::time::Duration::from_hours(1);
 
@@ -187,6 +189,7 @@ impl Desk {
         for record in self.mirror.collect(usize::MAX, untidy) {
             self.tidied(&record).await?;
         }
+        self.rescue(STILL).await?;
         for id in self.mirror.gone_for(FORGOTTEN) {
             let subject = format!("{}{id}", self.jobs.prefix);
             purge(&self.jobs.stream, &subject).await.map_err(while_doing("forget a job"))?;

@@ -137,15 +137,20 @@ impl Queue {
         sent.map_err(|error| act()(error))?.await.map(drop).map_err(|error| act()(error))
     }
 
-    /// Segments, in their order. They are sent together, and then waited for.
-    pub(super) async fn push_all(&self, job: &JobId, waiting: Vec<Waiting>) -> Result<(), StoreError> {
+    /// Segments, in their order, each once for its name in a round. They are sent together, and then waited for.
+    pub(super) async fn push_all(
+        &self,
+        job: &JobId,
+        round: &str,
+        waiting: Vec<Waiting>,
+    ) -> Result<(), StoreError> {
         const TOGETHER: usize = 256;
         let act = || while_doing("put segments in line");
         let mut sent = Vec::with_capacity(TOGETHER);
         for one in waiting {
             let text = serde_json::to_vec(&one).map_err(while_doing("write a segment"))?;
-            let message =
-                PublishMessage::build().payload(text.into()).message_id(format!("{job}.{}", one.index));
+            let name = format!("{job}.{}.{round}", one.index);
+            let message = PublishMessage::build().payload(text.into()).message_id(name);
             let subject = format!("{}.{}.{job}.{}", self.root, Line::Speak(&one.piece.engine), one.index);
             let published = self.link.context().send_publish(subject, message).await;
             sent.push(published.map_err(|error| act()(error))?);
@@ -159,6 +164,19 @@ impl Queue {
             published.await.map_err(|error| act()(error))?;
         }
         Ok(())
+    }
+
+    /// Whether anything that a job needs stands in line, or is in somebody's hand.
+    pub(super) async fn has(&self, job: &JobId) -> Result<bool, StoreError> {
+        const ACT: &str = "look for what stands in line";
+        for place in places(job) {
+            let place = format!("{}.{place}", self.root);
+            let mut found = self.stream.info_with_subjects(place).await.map_err(while_doing(ACT))?;
+            if found.next().await.transpose().map_err(while_doing(ACT))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The next one of a line, whatever it is worth.
@@ -261,7 +279,7 @@ impl Queue {
             let subject = held.message.subject.as_str();
             subject.starts_with(&tell) || !subject.split('.').any(|part| part == job.as_str())
         });
-        self.clear(&[format!("finish.{job}"), format!("speak.*.{job}.*"), format!("cut.*.{job}")]).await
+        self.clear(&places(job)).await
     }
 
     /// Nobody has to be told of its end.
@@ -281,6 +299,11 @@ impl Queue {
         }
         Ok(())
     }
+}
+
+/// Where everything stands that is to be done for a job's audio.
+fn places(job: &JobId) -> [String; 3] {
+    [format!("finish.{job}"), format!("speak.*.{job}.*"), format!("cut.*.{job}")]
 }
 
 /// Has the server count again what stands in a line: one of NATS 2.9 counts on what was purged by its subject, and then

@@ -76,6 +76,13 @@ impl Nats {
         self.child = Some(command.spawn().unwrap());
     }
 
+    /// From its next start on it keeps so many bytes at most.
+    pub(crate) fn limit(&mut self, bytes: u64) {
+        let config = self.dir.path().join("limit.conf");
+        std::fs::write(&config, format!("jetstream {{ max_file_store: {bytes} }}\n")).unwrap();
+        self.args = vec!["-c".into(), config.to_str().unwrap().into()];
+    }
+
     /// As a power cut does.
     pub(crate) async fn kill(&mut self) {
         self.child.take().unwrap().kill().await.unwrap();
@@ -226,6 +233,49 @@ async fn one_of_three_nats_servers_may_go() {
     assert_eq!((audio.status, expected.status), (200, 200), "{job}");
     assert_eq!(audio.bytes().len(), expected.bytes().len(), "{job}");
     assert!(audio.bytes() == expected.bytes(), "{job}");
+}
+
+#[tokio::test]
+async fn a_doctor_tells_whether_machines_can_meet() {
+    let Some(mut nats) = Nats::new("127.0.0.1") else { return };
+    let node = nats.node().start().await;
+    let told = async |dir: &std::path::Path| {
+        let output = ishowtts(dir).arg("doctor").output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(
+        told(node.dir.path())
+            .await
+            .contains("[MISS] cluster: the NATS servers are not reached: nobody answers")
+    );
+    nats.run();
+    let node = node.joined().await;
+    assert!(told(node.dir.path()).await.contains(r#"[ok  ] cluster: "ishowtts" meets at NATS "#));
+}
+
+#[tokio::test]
+async fn jobs_wait_for_room_on_a_full_nats_server_and_say_so() {
+    let Some(mut nats) = Nats::new("127.0.0.1") else { return };
+    nats.limit(2 << 20);
+    nats.run();
+    let node = nats.node().start().await.ready().await.joined().await;
+    let id = node.submit(json!({ "text": sentences(60), "format": "pcm" })).await;
+    let job = eventually("it waits for room", async || {
+        let job = node.job(&id).await;
+        (job["error"]["code"] == "disk_full").then_some(job)
+    })
+    .await;
+    assert_eq!(job["state"], "running", "{job}");
+    let refused = node.ask(Method::POST, "/api/jobs", &[], Some(&json!({ "text": "One more." }))).await;
+    assert_eq!(refused.error(), (507, "disk_full".into(), None));
+    assert_eq!(node.speak(json!({ "text": "Live as ever." })).await.status, 200);
+    assert_eq!(node.log_text().matches("Jobs rest").count(), 1);
+
+    nats.kill().await;
+    nats.limit(1 << 30);
+    nats.run();
+    let job = node.job_is(&id, "done").await;
+    assert_eq!(job["error"], Value::Null, "{job}");
 }
 
 #[tokio::test]
