@@ -5,7 +5,8 @@ from typing import Annotated
 import pytest
 
 from ishowtts_worker.errors import BadOption, BadSettings
-from ishowtts_worker.table import Between, override, read_settings
+from ishowtts_worker.protocol import OptionInfo
+from ishowtts_worker.table import Between, override, read_settings, told
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,22 @@ class Example:
     model: Path | None = None
     name: str = "x"
     quick: bool = False
+
+
+@dataclass(frozen=True)
+class Several:
+    steps: Annotated[tuple[int, ...], Between(1, 9)] = (1,)
+
+
+def test_options_are_told_as_they_are_taken() -> None:
+    assert told(Example, ("quick", "ratio", "steps", "model")) == [
+        OptionInfo("quick", "boolean"),
+        OptionInfo("ratio", "number", 0.0, 2.0),
+        OptionInfo("steps", "integer", 1.0, 64.0, optional=True),
+        OptionInfo("model", "text", optional=True),
+    ]
+    assert told(Several, ("steps",)) == [OptionInfo("steps", "integer", 1.0, 9.0, many=True)]
+    assert told(Example, ()) == []
 
 
 def test_a_table_is_read_into_its_types() -> None:

@@ -157,8 +157,23 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class OptionInfo:
+    """An option of an engine: `kind` is number, integer, boolean or text; `many`: a list of such."""
+
+    name: str
+    kind: str
+    low: float | None = None
+    high: float | None = None
+    many: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
 class Ready:
-    """Loaded, warm and proven audible. `sample_rate` in hertz; `tier` names what the engine computes with."""
+    """Loaded, warm and proven audible. `sample_rate` in hertz; `tier` names what the engine computes with.
+
+    `options`: what a synthesis may have for options; None: the engine does not tell.
+    """
 
     type: ClassVar[str] = "ready"
     sample_rate: int
@@ -170,6 +185,7 @@ class Ready:
     tier: str
     warmup: Warmup
     memory: Memory
+    options: list[OptionInfo] | None = None
 
 
 @dataclass(frozen=True)

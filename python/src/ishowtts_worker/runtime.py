@@ -105,6 +105,7 @@ class Runtime:
                 tier=info.tier,
                 warmup=warm.warmup,
                 memory=Memory(resident_bytes(), engine.device_bytes()),
+                options=None if info.options is None else list(info.options),
             )
         )
         return Launcher(self._channel, engine, warm.level, self._inbox)

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import BadOption, BadSettings, WorkerError
+from .protocol import OptionInfo
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
 
+_NAMES = {float: "number", int: "integer", bool: "boolean", str: "text", Path: "text"}
 _KINDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text", Path: "a path"}
 
 
@@ -43,6 +45,26 @@ def override(settings: T, options: Mapping[str, Any], allowed: tuple[str, ...]) 
     if not options:
         return settings
     return replace(settings, **_checked(options, _checks(type(settings)), allowed, BadOption))
+
+
+def told(kind: type[DataclassInstance], allowed: tuple[str, ...]) -> list[OptionInfo]:
+    """What `override` takes for settings of this kind, as the supervisor is told of it."""
+    hints = get_type_hints(kind, include_extras=True)
+    return [_told(name, hints[name]) for name in allowed]
+
+
+def _told(name: str, hint: Any) -> OptionInfo:
+    limits: Between | None = None
+    if get_origin(hint) is Annotated:
+        hint, limits = get_args(hint)
+    many = get_origin(hint) is tuple
+    if many:
+        hint = get_args(hint)[0]
+    optional = type(None) in get_args(hint)
+    if optional:
+        hint = next(one for one in get_args(hint) if one is not type(None))
+    low, high = (float(limits.low), float(limits.high)) if limits else (None, None)
+    return OptionInfo(name, _NAMES[hint], low, high, many, optional)
 
 
 Check = Callable[[Any], Any]

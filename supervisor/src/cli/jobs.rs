@@ -84,13 +84,23 @@ async fn send(submit: Submit) -> Done {
     let (media_type, body) = form.end();
     let key = submit.idempotency_key.unwrap_or_default();
     let headers = [(CONTENT_TYPE, media_type.as_str()), (HeaderName::from_static("idempotency-key"), &key)];
-    let job = whole(server.begin("POST", "/api/jobs", &headers, body).await?).await?.json()?;
+    let answer = whole(server.begin("POST", "/api/jobs", &headers, body).await?).await?;
+    let job = answer.json().map_err(|reason| with_help(reason, &answer, &server))?;
     let id = job["id"].as_str().unwrap_or_default();
     match submit.output {
         None => say_line(id),
         Some(output) => fetch(&server, id, Some(&output)).await?,
     }
     Ok(())
+}
+
+/// Why a job was not taken in, and what helps where a command does.
+fn with_help(reason: String, answer: &Answer, server: &Server) -> String {
+    let told: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if told["error"]["code"] == "unknown_voice" {
+        return format!("{reason}; `ishowtts voices list --server {}` lists them", server.url);
+    }
+    reason
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

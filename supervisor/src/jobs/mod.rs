@@ -11,18 +11,22 @@
 //! door. `runner` does the work, `hooks` tells whoever is to be told of a job's end; `verdict` and [`progress`] decide and foretell, and touch nothing.
 
 mod cutting;
+mod hold;
 mod hooks;
 pub mod intake;
 mod job;
 mod nats;
+mod options;
 mod piece;
 pub mod progress;
 mod runner;
 mod service;
+mod sound;
 mod splice;
 mod spool;
 mod sqlite;
 mod store;
+mod sweep;
 mod trouble;
 mod verdict;
 
@@ -33,7 +37,8 @@ pub use job::{Job, JobError, JobId, JobState, Mark, NewJob, NoJobId, Order, Tell
 pub use nats::Nats;
 pub use piece::{Joint, Piece, Plan, Take};
 pub use progress::Pace;
-pub use service::{Change, Jobs, NotTaken, Sound};
+pub use service::{Change, Jobs, NotTaken};
+pub use sound::Sound;
 pub use spool::{Growth, Spool};
 pub use sqlite::Sqlite;
 pub use store::{

@@ -10,24 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    select,
-    task::JoinSet,
-    time::{interval, sleep},
-};
+use tokio::{select, task::JoinSet, time::sleep};
 
 use super::{
-    Job, JobError, Jobs, Lease, Piece, Retention, StoreError, Stored, Take, Wanted, Work,
+    Job, JobError, Jobs, Lease, Piece, StoreError, Stored, Take, Wanted, Work,
     cutting::cut,
+    hold::{LEASE, under},
     spool::{Growth, broken},
     verdict::{Verdict, verdict},
 };
 use crate::speech::ClientId;
 
-/// How long work is ours without being renewed.
-const LEASE: Duration = Duration::from_mins(1);
-/// How often it is renewed.
-const RENEWED: Duration = Duration::from_secs(20);
 /// How long nothing is begun after the store did not do what it was asked: a full disk stays full for a while.
 const TROUBLE: Duration = Duration::from_secs(3);
 /// How often it is looked for work that nobody told of: what rested, what another node gave back, engines that came up.
@@ -35,9 +28,6 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Texts that are cut at once, and files that are finished.
 const CUTTING: usize = 2;
 const FINISHING: usize = 2;
-/// How often old jobs are looked for.
-const SWEEP: Duration = Duration::from_mins(1);
-
 /// What a piece of work counts as.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Kind {
@@ -196,52 +186,6 @@ enum Ended {
     Store(StoreError),
 }
 
-/// Works while the lease is renewed; `None` once it is lost.
-async fn under<T>(jobs: &Jobs, lease: &Lease, work: impl Future<Output = T>) -> Option<T> {
-    let renewing = async {
-        let mut times = interval(RENEWED);
-        times.tick().await;
-        loop {
-            times.tick().await;
-            if matches!(jobs.store().renew(lease, LEASE).await, Err(StoreError::Lost)) {
-                return;
-            }
-        }
-    };
-    let mut news = jobs.changes();
-    let taken_back = async {
-        loop {
-            match news.recv().await {
-                Ok(change) if change.id != lease.job => {}
-                Ok(change) if change.state.is_none_or(super::JobState::is_over) => return,
-                Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => std::future::pending().await,
-            }
-        }
-    };
-    let others = jobs.store().news();
-    let done_elsewhere = async {
-        let Some(mut others) = others else { return std::future::pending().await };
-        loop {
-            match others.recv().await {
-                Ok(change) if change.id != lease.job => {}
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => std::future::pending().await,
-                // Somebody may have spoken it who was thought gone.
-                Ok(_) | Err(_) if matches!(jobs.store().renew(lease, LEASE).await, Err(StoreError::Lost)) => {
-                    return;
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
-    };
-    select! {
-        done = work => Some(done),
-        () = renewing => None,
-        () = done_elsewhere => None,
-        () = taken_back => None,
-    }
-}
-
 /// Has a segment spoken, asking for its turn as often as it is told to come again.
 async fn speak(jobs: &Jobs, piece: &Piece, tries: u32) -> Result<Take, Verdict> {
     loop {
@@ -333,30 +277,5 @@ async fn settle(jobs: &Jobs, lease: &Lease, ended: Ended) {
     };
     if let Err(error) = jobs.store().release(lease, delay, why, failed).await {
         jobs.trouble.met(&error);
-    }
-}
-
-/// Removes what nobody has to keep any more, now and then.
-pub(super) async fn sweep(jobs: Arc<Jobs>) {
-    let mut times = interval(SWEEP);
-    let mut stopping = jobs.stopping.subscribe();
-    let retention = Retention {
-        age: Duration::from_hours(24).saturating_mul(jobs.config().keep_days),
-        bytes: u64::from(jobs.config().keep_mb) << 20,
-    };
-    loop {
-        select! {
-            _ = times.tick() => {}
-            _ = stopping.wait_for(|stopping| *stopping) => return,
-        }
-        match jobs.store().sweep(retention).await {
-            Ok(removed) => {
-                for id in removed {
-                    tracing::info!(job = %id, "Removed: it is over, and was kept as long as [jobs] says");
-                    jobs.tell(&id, None);
-                }
-            }
-            Err(error) => tracing::warn!("{error}"),
-        }
     }
 }

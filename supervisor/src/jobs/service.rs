@@ -2,8 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fmt, io,
-    path::PathBuf,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -11,8 +10,8 @@ use std::{
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::{
-    Casting, Created, Growth, Job, JobError, JobId, JobState, NewJob, Pace, Query, Scope, Spool, Store,
-    StoreError, Totals, Wording, hooks, progress, runner, spool::broken, trouble::Trouble,
+    Casting, Created, Growth, Job, JobId, JobState, NewJob, Pace, Query, Scope, Spool, Store, StoreError,
+    Totals, Wording, hooks, progress, runner, sweep, trouble::Trouble,
 };
 use crate::{config, stream::Studio};
 
@@ -35,7 +34,7 @@ pub struct Jobs {
     casting: Casting,
     config: config::Jobs,
     news: broadcast::Sender<Change>,
-    spools: Mutex<HashMap<JobId, Arc<Spool>>>,
+    pub(super) spools: Mutex<HashMap<JobId, Arc<Spool>>>,
     pace: Mutex<Pace>,
     /// There may be something to do.
     pub(super) kick: Notify,
@@ -71,20 +70,6 @@ pub enum NotTaken {
     Store(#[from] StoreError),
 }
 
-/// Where a job's audio can be had.
-#[derive(Clone, Debug)]
-pub enum Sound {
-    /// All of it.
-    Done {
-        /// The file as it was encoded, without what tells of it.
-        file: PathBuf,
-    },
-    /// What there is of it.
-    Growing(Arc<Spool>),
-    /// Nothing yet, or nothing any more.
-    None,
-}
-
 impl Jobs {
     /// Over a store. Begins to work at once. `wording` writes what is told of the end of a job.
     pub fn start(
@@ -114,7 +99,7 @@ impl Jobs {
         }
         tokio::spawn(hooks::run(Arc::clone(&jobs)));
         tokio::spawn(runner::run(Arc::clone(&jobs)));
-        tokio::spawn(runner::sweep(Arc::clone(&jobs)));
+        tokio::spawn(sweep::run(Arc::clone(&jobs)));
         jobs
     }
 
@@ -254,47 +239,6 @@ impl Jobs {
 
     pub(super) fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where a job's audio can be had now.
-    pub async fn sound(self: &Arc<Self>, job: &Job) -> Result<Sound, JobError> {
-        match job.state {
-            JobState::Done => {
-                let file = self.store.audio(&job.id).await.map_err(|error| broken(&error))?;
-                Ok(file.map_or(Sound::None, |file| Sound::Done { file }))
-            }
-            JobState::Running => Ok(Sound::Growing(self.spool(job).await?)),
-            JobState::Queued | JobState::Failed | JobState::Cancelled => Ok(Sound::None),
-        }
-    }
-
-    /// The growing audio of a job that was cut.
-    pub(super) async fn spool(self: &Arc<Self>, job: &Job) -> Result<Arc<Spool>, JobError> {
-        if let Some(spool) = self.spools().get(&job.id) {
-            return Ok(Arc::clone(spool));
-        }
-        let book = self.store.book(&job.id).await.map_err(|error| broken(&error))?;
-        let titles = book.into_iter().flat_map(|book| book.chapters).map(|chapter| chapter.title);
-        let titles: Vec<_> = titles.collect();
-        let mut spools = self.spools();
-        if let Some(spool) = spools.get(&job.id) {
-            return Ok(Arc::clone(spool));
-        }
-        let begun = Spool::begin(self, job, titles);
-        let spool = begun.map_err(|error: io::Error| JobError {
-            code: if error.kind() == io::ErrorKind::StorageFull { "disk_full" } else { "internal" }.into(),
-            message: format!("could not begin the audio of a job: {error}"),
-        })?;
-        spools.insert(job.id.clone(), Arc::clone(&spool));
-        Ok(spool)
-    }
-
-    pub(super) fn forget_spool(&self, id: &JobId) {
-        self.spools().remove(id);
-    }
-
-    fn spools(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Spool>>> {
-        self.spools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins no new work, and waits until what is under way has ended.

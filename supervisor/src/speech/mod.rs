@@ -24,6 +24,6 @@ pub use player::{Player, play_time};
 pub use resample::Resampler;
 pub use segment::{Budget, complete, cut, estimated_ms};
 pub use ssml::{Breaks, Line, Markup, Script, SsmlError, complete_with_breaks, half_break, is_ssml};
-pub use utterance::{Part, Priority, Sound, Terms, Utterance, cut_parts, in_order};
+pub use utterance::{Part, Priority, Sound, Terms, Utterance, cut_parts, in_order, options_for};
 pub use words::{DateOrder, Reading, in_words, read_as, unit_behind};
 pub use writing::{Run, Writing, runs};

@@ -190,6 +190,16 @@ pub fn in_order(mut options: Map<String, Value>) -> Map<String, Value> {
     options
 }
 
+/// Of a request's options, those meant for one of `engines`: those at the top, and those under the engine's own name.
+pub fn options_for(options: &Map<String, Value>, engine: &str, engines: &[String]) -> Map<String, Value> {
+    let shared = options.iter().filter(|(key, value)| !(value.is_object() && engines.contains(key)));
+    let mut all: Map<_, _> = shared.map(|(key, value)| (key.clone(), value.clone())).collect();
+    if let Some(Value::Object(own)) = options.get(engine) {
+        all.extend(own.clone());
+    }
+    all
+}
+
 impl Utterance {
     /// Its parts, cut so that none is longer than a segment of its engine may be. Only the first of all is short.
     pub fn cut(&self, budget: impl Fn(&str) -> Budget) -> Vec<Part> {
@@ -209,12 +219,7 @@ impl Utterance {
 
     /// The options meant for one engine: those at the top, and those under the engine's own name.
     pub fn options_for(&self, engine: &str, engines: &[String]) -> Map<String, Value> {
-        let shared = self.options.iter().filter(|(key, value)| !(value.is_object() && engines.contains(key)));
-        let mut options: Map<_, _> = shared.map(|(key, value)| (key.clone(), value.clone())).collect();
-        if let Some(Value::Object(own)) = self.options.get(engine) {
-            options.extend(own.clone());
-        }
-        options
+        options_for(&self.options, engine, engines)
     }
 
     /// Engines in the order of their first part.

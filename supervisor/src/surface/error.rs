@@ -154,10 +154,21 @@ pub enum ApiError {
         retry: Option<Duration>,
     },
     /// The bytes that were asked for are behind the end.
-    #[error("the range that was asked for begins behind the end of what there is")]
+    #[error(
+        "the range that was asked for begins behind the end: there are {length} bytes, and no more will come"
+    )]
     NoSuchRange {
-        /// How many bytes there are, if no more will come.
-        length: Option<u64>,
+        /// How many bytes there are.
+        length: u64,
+    },
+    /// The bytes that were asked for may come yet.
+    #[error(
+        "the job's audio grows, and has not come to byte {first}; ask again later, or without Range: all of it is sent then, as \
+         it is made"
+    )]
+    AudioToCome {
+        /// The first of them.
+        first: u64,
     },
     /// We are at fault.
     #[error("{0}")]
@@ -255,12 +266,19 @@ impl ApiError {
             Self::Book(IntakeError::Nothing) => {
                 about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "nothing_to_speak"), "file")
             }
+            Self::Book(IntakeError::TooLong { .. }) => {
+                about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "text_too_long"), "file")
+            }
             Self::Book(_) => about(row(StatusCode::UNPROCESSABLE_ENTITY, INVALID, "invalid_book"), "file"),
             Self::NoAudio { retry, .. } => {
                 Row { retry: *retry, ..row(StatusCode::CONFLICT, INVALID, "no_audio") }
             }
             Self::NoSuchRange { .. } => {
                 row(StatusCode::RANGE_NOT_SATISFIABLE, INVALID, "range_not_satisfiable")
+            }
+            Self::AudioToCome { .. } => {
+                let growing = row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "audio_growing");
+                Row { retry: Some(SOON), ..growing }
             }
             Self::Speech(error) => speech(error),
             Self::Internal(_) => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal"),
@@ -397,7 +415,7 @@ impl ApiError {
             let challenge = HeaderValue::from_static("Bearer realm=\"iShowTTS\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if let Self::NoSuchRange { length: Some(length) } = self
+        if let Self::NoSuchRange { length } = self
             && let Ok(range) = HeaderValue::from_str(&format!("bytes */{length}"))
         {
             response.headers_mut().insert(header::CONTENT_RANGE, range);

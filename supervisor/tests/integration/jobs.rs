@@ -228,9 +228,39 @@ async fn what_cannot_be_spoken_is_told_at_once() {
         (json!({ "text": "a", "webhook": "https://evil.example/" }), 422, "invalid_field", Some("webhook")),
         (json!({ "text": "a".repeat(51) }), 422, "text_too_long", Some("text")),
         (json!({ "text": "<speak>a" }), 422, "invalid_ssml", Some("text")),
+        (
+            json!({ "text": "a", "engine_options": { "rtf": -1 } }),
+            422,
+            "invalid_field",
+            Some("engine_options.rtf"),
+        ),
+        (
+            json!({ "text": "a", "engine_options": { "tone": { "x": 1 } } }),
+            422,
+            "invalid_field",
+            Some("engine_options.x"),
+        ),
     ] {
         let answer = server.ask(Method::POST, "/api/jobs", &[], Some(&body)).await;
         assert_eq!(answer.error(), (status, code.into(), param.map(str::to_owned)), "{body}");
+    }
+    for (body, told) in [
+        (
+            json!({ "text": "a", "title": "a\u{7}b" }),
+            "title must be one line without control characters; its character 2 is U+0007",
+        ),
+        (
+            json!({ "text": "a", "title": "a".repeat(301) }),
+            "title has 301 characters; at most 300 are allowed",
+        ),
+        (
+            json!({ "chapters": [{ "text": "a" }, { "title": "\n", "text": "b" }] }),
+            "the title of chapters[1] must be one line",
+        ),
+    ] {
+        let answer = server.ask(Method::POST, "/api/jobs", &[], Some(&body)).await;
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(answer.status == 422 && message.contains(told), "{message}");
     }
     for (path, error) in [
         ("/api/jobs?state=lost", (422, "invalid_field", Some("state"))),

@@ -258,6 +258,8 @@ async fn the_command_line_sends_books() {
     assert_eq!(submitted(&["-", "-o", &target], "Plain words.").await.unwrap(), target);
     let error = submitted(&[&path("picture.png")], "").await.unwrap_err();
     assert!(error.contains("nothing tells what the file is"), "{error}");
+    let error = submitted(&["-", "--voice", "nobody"], "Plain words.").await.unwrap_err();
+    assert!(error.contains(&format!("ishowtts voices list --server {}", server.url)), "{error}");
     let error = submitted(&[&path("none.epub")], "").await.unwrap_err();
     assert!(error.contains("could not read the book") && error.contains("none.epub"), "{error}");
 }

@@ -142,11 +142,9 @@ async fn the_end_of_a_job_is_told_in_a_signed_message() {
     assert_eq!(told, job, "it says what is answered");
 
     // The other ends.
-    let options = json!({ "no such option": 1 });
-    let failed =
-        json!({ "text": "It fails.", "engine_options": options, "webhook": receiver.url("/failed") });
-    let id = server.submit(failed).await;
-    webhook_is(&server, &id, "delivered", 1).await;
+    let other = calling(&receiver.address.to_string()).script("ready").start().await.ready().await;
+    let id = other.submit(json!({ "text": "refuse this", "webhook": receiver.url("/failed") })).await;
+    webhook_is(&other, &id, "delivered", 1).await;
     let slow = json!({ "rtf": 1.0 });
     let long =
         json!({ "text": sentences(50), "engine_options": slow, "webhook": receiver.url("/cancelled") });
@@ -244,6 +242,18 @@ async fn nobody_makes_the_server_call_another_place() {
         let body = json!({ "text": "One.", "webhook": webhook });
         let answer = server.ask(Method::POST, "/api/jobs", &[], Some(&body)).await;
         assert_eq!(answer.error(), (422, "invalid_field".into(), Some("webhook".into())), "{webhook}");
+    }
+    for (path, told) in [
+        ("a".repeat(2000), "has 2027 bytes; at most 2000"),
+        ("a b".into(), "neither blanks nor control characters"),
+        ("a\nb".into(), "neither blanks nor control characters"),
+        ("a\u{0}".into(), "neither blanks nor control characters"),
+    ] {
+        let body = json!({ "text": "One.", "webhook": format!("https://hooks.example:8443/{path}") });
+        let answer = server.ask(Method::POST, "/api/jobs", &[], Some(&body)).await;
+        assert_eq!(answer.error(), (422, "invalid_field".into(), Some("webhook".into())), "{told}");
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(told), "{message}");
     }
     for (written, instead, told) in [
         ("\"hooks.example:8443\"", "\"https://hooks.example/path\"", "must be HOST, HOST:PORT"),

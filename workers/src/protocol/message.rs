@@ -185,6 +185,30 @@ pub struct Ready {
     pub warmup: WarmUp,
     /// Memory held.
     pub memory: Memory,
+    /// What [`ToWorker::Synthesize`] may have for options; `None`: it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Vec<OptionInfo>>,
+}
+
+/// An option of an engine, and what it may be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OptionInfo {
+    /// Its key.
+    pub name: String,
+    /// `number`, `integer`, `boolean` or `text`.
+    pub kind: String,
+    /// The least that it may be, if it is a number.
+    #[serde(default)]
+    pub low: Option<f64>,
+    /// The most that it may be, if it is a number.
+    #[serde(default)]
+    pub high: Option<f64>,
+    /// A list of such values, of at least one.
+    #[serde(default)]
+    pub many: bool,
+    /// It may be null.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// A voice as its engine names it.

@@ -27,5 +27,5 @@ mod message;
 pub use codec::{CodecError, MAX_LINE, MAX_PAYLOAD, decode, encode};
 pub use connection::{Connection, ConnectionError};
 pub use message::{
-    EngineVoice, FromWorker, Hello, Memory, PROTOCOL_VERSION, Ready, Timings, ToWorker, WarmUp,
+    EngineVoice, FromWorker, Hello, Memory, OptionInfo, PROTOCOL_VERSION, Ready, Timings, ToWorker, WarmUp,
 };

@@ -14,6 +14,7 @@ fn ready() -> Arc<Ready> {
         tier: "test".into(),
         warmup: WarmUp { characters: 1, elapsed_ms: 1.0, audio_ms: 1.0 },
         memory: Memory::default(),
+        options: None,
     })
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from ..cancel import Cancel
-from ..protocol import Load, VoiceInfo, VoiceSpec
+from ..protocol import Load, OptionInfo, VoiceInfo, VoiceSpec
 from ..protocol import Synthesize as Request
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class EngineInfo:
     takes. `repeatable`: the same request and seed give the same samples. `tier` names what it computes with,
     such as onnxruntime. `levelled`: its chunks are float samples, which the runtime brings to the house's
     loudness; otherwise they are PCM16 and sent as they are. `reference`: the clause it is warmed up with; by
-    default the one of its first language.
+    default the one of its first language. `options`: what a request may have for options, as `table.told`
+    tells it; None where only `prepare` knows.
     """
 
     sample_rate: int
@@ -55,6 +56,7 @@ class EngineInfo:
     max_batch: int = 1
     levelled: bool = True
     reference: str | None = None
+    options: Sequence[OptionInfo] | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..errors import NothingToSpeak, UnknownVoice
-from ..table import Between, override, read_settings
+from ..table import Between, override, read_settings, told
 from .base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request, VoiceInfo
 
 SAMPLE_RATE = 24_000
@@ -70,6 +70,7 @@ class ToneEngine(Engine[TonePlan]):
             device=device,
             tier="stdlib",
             levelled=False,
+            options=told(ToneSettings, _OPTIONS),
         )
 
     @classmethod

@@ -140,7 +140,7 @@ pub(in crate::cli) enum JobsTask {
     Fetch {
         /// The job
         id: String,
-        /// File to write; else one that is called like the job. `-` gets the bytes
+        /// File to write; else ID.FORMAT in this folder, such as 0197a2c4e8f01122334455667788aabb.wav. `-` gets the bytes
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
         #[command(flatten)]

@@ -16,3 +16,14 @@ pub const RATIO_FROM: u64 = 1 << 20;
 pub const CONTENTS: usize = 20_000;
 /// Elements that may stand within each other.
 pub const DEPTH: usize = 256;
+/// Elements, attributes and pieces of text of all documents that are read: each takes its time, however short it is. A book
+/// of 15 million characters has some two million.
+pub const STEPS: u64 = 4_000_000;
+/// Attributes of one element that are looked at.
+pub const ATTRIBUTES: usize = 100;
+/// Bytes of an address, or of the name of a file in the archive.
+pub const ADDRESS: usize = 4096;
+/// Characters of a file of text, for each one that may be spoken: markup and blanks.
+pub const MARKUP: usize = 4;
+/// Characters of a file of text that are always taken: a picture in it, or an empty book's markup.
+pub const MARKUP_FROM: usize = 1 << 20;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use pulldown_cmark::{Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
-use super::{Book, Chapter, prose::Prose, xhtml};
+use super::{Book, Chapter, IntakeError, limits, prose::Prose, xhtml, xml::Steps};
 
 /// Parts of a text, each from its heading to the next one.
 struct Part {
@@ -15,7 +15,7 @@ struct Part {
     text: String,
 }
 
-pub(super) fn read(text: &str) -> Book {
+pub(super) fn read(text: &str, most: usize) -> Result<Book, IntakeError> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -24,13 +24,22 @@ pub(super) fn read(text: &str) -> Book {
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
     let mut reading = Reading::default();
     for event in Parser::new_ext(text, options) {
+        let much = |_| IntakeError::TooLarge { what: "pieces of text and markup", limit: limits::STEPS };
+        reading.steps.take(1).map_err(much)?;
         reading.take(event);
+        // No character has more than four bytes.
+        if reading.characters + reading.prose.size() / 4 > most {
+            return Err(IntakeError::TooLong { most });
+        }
     }
-    reading.finish()
+    Ok(reading.finish())
 }
 
 #[derive(Default)]
 struct Reading {
+    steps: Steps,
+    /// Of the parts that have ended.
+    characters: usize,
     prose: Prose,
     parts: Vec<Part>,
     level: Option<HeadingLevel>,
@@ -132,7 +141,9 @@ impl Reading {
     fn end_part(&mut self) {
         self.prose.end();
         let title = std::mem::take(&mut self.title);
-        self.parts.push(Part { level: self.level, title, text: self.prose.take() });
+        let text = self.prose.take();
+        self.characters += text.chars().count();
+        self.parts.push(Part { level: self.level, title, text });
     }
 
     /// Reads what stands in HTML as an EPUB's pages are read.
@@ -142,7 +153,7 @@ impl Reading {
             return;
         }
         // What is no XML is rarely more than a comment or a tag of its own.
-        let page = xhtml::read(&html, &HashSet::new()).unwrap_or_default();
+        let page = xhtml::read(&html, &HashSet::new(), &mut self.steps).unwrap_or_default();
         for paragraph in page.pieces.iter().flat_map(|piece| piece.text.split("\n\n")) {
             for line in paragraph.split('\n') {
                 self.prose.words(line);

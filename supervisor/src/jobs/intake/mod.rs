@@ -147,8 +147,14 @@ pub enum IntakeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// More to speak than is allowed. It was not read to its end.
+    #[error("the text has more than {most} characters; at most {most} are allowed ([jobs] max_text_chars)")]
+    TooLong {
+        /// How many there may be.
+        most: usize,
+    },
     /// More than anybody reads out.
-    #[error("the EPUB is too large: {what} above {limit}")]
+    #[error("the file is too large: {what} above {limit}")]
     TooLarge {
         /// Of what there is too much.
         what: &'static str,
@@ -157,14 +163,26 @@ pub enum IntakeError {
     },
 }
 
-/// Reads a file. It computes for up to some hundred milliseconds on a large book: not to be called where others wait.
-pub fn read(kind: Kind, bytes: &[u8]) -> Result<Book, IntakeError> {
+/// Reads a file, as long as it has no more to speak than so many characters. It computes for up to some hundred
+/// milliseconds on a large book: not to be called where others wait.
+pub fn read(kind: Kind, bytes: &[u8], most: usize) -> Result<Book, IntakeError> {
     let book = match kind {
-        Kind::Text => plain::read(&text(bytes)?),
-        Kind::Markdown => markdown::read(&text(bytes)?),
-        Kind::Epub => epub::read(bytes)?,
+        Kind::Text => plain::read(&bounded(text(bytes)?, most)?, most)?,
+        Kind::Markdown => markdown::read(&bounded(text(bytes)?, most)?, most)?,
+        Kind::Epub => epub::read(bytes, most)?,
     };
     checked(book)
+}
+
+/// A text that is not much longer than what may be spoken of it: what reads it takes its time and memory for each character.
+fn bounded(text: String, most: usize) -> Result<String, IntakeError> {
+    let limit = most.saturating_mul(limits::MARKUP).saturating_add(limits::MARKUP_FROM);
+    // No character has less than a byte.
+    if text.len() > limit && text.chars().nth(limit).is_some() {
+        let (what, limit) = ("characters with blanks and markup", u64::try_from(limit).unwrap_or(u64::MAX));
+        return Err(IntakeError::TooLarge { what, limit });
+    }
+    Ok(text)
 }
 
 fn checked(mut book: Book) -> Result<Book, IntakeError> {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Book, Chapter, prose::is_unspaced};
+use super::{Book, Chapter, IntakeError, prose::is_unspaced};
 
 /// Characters of a line that may be a heading.
 const HEADING: usize = 60;
@@ -22,7 +22,11 @@ static HEADINGS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(r"(?i)^(?:{latin}|{alone}|{chinese})")).ok()
 });
 
-pub(super) fn read(text: &str) -> Book {
+pub(super) fn read(text: &str, most: usize) -> Result<Book, IntakeError> {
+    // All of them are spoken, but for the signs of marks.
+    if text.chars().filter(|c| !c.is_whitespace() && *c != '#').nth(most).is_some() {
+        return Err(IntakeError::TooLong { most });
+    }
     let lines: Vec<&str> = text.lines().collect();
     let mut marks: Vec<(usize, String)> = lines
         .iter()
@@ -43,7 +47,7 @@ pub(super) fn read(text: &str) -> Book {
         let text = if told { join(title, &paragraphs(lines.skip(1))) } else { paragraphs(lines) };
         chapters.push(Chapter { title: Some(title.clone()), text });
     }
-    Book { chapters, ..Book::default() }
+    Ok(Book { chapters, ..Book::default() })
 }
 
 /// The title that a mark gives.

@@ -80,6 +80,11 @@ impl Prose {
         self.text.push_str(paragraph);
     }
 
+    /// Bytes of all that was written and not taken.
+    pub(super) fn size(&self) -> usize {
+        self.text.len() + self.paragraph.len()
+    }
+
     /// The paragraph that is being written.
     pub(super) fn paragraph(&self) -> &str {
         &self.paragraph

@@ -11,7 +11,7 @@ use unicode_script::{Script, UnicodeScript};
 use super::{
     limits,
     prose::Prose,
-    xml::{Element, Node, Nodes, Reason},
+    xml::{Element, Node, Nodes, Reason, Steps},
 };
 
 /// Text from one anchor to the next.
@@ -100,9 +100,9 @@ const ASIDE: &[&str] = &[
     "backlink",
 ];
 
-pub(super) fn read(document: &str, anchors: &HashSet<String>) -> Result<Page, Reason> {
+pub(super) fn read(document: &str, anchors: &HashSet<String>, steps: &mut Steps) -> Result<Page, Reason> {
     let mut reading = Reading::new(anchors);
-    let mut nodes = Nodes::of(document);
+    let mut nodes = Nodes::of(document, steps);
     while let Some(node) = nodes.next()? {
         match node {
             Node::Open(element) => reading.open(&element)?,
@@ -301,8 +301,11 @@ impl<'a> Reading<'a> {
 }
 
 fn is_unread(element: &Element) -> bool {
-    let is_aside =
-        |word: &&str| element.says("epub:type", word) || element.says("role", &format!("doc-{word}"));
+    let role = element.attribute("role").unwrap_or_default().to_ascii_lowercase();
+    let is_aside = |word: &&str| {
+        let mut roles = role.split_ascii_whitespace().filter_map(|role| role.strip_prefix("doc-"));
+        element.says("epub:type", word) || roles.any(|role| role == *word)
+    };
     let style = element.attribute("style").unwrap_or_default().replace(' ', "").to_ascii_lowercase();
     UNREAD.contains(&element.name.as_str())
         || element.attribute("hidden").is_some()

@@ -9,6 +9,8 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
+use super::limits;
+
 /// A piece of a document.
 pub(super) enum Node<'a> {
     /// An element begins. One without content is followed by its end too.
@@ -39,33 +41,61 @@ impl Element {
     }
 }
 
+/// How much of a book may still be read, counted in pieces and attributes.
+pub(super) struct Steps {
+    left: u64,
+}
+
+impl Default for Steps {
+    /// For one book.
+    fn default() -> Self {
+        Self { left: limits::STEPS }
+    }
+}
+
+impl Steps {
+    /// So many are taken.
+    pub(super) fn take(&mut self, count: usize) -> Result<(), Reason> {
+        let left = u64::try_from(count).ok().and_then(|count| self.left.checked_sub(count));
+        self.left = left.unwrap_or(0);
+        let much = || format!("the book has more than {} pieces of text and markup", limits::STEPS);
+        left.map(drop).ok_or_else(much)
+    }
+}
+
 /// The pieces of a document, from its beginning.
-pub(super) struct Nodes<'a> {
+pub(super) struct Nodes<'a, 's> {
     reader: Reader<&'a [u8]>,
+    steps: &'s mut Steps,
 }
 
 /// What is wrong with a document.
 pub(super) type Reason = String;
 
-impl<'a> Nodes<'a> {
-    pub(super) fn of(document: &'a str) -> Self {
+impl<'a, 's> Nodes<'a, 's> {
+    pub(super) fn of(document: &'a str, steps: &'s mut Steps) -> Self {
         let mut reader = Reader::from_str(document);
         let config = reader.config_mut();
         config.allow_dangling_amp = true;
         config.allow_unmatched_ends = true;
         config.check_end_names = false;
         config.expand_empty_elements = true;
-        Self { reader }
+        Self { reader, steps }
     }
 
     /// The next piece, or `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Node<'a>>, Reason> {
         loop {
+            self.steps.take(1)?;
             let event = self.reader.read_event().map_err(|error| {
                 format!("it is not well-formed at byte {}: {error}", self.reader.error_position())
             })?;
             let node = match event {
-                Event::Start(start) | Event::Empty(start) => Node::Open(element(&start)),
+                Event::Start(start) | Event::Empty(start) => {
+                    let element = element(&start);
+                    self.steps.take(element.attributes.len())?;
+                    Node::Open(element)
+                }
                 Event::End(end) => Node::Close(lower(end.local_name().as_ref())),
                 Event::Text(text) => Node::Text(text.xml_content(XmlVersion::Implicit1_0)),
                 Event::CData(text) => Node::Text(text.xml_content(XmlVersion::Implicit1_0)),
@@ -87,7 +117,7 @@ impl<'a> Nodes<'a> {
 fn element(start: &BytesStart<'_>) -> Element {
     let mut found = start.html_attributes();
     found.with_checks(false);
-    let attributes = found.flatten().map(|attribute| {
+    let attributes = found.flatten().take(limits::ATTRIBUTES).map(|attribute| {
         let value = unescape_with(&attribute.value, resolve_html5_entity);
         let value = value.map_or_else(|_unknown| attribute.value.to_string(), Cow::into_owned);
         (lower(attribute.key.as_ref()), value)

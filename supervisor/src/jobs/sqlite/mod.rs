@@ -12,6 +12,7 @@
 //! audio. Two threads own a connection each: [`desk`] changes, [`rows`] reads, and neither waits for the other.
 
 mod desk;
+mod ends;
 mod floor;
 mod hand;
 mod leases;

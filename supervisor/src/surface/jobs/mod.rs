@@ -1,7 +1,10 @@
 //! `/api/jobs`: long texts that are spoken when there is time. A thin translator over [`Jobs`]: [`request`] checks what is
-//! asked for, [`upload`] reads a book that is sent as it is, [`standing`] words how a job stands, [`range`] decides which bytes are sent, and touches nothing.
+//! asked for, [`upload`] reads a book that is sent as it is, [`standing`] words how a job stands, [`range`] and [`conditions`] decide which
+//! bytes are sent, and touch nothing.
 
 pub(super) mod audio;
+mod bytes;
+mod conditions;
 pub(super) mod described;
 pub(super) mod events;
 pub(super) mod look;

@@ -65,7 +65,7 @@ impl Terms {
     fn check(&self, config: &Config) -> Result<(), ApiError> {
         check_voice(self.voice.as_deref())?;
         check_options(&self.options)?;
-        check_title("title", self.title.as_deref())?;
+        check_title("title", "title", self.title.as_deref())?;
         self.webhook.as_deref().map_or(Ok(()), |webhook| check_webhook(webhook, config))
     }
 
@@ -150,7 +150,7 @@ impl Asked {
             terms.webhook,
         ]);
         let digest = digest([told.to_string().into_bytes(), upload.file.to_vec()].into_iter());
-        let book = read(kind, &upload.file, &mut terms.ssml)?;
+        let book = read(kind, &upload.file, &mut terms.ssml, config.max_text_chars)?;
         if book.chapters.len() > MOST_CHAPTERS {
             let told =
                 format!("the book has {} chapters; at most {MOST_CHAPTERS} are taken", book.chapters.len());
@@ -182,7 +182,7 @@ impl Asked {
 }
 
 /// A book, and whether its text is SSML: only plain text can be, and is then one document without chapters.
-fn read(kind: Kind, file: &[u8], ssml: &mut Option<bool>) -> Result<Book, ApiError> {
+fn read(kind: Kind, file: &[u8], ssml: &mut Option<bool>, most: usize) -> Result<Book, ApiError> {
     if *ssml != Some(false) && kind == Kind::Text {
         let text = intake::text(file)?;
         if *ssml == Some(true) || is_ssml(&text) {
@@ -192,7 +192,7 @@ fn read(kind: Kind, file: &[u8], ssml: &mut Option<bool>) -> Result<Book, ApiErr
         return Err(invalid("ssml", "only plain text can be SSML, no Markdown and no EPUB"));
     }
     *ssml = Some(false);
-    Ok(intake::read(kind, file)?)
+    Ok(intake::read(kind, file, most)?)
 }
 
 fn check_length(book: &Book, config: &Config) -> Result<(), ApiError> {
@@ -218,7 +218,7 @@ fn chapters(values: Vec<Value>) -> Result<Vec<Chapter>, ApiError> {
             Some(Value::String(title)) => Some(title),
             Some(_) => return Err(wrong("must have a string for a title")),
         };
-        check_title("chapters", title.as_deref())?;
+        check_title("chapters", &format!("the title of chapters[{number}]"), title.as_deref())?;
         match fields.keys().next() {
             None => Ok(Chapter { title, text }),
             Some(_) => Err(wrong("has a field that is neither text nor title")),
@@ -227,13 +227,24 @@ fn chapters(values: Vec<Value>) -> Result<Vec<Chapter>, ApiError> {
     values.into_iter().enumerate().map(chapter).collect()
 }
 
-fn check_title(param: &str, title: Option<&str>) -> Result<(), ApiError> {
-    let is_right =
-        |title: &str| title.chars().count() <= LONGEST_TITLE && !title.chars().any(char::is_control);
-    if title.is_none_or(is_right) {
-        return Ok(());
+/// Looks whether a title can be shown on a line. `what` names it in words.
+fn check_title(param: &str, what: &str, title: Option<&str>) -> Result<(), ApiError> {
+    let Some(title) = title else { return Ok(()) };
+    if let Some((place, control)) = (1..).zip(title.chars()).find(|(_, c): &(usize, char)| c.is_control()) {
+        let code = u32::from(control);
+        let told = format!(
+            "{what} must be one line without control characters; its character {place} is U+{code:04X}"
+        );
+        return Err(invalid(param, told));
     }
-    Err(invalid(param, format!("a title must have at most {LONGEST_TITLE} characters, on one line")))
+    let length = title.chars().count();
+    if length > LONGEST_TITLE {
+        return Err(invalid(
+            param,
+            format!("{what} has {length} characters; at most {LONGEST_TITLE} are allowed"),
+        ));
+    }
+    Ok(())
 }
 
 /// Only hosts that the configuration names are ever called.
@@ -242,7 +253,17 @@ fn check_webhook(webhook: &str, config: &Config) -> Result<(), ApiError> {
     if config.webhook_hosts.is_empty() {
         return wrong("no host may be called: [jobs] webhook_hosts in the configuration names none".into());
     }
-    let url = reqwest::Url::parse(webhook).ok().filter(|_| webhook.len() <= LONGEST_WEBHOOK);
+    if webhook.len() > LONGEST_WEBHOOK {
+        let length = webhook.len();
+        return wrong(format!("webhook has {length} bytes; at most {LONGEST_WEBHOOK} are allowed"));
+    }
+    // Those within an address would be left out in silence.
+    if webhook.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return wrong(
+            "webhook must have neither blanks nor control characters: %20 stands for a blank".into(),
+        );
+    }
+    let url = reqwest::Url::parse(webhook).ok();
     let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
         return wrong("webhook must be an address that begins with https:// or http://".into());
     };

@@ -16,7 +16,7 @@ use super::{
     jobs,
     request::{Asked, idempotency_key},
     standing::JobStanding,
-    upload::{self, Shape, Upload, media_type, shape},
+    upload::{self, BESIDE, Shape, Upload, media_type, shape},
 };
 use crate::{
     jobs::{Jobs, NewJob, outline},
@@ -25,8 +25,6 @@ use crate::{
 
 /// Up to so many characters a text is looked through at once; a longer one by a thread of its own.
 const SHORT: usize = 2000;
-/// What of a JSON body is no text: names, options, addresses.
-const BESIDE: usize = 64 << 10;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replay");
 
 /// Takes a long text in, to be spoken when there is time, whatever happens meanwhile.
@@ -159,6 +157,7 @@ pub(super) async fn take_in(jobs: &Arc<Jobs>, new: NewJob) -> Result<Response, A
         Ok::<_, ApiError>(new.outlined(outline))
     };
     let new = if is_short { outlined() } else { blocking(outlined).await? }?;
+    jobs.check_options(&new)?;
     let (job, is_new) = jobs.submit(new).await?;
     let location = HeaderValue::from_str(&format!("/api/jobs/{}", job.id));
     let standing = JobStanding::with_estimate(jobs, job).await?;

@@ -20,8 +20,8 @@ use crate::{
     surface::{ApiError, api::fields::invalid, body},
 };
 
-/// What of a form is not the book.
-const BESIDE: usize = 64 << 10;
+/// What of a body is neither the book nor the text: names, options, addresses.
+pub(super) const BESIDE: usize = 64 << 10;
 /// Books that are held in memory and read at once.
 const AT_ONCE: usize = 2;
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);

@@ -15,7 +15,7 @@ from ...cache import folder
 from ...errors import MissingModel, NothingToSpeak
 from ...faults import device_faults
 from ...numerals import in_words
-from ...table import override, read_settings
+from ...table import override, read_settings, told
 from ...text import cut
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request
 from . import architecture, vocoder, weights
@@ -91,6 +91,7 @@ class F5Engine(Engine[F5Plan]):
             device=tier.device,
             tier=tier.name,
             max_batch=synthesizer.most,
+            options=told(F5Options, OPTIONS),
         )
         return cls(settings, vocabulary, voices, synthesizer, info)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import BadSettings, MissingModel, NothingToSpeak, UnknownVoice
 from ...stretch import stretch
-from ...table import Between, override, read_settings
+from ...table import Between, override, read_settings, told
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request, VoiceInfo
 from .edges import faded_out, trimmed
 from .frontend import FrontEnd, Piece, package_folder
@@ -62,6 +62,7 @@ class FastSpeech2Engine(Engine[FastSpeech2Plan]):
             repeatable=True,
             device="cpu",
             tier="litert",
+            options=told(FastSpeech2Settings, _OPTIONS),
         )
 
     @classmethod

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...errors import BadOption, BadSettings, NothingToSpeak
 from ...faults import device_faults
 from ...stretch import stretch
-from ...table import override, read_settings
+from ...table import override, read_settings, told
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request
 from .decode import Cancelled
 from .files import Files, locate
@@ -80,6 +80,7 @@ class IndexEngine(Engine[IndexPlan]):
             repeatable=False,
             device=device,
             tier=machine.tier,
+            options=told(IndexSettings, OPTIONS),
         )
         return cls(settings, machine, voices, info)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import BadSettings, NothingToSpeak, UnknownVoice
 from ...stretch import stretch
-from ...table import override, read_settings
+from ...table import override, read_settings, told
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request
 from .model import SAMPLE_RATE, Model, load_model
 from .reader import Reader
@@ -65,6 +65,7 @@ class KokoroEngine(Engine[KokoroPlan]):
             repeatable=device == "cpu",
             device=device,
             tier="onnxruntime",
+            options=told(KokoroSettings, ()),
         )
 
     @classmethod

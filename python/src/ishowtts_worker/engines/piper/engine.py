@@ -18,7 +18,7 @@ from piper.config import PiperConfig, SynthesisConfig
 
 from ...errors import BadSettings, LoadFailed, MissingModel, NothingToSpeak, UnknownVoice
 from ...stretch import stretch
-from ...table import Between, override, read_settings
+from ...table import Between, override, read_settings, told
 from ..base import Cancel, Engine, EngineInfo, Load, LoadProgress, Plan, Request, VoiceInfo
 from .reading import read, runs
 
@@ -99,6 +99,7 @@ class PiperEngine(Engine[PiperPlan]):
             repeatable=False,
             device="cpu",
             tier="onnxruntime",
+            options=told(PiperSettings, _OPTIONS),
         )
         return cls(settings, PiperVoice(session=session, config=config), info)
 

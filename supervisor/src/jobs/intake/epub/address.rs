@@ -3,6 +3,8 @@
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
+use crate::jobs::intake::limits;
+
 /// A file in the archive, and perhaps an anchor in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Address {
@@ -11,8 +13,11 @@ pub(super) struct Address {
     pub(super) anchor: Option<String>,
 }
 
-/// What `reference` means in the file `from`; `None` if it leads out of the book.
+/// What `reference` means in the file `from`; `None` if it leads out of the book, or is longer than any.
 pub(super) fn resolve(from: &str, reference: &str) -> Option<Address> {
+    if from.len().max(reference.len()) > limits::ADDRESS {
+        return None;
+    }
     // The rules for addresses of the web are those for a book's, with its root where a host's would be.
     let mut base = Url::parse("book://root/").ok()?;
     base.path_segments_mut().ok()?.clear().extend(from.split('/'));

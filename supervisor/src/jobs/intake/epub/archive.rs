@@ -59,7 +59,14 @@ impl<'a> Archive<'a> {
             });
         }
         self.left -= length;
-        intake::text(&bytes).map(Some).map_err(|error| damaged(error.to_string()))
+        intake::text(&bytes).map(Some).map_err(|error| {
+            damaged(match error {
+                IntakeError::Encoding { at } => {
+                    format!("it is not UTF-8 (at byte {at}); save the book anew with an editor of EPUBs, which writes UTF-8")
+                }
+                other => other.to_string(),
+            })
+        })
     }
 
     /// The text of a file that has to be there.

@@ -3,7 +3,7 @@
 use super::address::{Address, resolve};
 use crate::jobs::intake::{
     limits,
-    xml::{Node, Nodes, Reason},
+    xml::{Node, Nodes, Reason, Steps},
 };
 
 /// Parts, and the chapters in them; sections of a chapter are no chapters.
@@ -17,11 +17,11 @@ pub(super) struct Entry {
 }
 
 /// The list of EPUB 3: `<nav epub:type="toc">`, lists within lists.
-pub(super) fn of_nav(document: &str, file: &str) -> Result<Vec<Entry>, Reason> {
+pub(super) fn of_nav(document: &str, file: &str, steps: &mut Steps) -> Result<Vec<Entry>, Reason> {
     let mut entries = Vec::new();
     let (mut is_toc, mut depth) = (false, 0_usize);
     let mut link: Option<(Address, String)> = None;
-    let mut nodes = Nodes::of(document);
+    let mut nodes = Nodes::of(document, steps);
     while let Some(node) = nodes.next()? {
         match node {
             Node::Open(element) => match element.name.as_str() {
@@ -57,12 +57,12 @@ pub(super) fn of_nav(document: &str, file: &str) -> Result<Vec<Entry>, Reason> {
 }
 
 /// The list of EPUB 2: `<navPoint>` within `<navPoint>`.
-pub(super) fn of_ncx(document: &str, file: &str) -> Result<Vec<Entry>, Reason> {
+pub(super) fn of_ncx(document: &str, file: &str, steps: &mut Steps) -> Result<Vec<Entry>, Reason> {
     let mut entries = Vec::new();
     let mut depth = 0_usize;
     let (mut is_map, mut is_label) = (false, false);
     let mut title = String::new();
-    let mut nodes = Nodes::of(document);
+    let mut nodes = Nodes::of(document, steps);
     while let Some(node) = nodes.next()? {
         match node {
             Node::Open(element) => match element.name.as_str() {

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use super::address::{Address, resolve};
-use crate::jobs::intake::xml::{Element, Node, Nodes, Reason};
+use crate::jobs::intake::{
+    limits,
+    xml::{Element, Node, Nodes, Reason, Steps},
+};
 
 /// A file of the book.
 pub(super) struct Item {
@@ -41,8 +44,8 @@ impl Package {
 }
 
 /// Where the package document stands, as `META-INF/container.xml` tells.
-pub(super) fn root(container: &str) -> Result<Option<String>, Reason> {
-    let mut nodes = Nodes::of(container);
+pub(super) fn root(container: &str, steps: &mut Steps) -> Result<Option<String>, Reason> {
+    let mut nodes = Nodes::of(container, steps);
     while let Some(node) = nodes.next()? {
         if let Node::Open(element) = node
             && element.name == "rootfile"
@@ -55,12 +58,12 @@ pub(super) fn root(container: &str) -> Result<Option<String>, Reason> {
 }
 
 /// What the book is locked with, as `META-INF/encryption.xml` tells. Fonts may be scrambled: nobody speaks fonts.
-pub(super) fn lock(encryption: &str) -> Result<Option<String>, Reason> {
+pub(super) fn lock(encryption: &str, steps: &mut Steps) -> Result<Option<String>, Reason> {
     const SCRAMBLED_FONTS: [&str; 2] =
         ["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
     // A key beside the data, or its method, is told in the same words.
     let mut is_data = false;
-    let mut nodes = Nodes::of(encryption);
+    let mut nodes = Nodes::of(encryption, steps);
     while let Some(node) = nodes.next()? {
         match node {
             Node::Open(element) if element.name == "encrypteddata" => is_data = true,
@@ -77,11 +80,11 @@ pub(super) fn lock(encryption: &str) -> Result<Option<String>, Reason> {
     Ok(None)
 }
 
-pub(super) fn read(document: &str, file: &str) -> Result<Package, Reason> {
+pub(super) fn read(document: &str, file: &str, steps: &mut Steps) -> Result<Package, Reason> {
     let mut package = Package::default();
     let mut text: Option<String> = None;
     let mut toc = None;
-    let mut nodes = Nodes::of(document);
+    let mut nodes = Nodes::of(document, steps);
     while let Some(node) = nodes.next()? {
         match node {
             Node::Open(element) => match element.name.as_str() {
@@ -110,6 +113,9 @@ pub(super) fn read(document: &str, file: &str) -> Result<Package, Reason> {
                     package.take_fact(&name, text);
                 }
             }
+        }
+        if package.items.len().max(package.order.len()) > limits::ENTRIES {
+            return Err(format!("it lists more than {} files", limits::ENTRIES));
         }
     }
     let by_name = || package.items.values().find(|item| item.media_type == "application/x-dtbncx+xml");

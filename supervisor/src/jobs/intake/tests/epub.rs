@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use super::{
-    super::{IntakeError, Kind, limits, read},
-    told,
+    super::{self as intake, IntakeError, Kind, limits},
+    read, told,
 };
 
 const CONTAINER: &str = r#"<?xml version="1.0"?><container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
@@ -232,6 +232,85 @@ fn bombs_stop_at_their_limits() {
 
     let entry = b"PK\x01\x02".repeat(limits::ENTRIES + 1);
     assert!(matches!(read(Kind::Epub, &entry).unwrap_err(), IntakeError::TooLarge { what: "files", .. }));
+}
+
+#[test]
+fn a_book_that_is_too_long_is_read_no_further_than_that() {
+    let pages = ["a.xhtml", "b.xhtml", "gone.xhtml"];
+    let files = [
+        ("OEBPS/content.opf", package(&pages, "", "")),
+        ("OEBPS/a.xhtml", page("<p>12345</p>")),
+        ("OEBPS/b.xhtml", page("<p>67890</p>")),
+    ];
+    let of = |most| intake::read(Kind::Epub, &packed(&files), most).unwrap_err();
+    // The third page would be missed.
+    assert_eq!(of(9), IntakeError::TooLong { most: 9 });
+    assert_eq!(of(10), IntakeError::Missing("OEBPS/gone.xhtml".into()));
+}
+
+#[test]
+fn work_that_comes_in_small_pieces_stops_at_its_limits() {
+    let of = |opf: String, content: &str| {
+        let files = [("OEBPS/content.opf", opf), ("OEBPS/a.xhtml", page(content))];
+        read(Kind::Epub, &packed(&files)).unwrap_err().to_string()
+    };
+    let opf = package(&["a.xhtml"], "", "");
+    // Of a thousand pages of some elements and attributes each, of which none is long.
+    let reference = r#"<itemref idref="a.xhtml"/>"#;
+    let pages = opf.replace(reference, &reference.repeat(1000));
+    let small = (0..1000)
+        .map(|number| format!("<p class=\"{number}\" id=\"x\">a{number}</p>"))
+        .collect::<Vec<_>>()
+        .concat();
+    let error = of(pages, &small);
+    assert!(error.contains(&format!("more than {} pieces", limits::STEPS)), "{error}");
+    // One element has as many attributes as it likes.
+    let attributes =
+        (0..limits::ATTRIBUTES * 100).map(|number| format!(" a{number}=\"\"")).collect::<Vec<_>>().concat();
+    assert_eq!(of_page(&format!("<p{attributes}>Read.</p>")), "Read.");
+
+    let many = opf.replace(reference, &reference.repeat(limits::ENTRIES + 1));
+    assert!(of(many, "<p>a</p>").contains("more than 10000 files"));
+    let item = |number| format!(r#"<item id="i{number}" href="x" media-type="a/b"/>"#);
+    let many = package(&["a.xhtml"], &(0..=limits::ENTRIES).map(item).collect::<String>(), "");
+    assert!(of(many, "<p>a</p>").contains("more than 10000 files"));
+    let long = opf.replace("href=\"a.xhtml\"", &format!("href=\"{}\"", "a".repeat(limits::ADDRESS + 1)));
+    assert_eq!(of(long, "<p>a</p>"), IntakeError::Nothing.to_string());
+}
+
+#[test]
+fn titles_of_empty_chapters_do_not_grow() {
+    let files: Vec<String> = (0..50).map(|number| format!("p{number}.xhtml")).collect();
+    let names: Vec<&str> = files.iter().map(String::as_str).collect();
+    let title = "word ".repeat(100);
+    let links = names
+        .iter()
+        .map(|name| format!(r#"<li><a href="{name}">{title}</a></li>"#))
+        .collect::<Vec<_>>()
+        .concat();
+    let nav = page(&format!(r#"<nav epub:type="toc"><ol>{links}</ol></nav>"#));
+    let manifest = r#"<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>"#;
+    let mut all = vec![
+        ("OEBPS/content.opf".to_owned(), package(&names, manifest, "")),
+        ("OEBPS/nav.xhtml".to_owned(), nav),
+    ];
+    let body = |name: &&str| if *name == "p49.xhtml" { "<p>Words.</p>" } else { "" };
+    all.extend(names.iter().map(|name| (format!("OEBPS/{name}"), page(body(name)))));
+    let all: Vec<(&str, String)> =
+        all.iter().map(|(name, content)| (name.as_str(), content.clone())).collect();
+    let book = read(Kind::Epub, &packed(&all)).unwrap();
+    assert_eq!(book.chapters.len(), 1);
+    assert_eq!(book.chapters[0].title.as_ref().unwrap().chars().count(), limits::TITLE);
+}
+
+#[test]
+fn another_encoding_inside_is_told_as_what_it_is() {
+    let opf = package(&["a.xhtml"], "", "").into_bytes();
+    let files =
+        [("OEBPS/content.opf", opf), ("OEBPS/a.xhtml", b"<html><body>\xc4\xe3</body></html>".to_vec())];
+    let error = read(Kind::Epub, &packed(&files)).unwrap_err().to_string();
+    assert!(error.contains("OEBPS/a.xhtml") && error.contains("not UTF-8 (at byte 12)"), "{error}");
+    assert!(!error.contains("iconv"), "nobody converts a file inside an archive: {error}");
 }
 
 #[test]

@@ -4,7 +4,12 @@ mod plain;
 
 use proptest::prelude::*;
 
-use super::{Book, IntakeError, Kind, read};
+use super::{Book, IntakeError, Kind, limits};
+
+/// However long it is.
+fn read(kind: Kind, bytes: &[u8]) -> Result<Book, IntakeError> {
+    super::read(kind, bytes, usize::MAX)
+}
 
 /// Titles and texts of the chapters.
 fn told(book: &Book) -> Vec<(Option<&str>, &str)> {
@@ -48,11 +53,33 @@ fn a_file_with_nothing_to_speak_is_told() {
 }
 
 #[test]
+fn a_text_that_is_too_long_is_told_before_it_is_read() {
+    let of = |kind, source: &str, most| super::read(kind, source.as_bytes(), most).unwrap_err();
+    for kind in [Kind::Text, Kind::Markdown] {
+        let source = "word ".repeat(100);
+        assert_eq!(of(kind, &source, 99), IntakeError::TooLong { most: 99 }, "{kind:?}");
+        assert!(super::read(kind, source.as_bytes(), 499).is_ok());
+        // Blanks and markup are not spoken, and yet take their time.
+        let long = " \n".repeat(limits::MARKUP_FROM);
+        assert!(matches!(of(kind, &long, 10), IntakeError::TooLarge { .. }));
+        assert_eq!(of(kind, &long, limits::MARKUP_FROM), IntakeError::Nothing);
+    }
+    // Parts of a text are counted together.
+    assert_eq!(
+        of(Kind::Markdown, "# a\n\nwords\n\n# b\n\nwords\n\n# c\n", 10),
+        IntakeError::TooLong { most: 10 }
+    );
+    let heading = "#\n".repeat(limits::MARKUP_FROM * 2);
+    let error = of(Kind::Markdown, &heading, limits::MARKUP_FROM);
+    assert!(matches!(error, IntakeError::TooLarge { limit: limits::STEPS, .. }), "{error}");
+}
+
+#[test]
 fn a_title_is_one_line_that_players_can_show() {
     let title = "word ".repeat(100);
     let book = text(Kind::Text, &format!("# {title}\nText."));
     let found = book.chapters[0].title.as_deref().unwrap();
-    assert_eq!(found.chars().count(), super::limits::TITLE);
+    assert_eq!(found.chars().count(), limits::TITLE);
     assert!(found.ends_with('…'));
     assert!(book.chapters[0].text.starts_with(title.trim()), "the text has all of it");
 }
