@@ -114,7 +114,8 @@ fn machines_meet_where_they_are_told_to() {
 
 #[test]
 fn of_a_file_that_is_wrong_in_every_line_the_first_hundred_are_told() {
-    let wrong: String = (0..20_000).map(|number| format!("key{number} = 1\n")).collect();
+    let wrong: Vec<String> = (0..20_000).map(|number| format!("key{number} = 1\n")).collect();
+    let wrong = wrong.concat();
     let told = read(&wrong).unwrap_err().to_string();
     assert!(told.contains("\n  line 99: key98: is not a key here"), "{told}");
     assert_eq!(told.lines().count(), 102, "{told}");
