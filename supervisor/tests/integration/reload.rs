@@ -217,9 +217,9 @@ async fn who_asks_while_a_reload_runs_hears_of_the_next_one() {
 #[tokio::test]
 async fn nobody_waits_for_a_reload_without_an_end() {
     let server = supervisor().start().await.ready().await;
-    server.signal("STOP");
+    server.signal("SIGSTOP");
     let output = soon("the command", server.command(&["reload", "--wait-s", "1"])).await;
-    server.signal("CONT");
+    server.signal("SIGCONT");
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && told.contains("did not answer within 1 s"), "{told}");
     assert_eq!(reload(&server).await.0, 0, "the server goes on");
