@@ -13,6 +13,9 @@ use tracing_subscriber::{
 /// What is told unless somebody says otherwise.
 pub const USUAL: &str = "info";
 
+/// A library whose own lines are left out unless they are asked for by this name.
+const CHATTY: &str = "async_nats";
+
 /// What stands before the names of our own fields in the journal.
 const PREFIX: &str = "ISHOWTTS";
 
@@ -67,7 +70,13 @@ pub fn change(level: &str) -> Result<(), String> {
 }
 
 fn read(level: &str) -> Result<EnvFilter, String> {
-    EnvFilter::try_new(level).map_err(|error| format!("{level:?}: {error}"))
+    let filter = EnvFilter::try_new(level).map_err(|error| format!("{level:?}: {error}"))?;
+    // It tells of each try to connect, for as long as nobody is there; what is worth knowing of it `cluster` tells.
+    if level.contains(CHATTY) {
+        return Ok(filter);
+    }
+    let off = format!("{CHATTY}=off").parse().map_err(|error| format!("{level:?}: {error}"))?;
+    Ok(filter.add_directive(off))
 }
 
 fn writer<S>(format: LogFormat) -> Result<Box<dyn Layer<S> + Send + Sync>, String>

@@ -1,9 +1,16 @@
 //! The connection to the NATS servers, and the buckets behind it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::{
-    Client, ConnectOptions, Event, ServerAddr,
+    Client, ConnectOptions, ServerAddr,
     connection::State,
     jetstream::{
         self, Context,
@@ -15,7 +22,7 @@ use async_nats::{
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::Objects;
+use super::{Objects, standing::Standing};
 use crate::config;
 
 /// A server that is asked for something has answered by then.
@@ -32,6 +39,7 @@ const TOLD: Duration = Duration::from_secs(3);
 pub struct Link {
     client: Client,
     context: Context,
+    standing: Arc<Standing>,
     cluster: config::Cluster,
 }
 
@@ -58,11 +66,13 @@ pub enum Reads {
 }
 
 /// Which bucket it is: one that has its name later, because its servers lost what they kept, is another.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Identity {
     context: Context,
     stream: String,
     created: String,
+    /// The last number of a change that was seen.
+    last: AtomicU64,
 }
 
 impl Identity {
@@ -71,10 +81,14 @@ impl Identity {
         &self.created
     }
 
-    /// Whether it is gone for good; not, if nobody answers.
+    /// Whether it is gone for good, or its last changes are; not, if nobody answers.
     pub async fn is_lost(&self) -> bool {
         match self.context.get_stream(&self.stream).await {
-            Ok(now) => now.cached_info().created.to_string() != self.created,
+            Ok(now) => {
+                let info = now.cached_info();
+                let before = self.last.swap(info.state.last_sequence, Ordering::Relaxed);
+                info.created.to_string() != self.created || info.state.last_sequence < before
+            }
             Err(error) => matches!(error.kind(), GetStreamErrorKind::JetStream(error) if error.code() == 404),
         }
     }
@@ -113,6 +127,7 @@ impl Link {
             })?,
             None => login(&addresses),
         };
+        let standing = Arc::new(Standing::default());
         let client = options
             .name(format!("ishowtts {}", crate::VERSION))
             .retry_on_initial_connect()
@@ -123,13 +138,19 @@ impl Link {
             .connection_timeout(ANSWER)
             .request_timeout(Some(ANSWER))
             .ping_interval(PING)
-            .event_callback(async |event| tell(&event))
+            .event_callback({
+                let standing = Arc::clone(&standing);
+                move |event| {
+                    standing.heard(&event);
+                    ready(())
+                }
+            })
             .connect(addresses)
             .await
             .map_err(|error| format!("[cluster] nats: {error}"))?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(ANSWER);
-        let link = Arc::new(Self { client, context, cluster: cluster.clone() });
+        let link = Arc::new(Self { client, context, standing, cluster: cluster.clone() });
         tokio::spawn(tell_of_nobody(Arc::clone(&link)));
         Ok(link)
     }
@@ -137,6 +158,21 @@ impl Link {
     /// Whether a server answers at present, as far as that is known.
     pub fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    /// Why nothing comes of it, if that is known: what the servers said, or what they lack.
+    pub fn trouble(&self) -> Option<String> {
+        self.standing.trouble()
+    }
+
+    /// The servers answer, and lack something.
+    pub fn is_troubled(&self, why: &str) {
+        self.standing.found(why);
+    }
+
+    /// They lack nothing any more.
+    pub fn is_mended(&self) {
+        self.standing.mended();
     }
 
     /// Where the machines meet.
@@ -182,8 +218,10 @@ impl Link {
     /// Which bucket it is that has this name now.
     pub async fn identity(&self, what: &str) -> Result<Identity, async_nats::Error> {
         let stream = format!("KV_{}", self.named(what));
-        let created = self.context.get_stream(&stream).await?.cached_info().created.to_string();
-        Ok(Identity { context: self.context.clone(), stream, created })
+        let found = self.context.get_stream(&stream).await?;
+        let info = found.cached_info();
+        let (created, last) = (info.created.to_string(), AtomicU64::new(info.state.last_sequence));
+        Ok(Identity { context: self.context.clone(), stream, created, last })
     }
 
     /// A store of objects, made unless it is there.
@@ -216,26 +254,10 @@ where
     Ok(())
 }
 
-fn tell(event: &Event) {
-    match event {
-        Event::Connected => tracing::info!("The NATS servers of [cluster] are reached"),
-        Event::Disconnected | Event::Closed => {
-            tracing::warn!(
-                "The NATS servers of [cluster] are away: no job and no voice is taken in until they are back; whoever \
-                 listens notices nothing, and jobs go on then"
-            );
-        }
-        Event::LameDuckMode | Event::Draining => tracing::info!("A NATS server of [cluster] is about to end"),
-        Event::SlowConsumer(_) | Event::ServerError(_) | Event::ClientError(_) => {
-            tracing::warn!("NATS: {event}");
-        }
-    }
-}
-
 /// At a start nothing is lost that could be told of.
 async fn tell_of_nobody(link: Arc<Link>) {
     tokio::time::sleep(TOLD).await;
-    if !link.is_up() {
+    if !link.is_up() && !link.standing.is_told() {
         let servers = link.cluster.servers.len();
         tracing::warn!(
             servers,

@@ -6,6 +6,7 @@
 
 mod link;
 mod objects;
+mod standing;
 mod voices;
 
 use std::{

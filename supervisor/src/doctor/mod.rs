@@ -3,6 +3,7 @@
 //! Each check tells what it found to a [`Report`]; nobody prints here. Only what an enabled engine needs can be
 //! missing: a machine without a GPU has nothing to complain of until an engine wants one.
 
+mod cluster;
 mod engines;
 mod gpu;
 mod models;
@@ -27,6 +28,7 @@ pub async fn examine(config: &Config) -> Report {
     server::check(config, &mut report).await;
     wyoming::check(config, &mut report).await;
     tls::check(config, &mut report);
+    cluster::check(config, &mut report).await;
     let environments = Environments::new(&config.server.state_dir, config.server.python.as_deref()).await;
     let room = match &environments {
         Err(error) => {

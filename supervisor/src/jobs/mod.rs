@@ -23,6 +23,7 @@ mod splice;
 mod spool;
 mod sqlite;
 mod store;
+mod trouble;
 mod verdict;
 
 pub use cutting::{CHAPTER_REST_MS, Casting, Outline, outline};

@@ -78,6 +78,9 @@ pub(super) async fn run(jobs: Arc<Jobs>) {
                     }
                 }
                 jobs.under_way.send_replace(tasks.len());
+                if jobs.trouble.now().is_some() {
+                    idle_until = Some(Instant::now() + TROUBLE);
+                }
             }
             () = jobs.kick.notified() => {}
             () = sleep(LOOK) => {}
@@ -102,11 +105,21 @@ async fn claim(
         if wanted.engines.is_empty() && !wanted.finish {
             return None;
         }
-        let work = match jobs.store().claim(wanted, LEASE).await {
+        // What is spoken while there is no room for it is spoken again.
+        let is_troubled = jobs.trouble.now().is_some();
+        let room = if is_troubled { jobs.store().room().await } else { Ok(()) };
+        let claimed = match room {
+            Ok(()) => jobs.store().claim(wanted, LEASE).await,
+            Err(error) => Err(error),
+        };
+        let work = match claimed {
             Ok(Some(work)) => work,
-            Ok(None) => return None,
+            Ok(None) => {
+                jobs.trouble.is_over();
+                return None;
+            }
             Err(error) => {
-                tracing::warn!("{error}");
+                jobs.trouble.met(&error);
                 return Some(Instant::now() + TROUBLE);
             }
         };
@@ -171,8 +184,9 @@ async fn work_on(jobs: &Arc<Jobs>, work: Work) {
         }
         Work::Tell { .. } => return,
     };
-    if let Err(ended) = outcome {
-        settle(jobs, &lease, ended).await;
+    match outcome {
+        Ok(()) => jobs.trouble.is_over(),
+        Err(ended) => settle(jobs, &lease, ended).await,
     }
 }
 
@@ -301,7 +315,7 @@ async fn settle(jobs: &Jobs, lease: &Lease, ended: Ended) {
     let (delay, why, failed) = match ended {
         Ended::Store(StoreError::Lost) => return,
         Ended::Store(error) => {
-            tracing::warn!(job = %lease.job, "{error}");
+            jobs.trouble.met(&error);
             (TROUBLE, Some(broken(&error)), false)
         }
         Ended::Told(Verdict::Ends) => (Duration::ZERO, None, false),
@@ -318,7 +332,7 @@ async fn settle(jobs: &Jobs, lease: &Lease, ended: Ended) {
         }
     };
     if let Err(error) = jobs.store().release(lease, delay, why, failed).await {
-        tracing::warn!(job = %lease.job, "{error}");
+        jobs.trouble.met(&error);
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use super::{
     Casting, Created, Growth, Job, JobError, JobId, JobState, NewJob, Pace, Query, Scope, Spool, Store,
-    StoreError, Totals, Wording, hooks, progress, runner, spool::broken,
+    StoreError, Totals, Wording, hooks, progress, runner, spool::broken, trouble::Trouble,
 };
 use crate::{config, stream::Studio};
 
@@ -46,6 +46,8 @@ pub struct Jobs {
     wording: Wording,
     /// A job is over: somebody may have to be told.
     pub(super) ended: Notify,
+    /// Why nothing goes on.
+    pub(super) trouble: Trouble,
 }
 
 /// Why a job is not taken in.
@@ -105,6 +107,7 @@ impl Jobs {
             under_way: watch::Sender::new(0),
             wording,
             ended: Notify::new(),
+            trouble: Trouble::default(),
         });
         if let Some(news) = jobs.store.news() {
             tokio::spawn(others(Arc::clone(&jobs), news));
@@ -173,12 +176,20 @@ impl Jobs {
 
     /// One job, if it is in this scope.
     pub async fn job(&self, id: &JobId, scope: &Scope) -> Result<Option<Job>, StoreError> {
-        Ok(self.store.job(id).await?.filter(|job| scope.has(job.owner.as_deref())))
+        let job = self.store.job(id).await?.filter(|job| scope.has(job.owner.as_deref()));
+        Ok(job.map(|job| self.as_it_stands(job)))
     }
 
     /// One page of jobs.
     pub async fn list(&self, query: Query) -> Result<Vec<Job>, StoreError> {
-        self.store.list(query).await
+        let jobs = self.store.list(query).await?;
+        Ok(jobs.into_iter().map(|job| self.as_it_stands(job)).collect())
+    }
+
+    /// With what keeps it waiting, which the store may have been unable to note.
+    fn as_it_stands(&self, job: Job) -> Job {
+        let trouble = if job.state.is_over() { None } else { self.trouble.now() };
+        Job { error: job.error.or(trouble), ..job }
     }
 
     /// What all jobs come to.

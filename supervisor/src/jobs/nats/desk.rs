@@ -83,7 +83,7 @@ impl Desk {
 
     /// An error while no server answers.
     pub(super) fn up(&self) -> Result<(), StoreError> {
-        if self.link.is_up() { Ok(()) } else { Err(away()) }
+        if self.link.is_up() { Ok(()) } else { Err(away(&self.link)) }
     }
 
     /// One job as it stands now, and the revision that this is.

@@ -17,8 +17,12 @@ use crate::{
 
 /// Whoever asks for audio waits for so long.
 const BROUGHT: std::time::Duration = std::time::Duration::from_secs(15);
+/// How often room is made for the end of a job.
+const TRIES: u32 = 20;
 /// So long what only an open job needs stays after it is done: other nodes may be reading it still.
 const READ_ALONG: u64 = 60_000;
+/// A job that has not changed for so long is looked at, whether anybody is about to do something for it.
+const STILL: std::time::Duration = std::time::Duration::from_mins(1);
 /// So long those that were removed are told apart from new ones.
 const FORGOTTEN: std::time::Duration = std::time::Duration::from_hours(1);
 
@@ -60,7 +64,7 @@ impl Desk {
     /// What only an open job needs goes.
     async fn parts_go(&self, record: &Record) -> Result<(), StoreError> {
         let id = &record.job.id;
-        self.queue.forget(id).await?;
+        self.queue.forget(id);
         self.takes.remove(id).await?;
         if let Some(plan) = &record.plan {
             self.texts.delete(plan).await.map_err(while_doing("remove a cut"))?;
@@ -89,7 +93,19 @@ impl Desk {
         error: Option<JobError>,
     ) -> Result<Option<Job>, StoreError> {
         let now = now_ms();
-        let changed = self.surely(id, |record| record.ends(state, error.clone(), now)).await?;
+        let mut tries = TRIES;
+        let changed = loop {
+            match self.surely(id, |record| record.ends(state, error.clone(), now)).await {
+                // A server that is full takes no note of it, until what the job has there is gone. What somebody is about to
+                // store for it takes that room again, once.
+                Err(StoreError::Full { .. }) if tries > 0 => {
+                    tries -= 1;
+                    self.queue.forget(id);
+                    self.takes.remove(id).await?;
+                }
+                changed => break changed?,
+            }
+        };
         let Some((is_new, record)) = changed else { return Ok(None) };
         if is_new {
             self.tidied(&record).await?;
@@ -99,10 +115,14 @@ impl Desk {
 
     /// Everything goes that a job which is over does not need, and that is noted.
     async fn tidied(&self, record: &Record) -> Result<(), StoreError> {
-        self.line_up_telling(record).await?;
+        let lined_up = self.line_up_telling(record).await;
         self.parts_go(record).await?;
         if record.job.state != JobState::Done {
             self.book_goes(&record.job.id).await?;
+        }
+        if lined_up.is_err() {
+            // A server that was full has room by now.
+            self.line_up_telling(record).await?;
         }
         self.change(&record.job.id, Record::tidied).await.map(drop)
     }
@@ -111,7 +131,6 @@ impl Desk {
     pub(super) async fn gone(&self, id: &JobId) -> Result<bool, StoreError> {
         let Some((record, _)) = self.record(id).await? else { return Ok(false) };
         self.parts_go(&record).await?;
-        self.queue.forget_telling(id).await?;
         self.book_goes(id).await?;
         if let Some(key) = &record.key {
             self.key_goes(key, id).await?;
@@ -180,6 +199,23 @@ impl Desk {
     /// What nobody has to keep any more goes. Every node does that, and what one has removed is told by it alone.
     pub(super) async fn swept(&self, retention: Retention) -> Result<Vec<JobId>, StoreError> {
         let now = now_ms();
+        let tidied = self.all_tidied(now).await;
+        let removed = self.kept_within(retention, now).await?;
+        let rest = async {
+            tidied?;
+            self.forgotten().await?;
+            self.rescue(STILL).await
+        };
+        match rest.await {
+            Err(error) if removed.is_empty() => return Err(error),
+            Err(error) => tracing::warn!("{error}"),
+            Ok(()) => {}
+        }
+        Ok(removed)
+    }
+
+    /// What jobs that are over do not need goes, if whoever ended them has not seen to it.
+    async fn all_tidied(&self, now: u64) -> Result<(), StoreError> {
         let untidy = |record: &Record| {
             let is_over = record.job.ended_ms.is_some_and(|ended| ended + READ_ALONG <= now);
             (is_over && !record.is_tidy).then(|| record.clone())
@@ -187,11 +223,21 @@ impl Desk {
         for record in self.mirror.collect(usize::MAX, untidy) {
             self.tidied(&record).await?;
         }
+        Ok(())
+    }
+
+    /// Nothing tells of jobs that were removed long ago.
+    async fn forgotten(&self) -> Result<(), StoreError> {
         for id in self.mirror.gone_for(FORGOTTEN) {
             let subject = format!("{}{id}", self.jobs.prefix);
             purge(&self.jobs.stream, &subject).await.map_err(while_doing("forget a job"))?;
             self.mirror.forget(&id);
         }
+        Ok(())
+    }
+
+    /// Jobs that are older or more than is to be kept are removed.
+    async fn kept_within(&self, retention: Retention, now: u64) -> Result<Vec<JobId>, StoreError> {
         let oldest = now.saturating_sub(u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX));
         let mut over = self.mirror.collect(usize::MAX, |record| {
             let ended = record.job.ended_ms.filter(|_| record.tells_ms().is_none());

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// new job.
 #[derive(Debug)]
 enum Known {
-    Job(Box<Record>),
+    Job { record: Box<Record>, since: Instant },
     Gone(Instant),
 }
 
@@ -71,7 +71,8 @@ impl Mirror {
         if known.get(id).is_some_and(|(before, _)| *before >= revision) {
             return News::None;
         }
-        let now = record.map_or_else(|| Known::Gone(Instant::now()), |record| Known::Job(Box::new(record)));
+        let since = Instant::now();
+        let now = record.map_or(Known::Gone(since), |record| Known::Job { record: Box::new(record), since });
         let before = known.insert(id.clone(), (revision, now));
         News::After(before.and_then(|(_, known)| known.record().cloned().map(Box::new)))
     }
@@ -79,6 +80,13 @@ impl Mirror {
     /// One job.
     pub(super) fn get(&self, id: &JobId) -> Option<Record> {
         self.known().get(id).and_then(|(_, known)| known.record().cloned())
+    }
+
+    /// Whether a job is known to be over, or gone.
+    pub(super) fn is_over(&self, id: &JobId) -> bool {
+        self.known()
+            .get(id)
+            .is_some_and(|(_, known)| known.record().is_none_or(|record| record.job.state.is_over()))
     }
 
     /// Something of one job.
@@ -89,6 +97,16 @@ impl Mirror {
     /// Whatever `pick` makes of the jobs, the latest first, until it has so many.
     pub(super) fn collect<T>(&self, limit: usize, pick: impl Fn(&Record) -> Option<T>) -> Vec<T> {
         self.known().values().rev().filter_map(|(_, known)| pick(known.record()?)).take(limit).collect()
+    }
+
+    /// Open jobs that have not changed for so long, the oldest first.
+    pub(super) fn standing_still(&self, time: Duration, limit: usize) -> Vec<JobId> {
+        let known = self.known();
+        let open = known.iter().filter_map(|(id, (_, known))| match known {
+            Known::Job { record, since } if !record.job.state.is_over() => Some((id, since)),
+            Known::Job { .. } | Known::Gone(_) => None,
+        });
+        open.take(limit).filter(|(_, since)| since.elapsed() >= time).map(|(id, _)| id.clone()).collect()
     }
 
     /// Adds up something of all jobs.
@@ -143,7 +161,7 @@ impl Mirror {
 impl Known {
     fn record(&self) -> Option<&Record> {
         match self {
-            Self::Job(record) => Some(record),
+            Self::Job { record, .. } => Some(record),
             Self::Gone(_) => None,
         }
     }

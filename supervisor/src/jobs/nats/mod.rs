@@ -16,14 +16,15 @@
 //! them was thought gone, has a name of its own for each, and the job tells which of them counts.
 //!
 //! [`Nats`] is the store: it answers [`StoreError::Away`] while no server does. [`Desk`] is what it becomes once one was
-//! reached: `desk` changes jobs, `work` gives out what there is to do, `ends` is for jobs that are over. `mirror` knows all
-//! jobs without asking.
+//! reached: `desk` changes jobs, `work` gives out what there is to do, `ends` is for jobs that are over, `rescue` for those
+//! that nobody would end. `mirror` knows all jobs without asking.
 
 mod desk;
 mod ends;
 mod mirror;
 mod queue;
 mod record;
+mod rescue;
 mod takes;
 #[cfg(test)]
 mod tests;
@@ -92,7 +93,7 @@ impl Nats {
 
     /// What was joined, whether a server answers now or not.
     fn joined(&self) -> Result<Arc<Desk>, StoreError> {
-        self.desk.borrow().clone().ok_or_else(trouble::away)
+        self.desk.borrow().clone().ok_or_else(|| trouble::away(&self.link))
     }
 
     /// The same while one answers.
@@ -127,32 +128,41 @@ async fn join(
     news: broadcast::Sender<Change>,
     tell: watch::Sender<Option<Arc<Desk>>>,
 ) {
-    let mut is_told = false;
     let mut joined: Option<Arc<Desk>> = None;
     while !tell.is_closed() {
         if let Some(desk) = &joined {
             sleep(CHECK).await;
-            if !link.is_up() || !desk.identity.is_lost().await {
+            if !link.is_up() {
+                continue;
+            }
+            if !desk.identity.is_lost().await {
+                if let Err(error) = desk.queue.recount().await {
+                    tracing::debug!(%error, "Could not look whether all work in line is given out");
+                }
                 continue;
             }
             tracing::error!(
-                "The NATS servers of [cluster] have lost what they kept, jobs among it; beginning anew"
+                "The NATS servers of [cluster] have lost jobs, or what became of them; beginning anew with what there is"
             );
             joined = None;
         }
         if link.is_up() {
             match Box::pin(Desk::join(Arc::clone(&link), folders.clone(), news.clone())).await {
                 Ok(desk) => {
+                    link.is_mended();
                     tracing::info!(name = link.cluster().name, "Jobs are shared by way of NATS");
                     let desk = Arc::new(desk);
                     tell.send_replace(Some(Arc::clone(&desk)));
                     joined = Some(desk);
                     continue;
                 }
-                Err(error) if link.is_up() && !is_told => {
-                    is_told = true;
-                    tracing::error!("Jobs are not available, and it is tried again: {error}");
+                // Without JetStream it says that nobody is there.
+                Err(StoreError::Away { reason }) if link.is_up() => {
+                    link.is_troubled(&format!(
+                        "{reason}; is JetStream on? (jetstream in its configuration, or -js)"
+                    ));
                 }
+                Err(error) if link.is_up() => link.is_troubled(&error.to_string()),
                 Err(_) => {}
             }
         }

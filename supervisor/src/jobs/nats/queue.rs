@@ -16,8 +16,7 @@ use std::{
 
 use async_nats::jetstream::{
     AckKind, Message,
-    consumer::{AckPolicy, PullConsumer, pull},
-    context::ConsumerInfoError,
+    consumer::{AckPolicy, Info, PullConsumer, pull},
     message::PublishMessage,
     stream::{Config, RetentionPolicy, Stream},
 };
@@ -31,13 +30,15 @@ use tokio::{
 
 use super::trouble::while_doing;
 use crate::{
-    cluster::{Link, purge},
+    cluster::Link,
     jobs::{JobId, Lease, Piece, StoreError},
 };
 
 /// How long the same work is known to have been put in line before. Later duplicates do no harm: whoever takes one finds
 /// that there is nothing to do.
 const MEMORY: Duration = Duration::from_mins(10);
+/// Work of jobs that are over, for an engine that nobody has any more, goes after that; other work is put in line again.
+const FORGOTTEN: Duration = Duration::from_hours(30 * 24);
 /// How long a lease that is over is remembered, for audio that comes too late.
 const LATE: Duration = Duration::from_mins(30);
 /// A server that is asked for work answers at once; one that does not is away.
@@ -113,6 +114,7 @@ impl Queue {
             retention: RetentionPolicy::WorkQueue,
             num_replicas: cluster.replicas,
             duplicate_window: MEMORY,
+            max_age: FORGOTTEN,
             ..Config::default()
         };
         let stream = link.context().get_or_create_stream(config).await;
@@ -137,15 +139,20 @@ impl Queue {
         sent.map_err(|error| act()(error))?.await.map(drop).map_err(|error| act()(error))
     }
 
-    /// Segments, in their order. They are sent together, and then waited for.
-    pub(super) async fn push_all(&self, job: &JobId, waiting: Vec<Waiting>) -> Result<(), StoreError> {
+    /// Segments, in their order, each once for its name in a round. They are sent together, and then waited for.
+    pub(super) async fn push_all(
+        &self,
+        job: &JobId,
+        round: &str,
+        waiting: Vec<Waiting>,
+    ) -> Result<(), StoreError> {
         const TOGETHER: usize = 256;
         let act = || while_doing("put segments in line");
         let mut sent = Vec::with_capacity(TOGETHER);
         for one in waiting {
             let text = serde_json::to_vec(&one).map_err(while_doing("write a segment"))?;
-            let message =
-                PublishMessage::build().payload(text.into()).message_id(format!("{job}.{}", one.index));
+            let name = format!("{job}.{}.{round}", one.index);
+            let message = PublishMessage::build().payload(text.into()).message_id(name);
             let subject = format!("{}.{}.{job}.{}", self.root, Line::Speak(&one.piece.engine), one.index);
             let published = self.link.context().send_publish(subject, message).await;
             sent.push(published.map_err(|error| act()(error))?);
@@ -161,20 +168,24 @@ impl Queue {
         Ok(())
     }
 
+    /// Whether anything that a job needs stands in line, or is in somebody's hand.
+    pub(super) async fn has(&self, job: &JobId) -> Result<bool, StoreError> {
+        for place in places(job) {
+            if self.has_any(&format!("{}.{place}", self.root)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The next one of a line, whatever it is worth.
     pub(super) async fn next(&self, line: Line<'_>) -> Result<Option<Message>, StoreError> {
         const ACT: &str = "ask for work";
         let consumer = self.consumer(line).await?;
-        for _ in 0..2 {
-            let mut batch = consumer.fetch().max_messages(1).messages().await.map_err(while_doing(ACT))?;
-            // What comes later than that comes again.
-            if let Ok(next) = timeout(ANSWER, batch.next()).await {
-                return next.transpose().map_err(while_doing(ACT));
-            }
-            recount(&consumer).await.map_err(while_doing(ACT))?;
-        }
-        tracing::warn!(%line, "The NATS server gives no work out of a line, and does not say that there is none");
-        Ok(None)
+        let mut batch = consumer.fetch().max_messages(1).messages().await.map_err(while_doing(ACT))?;
+        // What comes later than that comes again.
+        let next = timeout(ANSWER, batch.next()).await.map_err(while_doing(ACT))?;
+        next.transpose().map_err(while_doing(ACT))
     }
 
     async fn consumer(&self, line: Line<'_>) -> Result<PullConsumer, StoreError> {
@@ -192,10 +203,51 @@ impl Queue {
             max_ack_pending: -1,
             ..pull::Config::default()
         };
-        let consumer = self.stream.create_consumer(config).await;
-        let consumer = consumer.map_err(|error| while_doing("join the nodes that take work")(error))?;
+        let act = || while_doing("join the nodes that take work");
+        let create = async || self.stream.create_consumer(config.clone()).await.map_err(|error| act()(error));
+        let mut consumer = create().await?;
+        if self.is_miscounted(&consumer).await? {
+            tracing::warn!(%line, "A NATS server has lost count of the work in line; it is counted anew");
+            self.stream.delete_consumer(&name).await.map_err(|error| act()(error))?;
+            consumer = create().await?;
+        }
         consumers.insert(name, consumer.clone());
         Ok(consumer)
+    }
+
+    /// Whether a server has lost count of a line, so that nobody gets what stands in it. One that was killed may number its
+    /// messages anew: then more was given out than there ever was, or there is something of which it says that it is done.
+    async fn is_miscounted(&self, consumer: &PullConsumer) -> Result<bool, StoreError> {
+        const ACT: &str = "look whether all work in line is given out";
+        let look = async || consumer.get_info().await.map_err(while_doing(ACT));
+        let counted = look().await?;
+        // Asked later, so that it is no less unless something was lost.
+        let last = self.stream.get_info().await.map_err(while_doing(ACT))?.state.last_sequence;
+        if counted.delivered.stream_sequence > last {
+            return Ok(true);
+        }
+        let is_done = |info: &Info| info.num_pending == 0 && info.num_ack_pending == 0;
+        // What has come meanwhile is counted by then.
+        Ok(is_done(&counted)
+            && self.has_any(&counted.config.filter_subject).await?
+            && is_done(&look().await?))
+    }
+
+    async fn has_any(&self, subject: &str) -> Result<bool, StoreError> {
+        const ACT: &str = "look for what stands in line";
+        let mut found = self.stream.info_with_subjects(subject).await.map_err(while_doing(ACT))?;
+        Ok(found.next().await.transpose().map_err(while_doing(ACT))?.is_some())
+    }
+
+    /// Has lines begin anew of which a server has lost count.
+    pub(super) async fn recount(&self) -> Result<(), StoreError> {
+        let known: Vec<_> = self.consumers.lock().await.clone().into_iter().collect();
+        for (name, consumer) in known {
+            if self.is_miscounted(&consumer).await? {
+                self.consumers.lock().await.remove(&name);
+            }
+        }
+        Ok(())
     }
 
     fn hand(&self) -> MutexGuard<'_, HashMap<String, Held>> {
@@ -254,39 +306,20 @@ impl Queue {
         Ok(())
     }
 
-    /// Nobody has to do anything for the audio of a job any more.
-    pub(super) async fn forget(&self, job: &JobId) -> Result<(), StoreError> {
+    /// This node does nothing for the audio of a job any more. What stands in line stays there: whoever takes it finds that
+    /// the job is over. Servers of 2.9 lose count of a line from which something was purged.
+    pub(super) fn forget(&self, job: &JobId) {
         let tell = format!("{}.{}.", self.root, Line::Tell);
         self.hand().retain(|_, held| {
             let subject = held.message.subject.as_str();
             subject.starts_with(&tell) || !subject.split('.').any(|part| part == job.as_str())
         });
-        self.clear(&[format!("finish.{job}"), format!("speak.*.{job}.*"), format!("cut.*.{job}")]).await
-    }
-
-    /// Nobody has to be told of its end.
-    pub(super) async fn forget_telling(&self, job: &JobId) -> Result<(), StoreError> {
-        self.clear(&[format!("{}.{job}", Line::Tell)]).await
-    }
-
-    async fn clear(&self, subjects: &[String]) -> Result<(), StoreError> {
-        const ACT: &str = "take work out of line";
-        for subject in subjects {
-            let subject = format!("{}.{subject}", self.root);
-            purge(&self.stream, &subject).await.map_err(while_doing(ACT))?;
-        }
-        let consumers: Vec<PullConsumer> = self.consumers.lock().await.values().cloned().collect();
-        for consumer in consumers {
-            recount(&consumer).await.map_err(while_doing(ACT))?;
-        }
-        Ok(())
     }
 }
 
-/// Has the server count again what stands in a line: one of NATS 2.9 counts on what was purged by its subject, and then
-/// leaves whoever asks for work without an answer.
-async fn recount(consumer: &PullConsumer) -> Result<(), ConsumerInfoError> {
-    consumer.get_info().await.map(drop)
+/// Where everything stands that is to be done for a job's audio.
+fn places(job: &JobId) -> [String; 3] {
+    [format!("finish.{job}"), format!("speak.*.{job}.*"), format!("cut.*.{job}")]
 }
 
 /// Tells the server now and then of whatever is held, until the queue is gone.

@@ -9,10 +9,7 @@ use async_nats::jetstream::kv::{CreateErrorKind, Store as Bucket};
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    record::Size,
-    trouble::{away, while_doing},
-};
+use super::{record::Size, trouble::while_doing};
 use crate::cluster;
 use crate::jobs::{JobId, Joint, Kept, StoreError, Take};
 
@@ -28,6 +25,10 @@ pub(super) struct Head {
     pub(super) size: Size,
     joint: Joint,
     chapter: u32,
+}
+
+fn not_yet() -> StoreError {
+    StoreError::Away { reason: "a server does not know yet what another one has stored".into() }
 }
 
 /// All takes of all jobs.
@@ -69,7 +70,7 @@ impl Takes {
             Ok(_) => Ok((head, true)),
             Err(error) if error.kind() == CreateErrorKind::AlreadyExists => {
                 // It may not have come yet to where it is read.
-                let before = self.head(job, index).await?.ok_or_else(away)?;
+                let before = self.head(job, index).await?.ok_or_else(not_yet)?;
                 // Our own, whose answer was lost, counts as stored now.
                 if before.token == token {
                     return Ok((before, true));

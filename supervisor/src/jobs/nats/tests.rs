@@ -145,6 +145,19 @@ async fn work(store: &Nats) -> Work {
     }
 }
 
+/// The same of a job of which nothing stood in line: an answer takes a moment until it counts.
+async fn rescued(store: &Nats) -> Work {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        store.joined().unwrap().rescue(Duration::ZERO).await.unwrap();
+        match store.claim(wanted(), LEASE).await {
+            Ok(Some(work)) => return work,
+            other => assert!(Instant::now() < end, "no work: {other:?}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn cut(store: &Nats, texts: &[&str]) -> JobId {
     let Work::Cut { lease, .. } = work(store).await else { panic!("nothing to cut") };
     store.plan(&lease, plan(texts)).await.unwrap();
@@ -314,6 +327,55 @@ async fn a_long_job_that_is_taken_back_keeps_no_other_one_waiting() {
         one.cancel(&next).await.unwrap();
         drop(under_way);
     }
+}
+
+#[tokio::test]
+async fn work_is_given_out_by_a_server_that_has_lost_count_of_it() {
+    let Some(mut server) = Server::start() else { return };
+    let node = server.node("one").await;
+    made(&node, new("a b")).await;
+    cut(&node, &["a", "b"]).await;
+    speak(&node).await;
+    // What was in line has not come to the disk, but how far it was given out has.
+    let pid = nix::unistd::Pid::from_raw(server.child.id().unwrap().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    server.child.wait().await.unwrap();
+    let line = server.dir.path().join("store/jetstream/$G/streams/test_work/msgs");
+    fs::remove_dir_all(&line).unwrap();
+    fs::create_dir(&line).unwrap();
+    server.restart().await;
+    insist(Duration::from_secs(30), async || node.room().await).await.unwrap();
+    made(&node, new("d")).await;
+    assert!(matches!(work(&node).await, Work::Cut { .. }));
+}
+
+#[tokio::test]
+async fn a_job_of_which_something_was_lost_goes_on() {
+    let Some(server) = Server::start() else { return };
+    let node = server.node("one").await;
+    let desk = node.joined().unwrap();
+    made(&node, new("a b")).await;
+    let id = cut(&node, &["a", "b"]).await;
+    // One is stored and the other is not, nothing is counted, and nobody is to do anything.
+    let (lease, _) = speak(&node).await;
+    let joint = Joint { lead_ms: 0, least_ms: 1, most_ms: 2 };
+    desk.takes.put((&id, 0), "x", &take(1), (joint, 0)).await.unwrap();
+    desk.queue.end(&lease).await.unwrap();
+    let (lease, _) = speak(&node).await;
+    desk.rescue(Duration::ZERO).await.unwrap();
+    assert!(node.claim(wanted(), LEASE).await.unwrap().is_none(), "somebody has it in hand");
+    desk.queue.end(&lease).await.unwrap();
+
+    desk.rescue(Duration::from_hours(1)).await.unwrap();
+    assert!(node.claim(wanted(), LEASE).await.unwrap().is_none(), "it has changed a moment ago");
+    let Work::Speak { lease, piece, .. } = rescued(&node).await else { panic!("nothing to speak") };
+    assert_eq!(piece.text, "b", "what is stored is not spoken again");
+    assert_eq!(node.put(&lease, take(2)).await.unwrap(), Stored::Now { last: true });
+
+    let Work::Finish { lease, .. } = work(&node).await else { panic!("nothing to finish") };
+    desk.queue.end(&lease).await.unwrap();
+    let again = rescued(&node).await;
+    assert!(matches!(&again, Work::Finish { job, .. } if job.id == id), "{again:?}");
 }
 
 #[tokio::test]

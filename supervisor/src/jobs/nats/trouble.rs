@@ -4,15 +4,15 @@ use std::{fmt::Display, future::Future, path::PathBuf, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use crate::jobs::StoreError;
+use crate::{cluster::Link, jobs::StoreError};
 
 const PAUSE: Duration = Duration::from_millis(300);
 /// What is wrong for so long, with a server that answers, is wrong for good.
 const BROKEN: Duration = Duration::from_secs(20);
 
-/// No server answers.
-pub(super) fn away() -> StoreError {
-    StoreError::Away { reason: "no connection".into() }
+/// No server answers, or one that is of no use.
+pub(super) fn away(link: &Link) -> StoreError {
+    StoreError::Away { reason: link.trouble().unwrap_or_else(|| "no connection".into()) }
 }
 
 /// For `map_err`: it could not do this.

@@ -20,8 +20,12 @@ use crate::jobs::{
 pub(super) const PATIENCE: Duration = Duration::from_mins(10);
 /// So long a job that stands in line may not be told of yet.
 const UNTOLD: Duration = Duration::from_secs(2);
+/// So much that nobody has to do any more is passed over at a time.
+const PASSED_OVER: usize = 1000;
 /// Times that it is looked for.
 const LOOKS: i64 = 30;
+/// The round in which everything stands in line once; what is lost does so again in another one.
+const FIRST: &str = "";
 
 impl Desk {
     /// The next work that somebody wants.
@@ -36,7 +40,9 @@ impl Desk {
         lines.extend(wanted.engines.iter().map(|engine| Line::Speak(engine)));
         lines.extend(wanted.engines.iter().map(|engine| Line::Cut(engine)));
         for line in lines {
-            while let Some(message) = self.queue.next(line).await? {
+            // Whoever is asked has other things to do as well.
+            for _ in 0..PASSED_OVER {
+                let Some(message) = self.queue.next(line).await? else { break };
                 if let Some(work) = self.work(line, message, time).await? {
                     return Ok(Some(work));
                 }
@@ -59,8 +65,18 @@ impl Desk {
             settle(&message, AckKind::Term).await?;
             return Ok(None);
         };
+        if matches!(line, Line::Speak(_)) && self.mirror.is_over(&id) {
+            settle(&message, AckKind::Ack).await?;
+            return Ok(None);
+        }
         let Some((record, _)) = self.record(&id).await? else {
-            // Work stands in line before its job is told of. One that is never told of has lost its node meanwhile.
+            if !matches!(line, Line::Cut(_)) {
+                // It was removed.
+                settle(&message, AckKind::Ack).await?;
+                return Ok(None);
+            }
+            // A job stands in line before it is told of. One that is never told of has lost its node meanwhile, or was
+            // removed.
             if message.info().is_ok_and(|info| info.delivered < LOOKS) {
                 settle(&message, AckKind::Nak(Some(UNTOLD))).await?;
             } else {
@@ -110,7 +126,7 @@ impl Desk {
         let is_stored = async {
             if is_known {
                 // Whoever stored it was gone before it was answered for.
-                self.answered(&lease, &record).await?;
+                self.answered(&lease, &record, FIRST).await?;
                 return Ok(true);
             }
             let Some(head) = self.takes.head(&id, index).await? else { return Ok(false) };
@@ -148,15 +164,16 @@ impl Desk {
             record.job.state == JobState::Running && record.has(index, spoken, &head.size)
         });
         let (is_new, record) = changed.await?.ok_or(StoreError::Lost)?;
-        self.answered(lease, &record).await?;
+        self.answered(lease, &record, FIRST).await?;
         Ok((is_new, record))
     }
 
     /// A segment is counted: its message is answered, once the job stands in line to be finished if it was the last.
-    async fn answered(&self, lease: &Lease, record: &Record) -> Result<(), StoreError> {
+    async fn answered(&self, lease: &Lease, record: &Record, round: &str) -> Result<(), StoreError> {
         if record.is_whole() {
             let id = &lease.job;
-            self.queue.push(Line::Finish, id.as_str(), &format!("finish.{id}"), Bytes::new()).await?;
+            let name = format!("finish.{id}.{round}");
+            self.queue.push(Line::Finish, id.as_str(), &name, Bytes::new()).await?;
         }
         self.queue.end(lease).await
     }
@@ -168,6 +185,7 @@ impl Desk {
         time: Duration,
     ) -> Result<Option<Work>, StoreError> {
         let id = record.job.id.clone();
+        let round = String::from_utf8_lossy(&message.payload).into_owned();
         let lease = self.queue.hold(&id, None, message, None, time);
         if record.job.state == JobState::Queued {
             let name = format!("{id}.book");
@@ -175,8 +193,8 @@ impl Desk {
             let Ok(book) = self.or_let_go(&lease, book).await else { return Ok(None) };
             return Ok(Some(Work::Cut { lease, job: Box::new(record.job), book }));
         }
-        // It was cut by a node that was gone before all segments stood in line.
-        self.or_let_go(&lease, self.line_up(&lease, &record)).await?;
+        // It was cut by a node that was gone before all segments stood in line, or something of it was lost.
+        self.or_let_go(&lease, self.line_up(&lease, &record, &round)).await?;
         Ok(None)
     }
 
@@ -207,10 +225,13 @@ impl Desk {
         .await
     }
 
-    /// All segments that are not stored stand in line.
-    async fn line_up(&self, lease: &Lease, record: &Record) -> Result<(), StoreError> {
+    /// All segments that are not stored stand in line, or what comes after them.
+    async fn line_up(&self, lease: &Lease, record: &Record, round: &str) -> Result<(), StoreError> {
         self.up()?;
         let id = &lease.job;
+        if record.is_whole() {
+            return self.answered(lease, record, round).await;
+        }
         let plan = record.plan.as_deref().ok_or(StoreError::Lost)?;
         let pieces: Vec<Piece> = self.text(plan).await?.ok_or(StoreError::Lost)?;
         let waiting = (0_u32..)
@@ -218,7 +239,7 @@ impl Desk {
             .filter(|(index, _)| !record.stored.has(*index))
             .map(|(index, piece)| Waiting { index, piece })
             .collect();
-        self.queue.push_all(id, waiting).await?;
+        self.queue.push_all(id, round, waiting).await?;
         self.queue.end(lease).await
     }
 
@@ -245,14 +266,17 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let index = lease.index.filter(|_| failed);
         let back = async {
-            if index.is_some() || why.is_some() {
+            let noted = if index.is_some() || why.is_some() {
                 let change = self.change(&lease.job, |record| {
                     record.rests(index, why.clone());
                     !record.job.state.is_over()
                 });
-                change.await?;
-            }
-            self.queue.give_back(lease, delay).await
+                change.await.map(drop)
+            } else {
+                Ok(())
+            };
+            // Whether it could be noted or not, as when there is no room for a note: it rests.
+            self.queue.give_back(lease, delay).await.and(noted)
         };
         self.or_let_go(lease, back).await
     }
@@ -288,7 +312,7 @@ impl Desk {
             self.texts.delete(&draft).await.map_err(while_doing("remove a cut that nobody needs"))?;
             return Err(StoreError::Lost);
         }
-        insist(PATIENCE, async || self.line_up(lease, &record).await).await
+        insist(PATIENCE, async || self.line_up(lease, &record, FIRST).await).await
     }
 
     /// A segment was spoken.

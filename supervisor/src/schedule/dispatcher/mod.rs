@@ -4,6 +4,7 @@
 //! has ended a segment. A task of its own for that would add a switch to every segment. What workers tell comes
 //! through an inbox, since it may be told while the desk is in use.
 
+mod alarm;
 mod desk;
 mod engines;
 mod expect;
@@ -26,8 +27,11 @@ use tokio::{
     time::sleep_until,
 };
 
-use self::desk::{Desk, Event};
 pub use self::probes::{Probe, Probed};
+use self::{
+    alarm::Alarm,
+    desk::{Desk, Event},
+};
 use super::{
     Booking, Delivery, Refusal, Segment,
     plan::{Micros, StreamId, Waiting},
@@ -55,8 +59,7 @@ pub struct Scheduler {
     inbox: Mutex<Vec<(Instant, Event)>>,
     /// Something changed while the desk was in use.
     again: AtomicBool,
-    /// Somebody waits to look again.
-    looking: AtomicBool,
+    alarm: Alarm,
     slots: Arc<Semaphore>,
     /// Requests that may have entered at once.
     most: AtomicUsize,
@@ -122,7 +125,7 @@ impl Scheduler {
             desk: Mutex::new(Desk::new(config, &pools)),
             inbox: Mutex::default(),
             again: AtomicBool::new(false),
-            looking: AtomicBool::new(false),
+            alarm: Alarm::default(),
             slots: Arc::new(Semaphore::new(SLOTS as usize)),
             most: AtomicUsize::new(config.limits.max_requests),
             pools,
@@ -339,12 +342,12 @@ impl Scheduler {
 
     /// Looks again at that moment, since nothing else may happen until then.
     fn look_again(self: &Arc<Self>, when: Micros) {
-        if !self.looking.swap(true, Ordering::Relaxed) {
-            let (scheduler, when) = (Arc::downgrade(self), self.epoch + when.duration() + A_MOMENT);
+        if self.alarm.set(when) {
+            let (scheduler, moment) = (Arc::downgrade(self), self.epoch + when.duration() + A_MOMENT);
             tokio::spawn(async move {
-                sleep_until(when.into()).await;
+                sleep_until(moment.into()).await;
                 if let Some(scheduler) = scheduler.upgrade() {
-                    scheduler.looking.store(false, Ordering::Relaxed);
+                    scheduler.alarm.rang(when);
                     scheduler.settle();
                 }
             });

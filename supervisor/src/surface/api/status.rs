@@ -75,7 +75,12 @@ pub(in crate::surface) async fn status(State(state): State<AppState>) -> Json<Va
 }
 
 fn cluster(link: &Link) -> Value {
-    json!({ "name": link.cluster().name, "connected": link.is_up(), "server": link.server() })
+    json!({
+        "name": link.cluster().name,
+        "connected": link.is_up(),
+        "server": link.server(),
+        "trouble": link.trouble(),
+    })
 }
 
 fn cloning(asked: Cloning) -> Value {

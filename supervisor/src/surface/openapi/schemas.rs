@@ -174,6 +174,9 @@ struct ClusterStatus {
     /// Which one does.
     #[schema(required, example = "10.0.0.5:4222")]
     server: Option<String>,
+    /// Why nothing comes of it, if that is known: what the servers said, or what they lack.
+    #[schema(required, example = json!(null))]
+    trouble: Option<String>,
 }
 
 /// Waiting segments.

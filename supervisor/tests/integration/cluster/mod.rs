@@ -76,6 +76,13 @@ impl Nats {
         self.child = Some(command.spawn().unwrap());
     }
 
+    /// From its next start on it keeps so many bytes at most.
+    pub(crate) fn limit(&mut self, bytes: u64) {
+        let config = self.dir.path().join("limit.conf");
+        std::fs::write(&config, format!("jetstream {{ max_file_store: {bytes} }}\n")).unwrap();
+        self.args = vec!["-c".into(), config.to_str().unwrap().into()];
+    }
+
     /// As a power cut does.
     pub(crate) async fn kill(&mut self) {
         self.child.take().unwrap().kill().await.unwrap();
@@ -202,6 +209,26 @@ async fn a_job_that_is_taken_back_on_one_machine_is_nobodys_work_on_another() {
 }
 
 #[tokio::test]
+async fn nats_may_be_killed_after_a_job_was_taken_back() {
+    let Some(mut nats) = Nats::start() else { return };
+    let node = nats.node().start().await.ready().await.joined().await;
+    let slow = json!({ "fixed_ms": 3_000_000 });
+    let long = node.submit(json!({ "text": sentences(300), "engine_options": slow })).await;
+    node.job_is(&long, "running").await;
+    let path = format!("/api/jobs/{long}");
+    assert_eq!(node.ask(Method::DELETE, &path, &[], None).await.json()["state"], "cancelled");
+    nats.kill().await;
+    nats.run();
+    let next = eventually("a job is taken in", async || {
+        let answer =
+            node.ask(Method::POST, "/api/jobs", &[], Some(&json!({ "text": "The next one." }))).await;
+        (answer.status == 202).then(|| answer.json()["id"].as_str().unwrap().to_owned())
+    })
+    .await;
+    node.job_is(&next, "done").await;
+}
+
+#[tokio::test]
 async fn one_of_three_nats_servers_may_go() {
     let Some([mut one, two, three]) = Nats::three() else { return };
     let addresses = [&one, &two, &three].map(Nats::url).join(",");
@@ -226,6 +253,80 @@ async fn one_of_three_nats_servers_may_go() {
     assert_eq!((audio.status, expected.status), (200, 200), "{job}");
     assert_eq!(audio.bytes().len(), expected.bytes().len(), "{job}");
     assert!(audio.bytes() == expected.bytes(), "{job}");
+}
+
+#[tokio::test]
+async fn a_doctor_tells_whether_machines_can_meet() {
+    let Some(mut nats) = Nats::new("127.0.0.1") else { return };
+    let node = nats.node().start().await;
+    let told = async |dir: &std::path::Path| {
+        let output = ishowtts(dir).arg("doctor").output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(
+        told(node.dir.path())
+            .await
+            .contains("[MISS] cluster: the NATS servers are not reached: nobody answers")
+    );
+    nats.run();
+    let node = node.joined().await;
+    assert!(told(node.dir.path()).await.contains(r#"[ok  ] cluster: "ishowtts" meets at NATS "#));
+}
+
+#[tokio::test]
+async fn jobs_wait_for_room_on_a_full_nats_server_and_say_so() {
+    let Some(mut nats) = Nats::new("127.0.0.1") else { return };
+    nats.limit(2 << 20);
+    nats.run();
+    let node = nats.node().start().await.ready().await.joined().await;
+    let id = node.submit(json!({ "text": sentences(60), "format": "pcm" })).await;
+    let job = eventually("it waits for room", async || {
+        let job = node.job(&id).await;
+        (job["error"]["code"] == "disk_full").then_some(job)
+    })
+    .await;
+    assert_eq!(job["state"], "running", "{job}");
+    let refused = node.ask(Method::POST, "/api/jobs", &[], Some(&json!({ "text": "One more." }))).await;
+    assert_eq!(refused.error(), (507, "disk_full".into(), None));
+    assert_eq!(node.speak(json!({ "text": "Live as ever." })).await.status, 200);
+    assert_eq!(node.log_text().matches("Jobs rest").count(), 1);
+
+    nats.kill().await;
+    nats.limit(1 << 30);
+    nats.run();
+    let job = node.job_is(&id, "done").await;
+    assert_eq!(job["error"], Value::Null, "{job}");
+}
+
+#[tokio::test]
+async fn whoever_takes_a_job_back_makes_room_on_a_full_nats_server() {
+    let Some(mut nats) = Nats::new("127.0.0.1") else { return };
+    nats.limit(2 << 20);
+    nats.run();
+    let node = nats.node().start().await.ready().await.joined().await;
+    let short = node.submit(json!({ "text": "Short.", "format": "mp3" })).await;
+    node.job_is(&short, "done").await;
+    let long = node.submit(json!({ "text": sentences(60), "format": "pcm" })).await;
+    eventually("it waits for room", async || {
+        (node.job(&long).await["error"]["code"] == "disk_full").then_some(())
+    })
+    .await;
+    let delete = async |id: &str| node.ask(Method::DELETE, &format!("/api/jobs/{id}"), &[], None).await;
+    // One before 2.9.15 counts on what was purged until it starts again.
+    let taken_back = eventually("there is room for its end", async || {
+        let answer = delete(&long).await;
+        if answer.status == 507 {
+            nats.kill().await;
+            nats.run();
+        }
+        (answer.status == 200).then(|| answer.json())
+    })
+    .await;
+    assert_eq!(taken_back["state"], "cancelled");
+    assert_eq!(delete(&short).await.status, 204);
+    assert_eq!(delete(&long).await.status, 204);
+    let another = node.submit(json!({ "text": "There is room.", "format": "mp3" })).await;
+    node.job_is(&another, "done").await;
 }
 
 #[tokio::test]

@@ -8,7 +8,11 @@ from typing import Annotated
 
 from ...table import Between
 
-BUCKETS = (512, 640, 768, 896, 1024, 1152, 1280, 1408, 1536, 1792, 2048, 2432, 2816, 3168, 3584)
+BUCKETS = (
+    *range(512, 1537, 128),
+    *(1792, 2048, 2240, 2432, 2624, 2816, 2992),
+    *(3168, 3392, 3520, 3584),  # just before the products of a Hopper need one more wave
+)
 """Frames, 94 to a second, that launches are made for: up to four sentences together, references included."""
 
 
