@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
+    sync::mpsc::{self, error::TrySendError},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -41,9 +43,16 @@ pub enum Answer {
     Refused(String),
 }
 
+/// Callers that wait for their turn; further ones are told to come again.
+const MOST_WAITING: usize = 16;
+
 /// Listens for commands.
 #[derive(Debug)]
-pub struct Control(UnixListener);
+pub struct Control {
+    callers: mpsc::Receiver<Caller>,
+    /// Listens until this is dropped.
+    _listening: JoinSet<()>,
+}
 
 /// Somebody who waits for an answer.
 #[derive(Debug)]
@@ -53,39 +62,63 @@ impl Control {
     /// Listens in the server's private directory.
     pub fn listen(dir: &Path) -> io::Result<Self> {
         let path = dir.join(SOCKET);
-        UnixListener::bind(&path).map(Self).map_err(|error| {
+        let listener = UnixListener::bind(&path).map_err(|error| {
             io::Error::new(error.kind(), format!("could not bind control socket {}: {error}", path.display()))
-        })
+        })?;
+        let (sender, callers) = mpsc::channel(MOST_WAITING);
+        let mut listening = JoinSet::new();
+        listening.spawn(accept(listener, sender));
+        Ok(Self { callers, _listening: listening })
     }
 
-    /// The next one who wants the configuration to be read again. Whoever wants something else is told so.
-    pub async fn next(&self) -> Caller {
-        loop {
-            match self.0.accept().await {
-                Ok((stream, _)) => {
-                    if let Ok(Some(caller)) = timeout(PATIENCE, hear(stream)).await {
-                        return caller;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "Could not accept a command");
-                    tokio::time::sleep(PATIENCE).await;
-                }
-            }
+    /// The next one who wants the configuration to be read again. Safe to cancel: nobody is lost.
+    pub async fn next(&mut self) -> Caller {
+        match self.callers.recv().await {
+            Some(caller) => caller,
+            // Nobody listens any more, so nobody comes.
+            None => std::future::pending().await,
         }
     }
 }
 
-async fn hear(stream: UnixStream) -> Option<Caller> {
+/// Hears what those who come want. Whoever says nothing keeps nobody else waiting.
+async fn accept(listener: UnixListener, callers: mpsc::Sender<Caller>) {
+    let mut heard = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if heard.len() < MOST_WAITING => {
+                    let callers = callers.clone();
+                    heard.spawn(async move { drop(timeout(PATIENCE, hear(stream, callers)).await) });
+                }
+                Ok((stream, _)) => drop(stream),
+                Err(error) => {
+                    tracing::warn!(%error, "Could not accept a command");
+                    tokio::time::sleep(PATIENCE).await;
+                }
+            },
+            Some(_) = heard.join_next() => {}
+        }
+    }
+}
+
+/// Hears what somebody wants. Whoever wants something else than what there is, is told so.
+async fn hear(stream: UnixStream, callers: mpsc::Sender<Caller>) {
     let mut lines = BufReader::new(stream.take(64));
     let mut line = String::new();
-    lines.read_line(&mut line).await.ok()?;
-    let caller = Caller(lines.into_inner().into_inner());
-    if line.trim() == RELOAD {
-        return Some(caller);
+    if lines.read_line(&mut line).await.is_err() {
+        return;
     }
-    caller.answer(&Answer::Refused("there is no such command".into())).await;
-    None
+    let caller = Caller(lines.into_inner().into_inner());
+    if line.trim() != RELOAD {
+        return caller.answer(&Answer::Refused("there is no such command".into())).await;
+    }
+    if let Err(TrySendError::Full(caller) | TrySendError::Closed(caller)) = callers.try_send(caller) {
+        let why = format!(
+            "{MOST_WAITING} others wait for a reload already; try again when they have heard of theirs"
+        );
+        caller.answer(&Answer::Refused(why)).await;
+    }
 }
 
 impl Caller {
@@ -96,8 +129,9 @@ impl Caller {
     }
 }
 
-/// Has a running server read its configuration again: the one with this process id, or the only one there is.
-pub async fn reload(pid: Option<u32>) -> Result<Outcome, String> {
+/// Has a running server read its configuration again: the one with this process id, or the only one there is. Nobody waits
+/// longer than `patience` for what came of it.
+pub async fn reload(pid: Option<u32>, patience: Duration) -> Result<Outcome, String> {
     let socket = find(pid)?;
     let failed = |error: &io::Error| format!("could not ask the server at {}: {error}", socket.display());
     let answer = async {
@@ -109,7 +143,14 @@ pub async fn reload(pid: Option<u32>) -> Result<Outcome, String> {
             io::Error::new(ErrorKind::UnexpectedEof, "it ended, or is of another version; its log tells more")
         })
     };
-    match answer.await.map_err(|error| failed(&error))? {
+    let answer = timeout(patience, answer).await.map_err(|_late| {
+        format!(
+            "the server did not answer within {} s; it may still be reading, or bringing up workers: what comes of it stands in \
+             its log, and a longer --wait-s waits longer",
+            patience.as_secs()
+        )
+    })?;
+    match answer.map_err(|error| failed(&error))? {
         Answer::Done(outcome) => Ok(outcome),
         Answer::Refused(why) => Err(why),
     }

@@ -1,5 +1,6 @@
 //! The composition root: the only file that knows every room.
 
+mod asked;
 mod runtime;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 };
 
 use axum::serve::ListenerExt;
+use futures_util::future::join_all;
 use ishowtts_workers::{
     lifecycle::State,
     process::{Launch, Launcher},
@@ -24,6 +26,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use self::asked::Asked;
 use crate::{
     auth::Keyring,
     cache::Cache,
@@ -136,28 +139,17 @@ impl Running {
     }
 
     /// Reads the configuration again whenever somebody asks for that.
-    async fn reloads(
-        &self,
-        reloader: &Reloader,
-        hang_ups: &mut HangUps,
-        control: &Control,
-        is_up: &Cell<bool>,
-    ) {
+    async fn reloads(&self, reloader: &Reloader, mut asked: Asked<'_>, is_up: &Cell<bool>) {
         loop {
-            let caller = tokio::select! {
-                () = hang_ups.next() => None,
-                caller = control.next() => Some(caller),
-            };
+            let callers = asked.anybody().await;
             if is_up.get() {
                 systemd::reloading();
             }
-            let answer = self.reload(reloader).await;
+            let answer = asked.meanwhile(Box::pin(self.reload(reloader))).await;
             if is_up.get() {
                 systemd::ready(&self.line());
             }
-            if let Some(caller) = caller {
-                caller.answer(&answer).await;
-            }
+            join_all(callers.into_iter().map(|caller| caller.answer(&answer))).await;
         }
     }
 
@@ -277,7 +269,7 @@ pub async fn serve(
         Wyoming::serve(doors, state.clone())
     });
     let mut http = Http::serve(without_delay(doors), entrance.watch_over(surface::router(state)), &live);
-    let control = Control::listen(running.runtime.path())?;
+    let mut control = Control::listen(running.runtime.path())?;
     let scheduler = running.studio.scheduler();
     let engines = Engines::new(Arc::clone(scheduler), shelf, Arc::clone(&running.environments));
     let reloader = Reloader::new(config, overrides, level, reachable, live, engines);
@@ -295,7 +287,7 @@ pub async fn serve(
         tracing::info!("{status}");
     };
     let tell = async { tokio::join!(announce, systemd::follow(|| running.line()), systemd::feed(scheduler)) };
-    let reload = running.reloads(&reloader, &mut hang_ups, &control, &is_up);
+    let reload = running.reloads(&reloader, Asked::new(&mut hang_ups, &mut control), &is_up);
     let signal = tokio::select! {
         signal = signals.next() => signal,
         _ = tell => return Ok(()),

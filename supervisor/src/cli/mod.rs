@@ -19,6 +19,7 @@ use std::{
     error::Error,
     io::{self, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -63,7 +64,7 @@ fn run(args: &Args, task: Task) -> ExitCode {
         Task::Jobs { task } => {
             return finish(async { jobs::run(*task).await.map(|()| ExitCode::SUCCESS) });
         }
-        Task::Reload { pid } => return finish(reload(pid)),
+        Task::Reload { pid, wait_s } => return finish(reload(pid, wait_s)),
         // They stand in a file of their own, and the first one mends a configuration that asks for keys.
         Task::Keys(given) => return finish(async move { keys::run(&args.overrides(), given) }),
         task => task,
@@ -134,8 +135,8 @@ fn finish(work: impl Future<Output = Result<ExitCode, Box<dyn Error>>>) -> ExitC
 }
 
 /// `ishowtts reload`.
-async fn reload(pid: Option<u32>) -> Result<ExitCode, Box<dyn Error>> {
-    let outcome = control::reload(pid).await?;
+async fn reload(pid: Option<u32>, wait_s: u32) -> Result<ExitCode, Box<dyn Error>> {
+    let outcome = control::reload(pid, Duration::from_secs(wait_s.into())).await?;
     if outcome.has_failed() {
         complain_line(&outcome.to_string());
         return Ok(ExitCode::FAILURE);

@@ -18,7 +18,7 @@ impl Cors {
     }
 }
 
-pub(super) fn cors(table: &Table<'_>, notes: &Notes<'_>) -> Cors {
+pub(super) fn cors(table: &Table<'_>, notes: &Notes) -> Cors {
     let mut cors = Cors::default();
     for found in table.list("origins") {
         if found.value == "*" {
@@ -46,7 +46,7 @@ fn is_origin(text: &str) -> bool {
 }
 
 /// Names under which browsers may reach us without a key, in lower case.
-pub(super) fn hosts(table: &Table<'_>, notes: &Notes<'_>) -> Vec<String> {
+pub(super) fn hosts(table: &Table<'_>, notes: &Notes) -> Vec<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let name = |found: Found<String>| {
         if !found.value.is_empty() && found.value.chars().all(plain) {

@@ -17,7 +17,7 @@ pub struct Auth {
     pub keys: Option<Keyring>,
 }
 
-pub(super) fn auth(table: &Table<'_>, notes: &Notes<'_>, base: &Path) -> Auth {
+pub(super) fn auth(table: &Table<'_>, notes: &Notes, base: &Path) -> Auth {
     let named = table.string("keys_file");
     table.finish();
     let file = named.as_ref().map(|found| absolute(base.join(&found.value))).or_else(file::credential);

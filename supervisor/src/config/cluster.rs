@@ -28,7 +28,7 @@ pub struct Cluster {
     pub silence: Duration,
 }
 
-pub(super) fn cluster(table: &Table<'_>, notes: &Notes<'_>, base: &Path) -> Option<Cluster> {
+pub(super) fn cluster(table: &Table<'_>, notes: &Notes, base: &Path) -> Option<Cluster> {
     let nats = table.string("nats");
     let credentials = table.string("credentials");
     let name = table.string("name");

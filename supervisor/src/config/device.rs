@@ -22,7 +22,7 @@ pub(super) fn device(table: &Table<'_>) -> Device {
 }
 
 /// The devices that an engine's workers compute on: at least one, none twice, and all of one kind.
-pub(super) fn devices(engine: &str, table: &Table<'_>, notes: &Notes<'_>) -> Vec<String> {
+pub(super) fn devices(engine: &str, table: &Table<'_>, notes: &Notes) -> Vec<String> {
     // `tone` computes next to nothing, so it takes no share of any device.
     let usual = if engine == "tone" { "none" } else { "cpu" };
     let one = table.string("device");

@@ -93,7 +93,7 @@ impl Engine {
 /// Engines that bring a way of their own to read numbers, made for their models; and `tone`, which reads nothing.
 const READ_NUMBERS: [&str; 3] = ["f5", "indextts", "tone"];
 
-pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Path) -> Engine {
+pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes, base: &Path) -> Engine {
     let devices = devices(name, table, notes);
     let cpus = table.integers("cpus");
     let env_table = table.table("env");
@@ -135,7 +135,7 @@ pub(super) fn engine(name: &str, table: &Table<'_>, notes: &Notes<'_>, base: &Pa
     }
 }
 
-fn python(table: &Table<'_>, notes: &Notes<'_>, base: &Path, enabled: bool) -> Python {
+fn python(table: &Table<'_>, notes: &Notes, base: &Path, enabled: bool) -> Python {
     let named = table.string("python");
     let system_site_packages = table.boolean("system_site_packages", false);
     let Some(named) = named else { return Python::Made { system_site_packages } };

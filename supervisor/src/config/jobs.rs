@@ -37,7 +37,7 @@ impl Jobs {
     }
 }
 
-pub(super) fn jobs(table: &Table<'_>, notes: &Notes<'_>, base: &Path) -> Jobs {
+pub(super) fn jobs(table: &Table<'_>, notes: &Notes, base: &Path) -> Jobs {
     let (webhook_hosts, webhook_secrets) = webhooks(table, notes, base);
     let jobs = Jobs {
         enabled: table.boolean("enabled", true),

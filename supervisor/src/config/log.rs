@@ -12,7 +12,7 @@ pub struct Log {
     pub format: LogFormat,
 }
 
-pub(super) fn log(table: &Table<'_>, notes: &Notes<'_>) -> Log {
+pub(super) fn log(table: &Table<'_>, notes: &Notes) -> Log {
     let level = table.string("level").and_then(|found| match telemetry::check(&found.value) {
         Ok(()) => Some(found.value),
         Err(error) => {

@@ -104,7 +104,10 @@ impl Config {
     }
 }
 
-/// Everything that is wrong with a configuration.
+/// So many of the things that are wrong are told: after them it is another kind of file, or one mistake made often.
+const TOLD: usize = 100;
+
+/// Everything that is wrong with a configuration. Shown, it is the first hundred things and how many more there are.
 #[derive(Debug)]
 pub struct Problems {
     /// Where it was read from.
@@ -128,7 +131,7 @@ impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (count, plural) = (self.list.len(), if self.list.len() == 1 { "" } else { "s" });
         write!(f, "{count} problem{plural} in {}", self.file)?;
-        for Problem { line, key, message } in &self.list {
+        for Problem { line, key, message } in self.list.iter().take(TOLD) {
             write!(f, "\n  ")?;
             if *line > 0 {
                 write!(f, "line {line}: ")?;
@@ -138,7 +141,10 @@ impl fmt::Display for Problems {
             }
             write!(f, "{message}")?;
         }
-        Ok(())
+        match count.saturating_sub(TOLD) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more: mend these first"),
+        }
     }
 }
 

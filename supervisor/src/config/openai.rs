@@ -19,7 +19,7 @@ pub struct OpenAi {
 
 pub(super) fn openai(
     table: &Table<'_>,
-    notes: &Notes<'_>,
+    notes: &Notes,
     engines: &BTreeMap<String, Engine>,
     voices: &BTreeMap<String, Voice>,
 ) -> OpenAi {

@@ -33,7 +33,7 @@ pub fn takes_phonemes(engine: &str) -> bool {
 
 pub(super) fn pronunciations(
     table: &Table<'_>,
-    notes: &Notes<'_>,
+    notes: &Notes,
     engines: &BTreeMap<String, Engine>,
     voices: &BTreeMap<String, Voice>,
 ) -> Pronunciations {
@@ -52,7 +52,7 @@ pub(super) fn pronunciations(
     languages.collect()
 }
 
-fn words(table: &Table<'_>, notes: &Notes<'_>, cannot: Option<&str>) -> BTreeMap<String, Pronunciation> {
+fn words(table: &Table<'_>, notes: &Notes, cannot: Option<&str>) -> BTreeMap<String, Pronunciation> {
     let mut words = BTreeMap::new();
     for (word, value) in table.words() {
         check(&word, &word.value, notes);
@@ -90,7 +90,7 @@ fn words(table: &Table<'_>, notes: &Notes<'_>, cannot: Option<&str>) -> BTreeMap
     words
 }
 
-fn check<T>(found: &Found<T>, text: &str, notes: &Notes<'_>) {
+fn check<T>(found: &Found<T>, text: &str, notes: &Notes) {
     let length = text.chars().count();
     if !text.chars().any(char::is_alphanumeric) || text.trim() != text || length > LONGEST {
         found.problem(

@@ -12,14 +12,16 @@ use super::Problem;
 
 /// Collects what is wrong while the file is read.
 #[derive(Debug)]
-pub(super) struct Notes<'s> {
-    source: &'s str,
+pub(super) struct Notes {
+    /// Where each line ends. A file may be wrong in every line, and nobody wants to count them anew for each.
+    ends: Vec<usize>,
     problems: RefCell<Vec<Problem>>,
 }
 
-impl<'s> Notes<'s> {
-    pub(super) fn new(source: &'s str) -> Self {
-        Self { source, problems: RefCell::default() }
+impl Notes {
+    pub(super) fn new(source: &str) -> Self {
+        let ends = source.match_indices('\n').map(|(at, _)| at).collect();
+        Self { ends, problems: RefCell::default() }
     }
 
     pub(super) fn problem(
@@ -28,10 +30,7 @@ impl<'s> Notes<'s> {
         key: impl Into<String>,
         message: impl Into<String>,
     ) {
-        let line = at.map_or(0, |at| {
-            let before = self.source.as_bytes().iter().take(at.start);
-            before.filter(|&&byte| byte == b'\n').count() + 1
-        });
+        let line = at.map_or(0, |at| self.ends.partition_point(|end| *end < at.start) + 1);
         self.problems.borrow_mut().push(Problem { line, key: key.into(), message: message.into() });
     }
 
@@ -53,7 +52,7 @@ pub(super) struct Found<T> {
 }
 
 impl<T> Found<T> {
-    pub(super) fn problem(&self, notes: &Notes<'_>, message: impl Into<String>) {
+    pub(super) fn problem(&self, notes: &Notes, message: impl Into<String>) {
         notes.problem(Some(self.at.clone()), self.key.clone(), message);
     }
 }
@@ -68,12 +67,12 @@ pub(super) enum Worth<'t> {
 pub(super) struct Table<'t> {
     name: String,
     entries: Option<&'t DeTable<'t>>,
-    notes: &'t Notes<'t>,
+    notes: &'t Notes,
     asked: RefCell<BTreeSet<String>>,
 }
 
 impl<'t> Table<'t> {
-    pub(super) fn root(table: &'t DeTable<'t>, notes: &'t Notes<'t>) -> Self {
+    pub(super) fn root(table: &'t DeTable<'t>, notes: &'t Notes) -> Self {
         Self { name: String::new(), entries: Some(table), notes, asked: RefCell::default() }
     }
 
@@ -83,7 +82,7 @@ impl<'t> Table<'t> {
 
     fn take(&self, key: &str) -> Option<(&'t Spanned<DeValue<'t>>, Found<()>)> {
         self.asked.borrow_mut().insert(key.to_owned());
-        let (name, value) = self.entries?.iter().find(|(name, _)| name.get_ref() == key)?;
+        let (name, value) = self.entries?.get_key_value(key)?;
         Some((value, Found { value: (), key: self.full_name(key), at: name.span() }))
     }
 
@@ -235,11 +234,10 @@ impl<'t> Table<'t> {
     /// Says which keys nobody asked for.
     pub(super) fn finish(&self) {
         let asked = self.asked.borrow();
-        for name in self.names() {
-            if !asked.contains(&name.value) {
-                let known: Vec<&str> = asked.iter().map(String::as_str).collect();
-                name.problem(self.notes, format!("is not a key here; known are {}", known.join(", ")));
-            }
+        let known: Vec<&str> = asked.iter().map(String::as_str).collect();
+        let wrong = format!("is not a key here; known are {}", known.join(", "));
+        for name in self.names().into_iter().filter(|name| !asked.contains(&name.value)) {
+            name.problem(self.notes, wrong.as_str());
         }
     }
 }

@@ -40,7 +40,7 @@ pub struct Openings {
     pub execute: Vec<PathBuf>,
 }
 
-pub(super) fn sandbox(table: &Table<'_>, notes: &Notes<'_>) -> Sandbox {
+pub(super) fn sandbox(table: &Table<'_>, notes: &Notes) -> Sandbox {
     let named = table.string("cgroup");
     let cgroup = match named.as_ref().map(|found| found.value.as_str()) {
         None | Some("auto") => Cgroup::Auto,

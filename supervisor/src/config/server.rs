@@ -110,7 +110,7 @@ impl Default for Limits {
 
 pub(super) fn server(
     table: &Table<'_>,
-    notes: &Notes<'_>,
+    notes: &Notes,
     overrides: &Overrides,
     base: &Path,
     has_keys: bool,
@@ -147,7 +147,7 @@ pub(super) fn server(
     server
 }
 
-fn trusted_proxies(table: &Table<'_>, notes: &Notes<'_>) -> Vec<IpNet> {
+fn trusted_proxies(table: &Table<'_>, notes: &Notes) -> Vec<IpNet> {
     let proxies = table.list("trusted_proxies").into_iter().filter_map(|found| {
         let address = || found.value.parse().ok().map(|address: IpAddr| address.to_canonical().into());
         let network = found.value.parse().ok().or_else(address);

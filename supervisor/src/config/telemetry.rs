@@ -18,7 +18,7 @@ pub struct Telemetry {
 /// Where traces go under a collector's address.
 const PATH: &str = "/v1/traces";
 
-pub(super) fn telemetry(table: &Table<'_>, notes: &Notes<'_>) -> Telemetry {
+pub(super) fn telemetry(table: &Table<'_>, notes: &Notes) -> Telemetry {
     let written = table.string("otlp_endpoint").filter(|found| !found.value.is_empty());
     let otlp_endpoint = written.and_then(|found| {
         let endpoint = endpoint(&found.value);

@@ -33,7 +33,7 @@ pub struct Tls {
     pub config: Arc<ServerConfig>,
 }
 
-pub(super) fn tls(table: &Table<'_>, notes: &Notes<'_>, base: &Path) -> Option<Tls> {
+pub(super) fn tls(table: &Table<'_>, notes: &Notes, base: &Path) -> Option<Tls> {
     let (cert, key) = match (table.string("tls_cert"), table.string("tls_key")) {
         (Some(cert), Some(key)) => (cert, key),
         (None, None) => return None,

@@ -46,12 +46,7 @@ pub(super) fn config(file: Option<PathBuf>, source: &str, overrides: &Overrides)
     Err(Problems { file, list })
 }
 
-fn read(
-    document: &toml::Spanned<DeTable<'_>>,
-    notes: &Notes<'_>,
-    overrides: &Overrides,
-    base: &Path,
-) -> Config {
+fn read(document: &toml::Spanned<DeTable<'_>>, notes: &Notes, overrides: &Overrides, base: &Path) -> Config {
     let root = Table::root(document.get_ref(), notes);
     let auth = auth(&root.table("auth"), notes, base);
     let server_table = root.table("server");

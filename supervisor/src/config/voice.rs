@@ -54,7 +54,7 @@ pub struct Clone {
 pub(super) fn voice(
     name: &Found<String>,
     table: &Table<'_>,
-    notes: &Notes<'_>,
+    notes: &Notes,
     engines: &BTreeMap<String, Engine>,
     base: &Path,
 ) -> Voice {
@@ -120,7 +120,7 @@ fn clone_of(
     reference: &Found<String>,
     transcript: Option<&Found<String>>,
     language: &str,
-    notes: &Notes<'_>,
+    notes: &Notes,
     base: &Path,
 ) -> Clone {
     let path = absolute(base.join(&reference.value));

@@ -169,11 +169,7 @@ impl fmt::Debug for WebhookSecrets {
 }
 
 /// Reads both keys. Nobody is told anything without a signature.
-pub(super) fn webhooks(
-    table: &Table<'_>,
-    notes: &Notes<'_>,
-    base: &Path,
-) -> (Vec<WebhookHost>, WebhookSecrets) {
+pub(super) fn webhooks(table: &Table<'_>, notes: &Notes, base: &Path) -> (Vec<WebhookHost>, WebhookSecrets) {
     let named = table.string("webhook_secret_file");
     let found = table.list("webhook_hosts");
     let problem = |message: String| match (&named, found.first()) {

@@ -47,7 +47,7 @@ impl Wyoming {
     }
 }
 
-pub(super) fn wyoming(table: &Table<'_>, notes: &Notes<'_>, overrides: &Overrides) -> Wyoming {
+pub(super) fn wyoming(table: &Table<'_>, notes: &Notes, overrides: &Overrides) -> Wyoming {
     let usual = Wyoming::default();
     let written = table.string("listen");
     let named =

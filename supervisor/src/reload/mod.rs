@@ -9,10 +9,10 @@ mod reasons;
 mod recordings;
 mod voices;
 
-use std::{error::Error, fmt, net::SocketAddr};
+use std::{error::Error, fmt, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Mutex, task::spawn_blocking};
+use tokio::{sync::Mutex, task::spawn_blocking, time::timeout};
 
 pub use diff::{EngineChange, EngineFate, Side, diff};
 pub use engines::Engines;
@@ -25,6 +25,10 @@ use crate::{
     surface::{InForce, Live, make_room},
     telemetry,
 };
+
+/// How long the file, the recordings that it names and the addresses in it may take to be read. A folder of another machine
+/// that went away answers never, and must not keep what comes later waiting.
+const READING: Duration = Duration::from_mins(1);
 
 /// What a reload came to. Keys stand as in the file: `limits.max_text_chars`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +138,13 @@ impl Reloader {
             let recordings = Recordings::of(&config);
             Ok::<_, config::Problems>((config, recordings))
         });
-        let (config, recordings) = read.await??;
+        let read = timeout(READING, read).await.map_err(|_late| {
+            format!(
+                "it could not be read within {} s: is the disk of it or of a recording away?",
+                READING.as_secs()
+            )
+        })?;
+        let (config, recordings) = read??;
         self.reachable.check(&config)?;
         let mut outcome = diff(&known.started, (&known.last.0, &known.last.1), (&config, &recordings));
         if !outcome.engines.is_empty() {
@@ -182,7 +192,7 @@ impl Reloader {
     }
 
     /// How long running requests may take to end, by the file that was read last.
-    pub async fn grace(&self) -> std::time::Duration {
+    pub async fn grace(&self) -> Duration {
         self.known.lock().await.last.0.server.grace
     }
 }

@@ -45,6 +45,9 @@ pub enum ApiError {
     /// The request line and headers are too long.
     #[error("the request's line and headers are longer than {0} bytes")]
     HeadersTooLarge(usize),
+    /// A handshake of a WebSocket that cannot be answered.
+    #[error("Sec-WebSocket-Key must be there once and hold 16 bytes in base64")]
+    InvalidHandshake,
     /// The body is not JSON.
     #[error("the body is not valid JSON: {0}")]
     InvalidJson(String),
@@ -211,6 +214,7 @@ impl ApiError {
             Self::HeadersTooLarge(_) => {
                 row(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, INVALID, "headers_too_large")
             }
+            Self::InvalidHandshake => row(StatusCode::BAD_REQUEST, INVALID, "invalid_handshake"),
             Self::InvalidJson(_) => row(StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
             Self::UnsupportedMediaType | Self::NotMultipart | Self::NoBook => {
                 row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type")

@@ -315,7 +315,6 @@ async fn what_is_wrong_is_told_before_the_connection_is_closed() {
             vec![json!({ "text": "hi " }), json!({ "text": "x".repeat(40) })],
             "text_too_long",
         ),
-        ("walter/stream-input", vec![json!({ "text": "x".repeat(3000) })], "invalid_field"),
         ("walter/stream-input", vec![json!({ "text": "<break time=\"99s\"/>" })], "invalid_ssml"),
         ("walter/stream-input?inactivity_timeout=1", vec![json!({ "text": "hi " })], "invalid_field"),
     ] {
@@ -383,4 +382,42 @@ async fn a_text_that_is_still_arriving_is_spoken_to_its_end_by_an_engine_that_is
     heard.extend(rest);
     assert!(has(&heard, "And it goes on."));
     assert!(reload.status.success(), "{reload:?}");
+}
+
+#[tokio::test]
+async fn who_sends_too_much_at_once_hears_so() {
+    let server = supervisor().config("[limits]\nmax_body_bytes = 2048\n").start().await.ready().await;
+    let mut client = Client::pcm(&server).await;
+    // More follows than anybody reads: the answer is not lost by it.
+    drop(client.0.send(Message::text("a".repeat(400_000))).await);
+    assert_eq!(client.refused().await, ("body_too_large".into(), 1009));
+    let mut client = Client::pcm(&server).await;
+    // Reserved bits that nobody agreed upon.
+    let MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("it is plain") };
+    tokio::io::AsyncWriteExt::write_all(stream, &[0xf1, 0x80, 0, 0, 0, 0]).await.unwrap();
+    assert_eq!(client.refused().await, ("invalid_message".into(), 1002));
+    server.quiet().await;
+}
+
+#[tokio::test]
+async fn a_handshake_needs_a_key() {
+    let server = supervisor().start().await.ready().await;
+    let wrong =
+        [None, Some(""), Some("abc"), Some("AAAAAAAAAAAAAAAAAAAAAAAA"), Some("AAAAAAAAAAAAAAAAAAAAAA==")];
+    for key in wrong {
+        let url = format!("http://{}/v1/text-to-speech/walter/stream-input", server.address);
+        let mut request = reqwest::Client::new().get(url);
+        let handshake =
+            [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")];
+        for (name, value) in handshake.into_iter().chain(key.map(|key| ("sec-websocket-key", key))) {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await.unwrap();
+        let is_right = key.is_some_and(|key| key.ends_with("=="));
+        assert_eq!(answer.status().as_u16(), if is_right { 101 } else { 400 }, "{key:?}");
+        if !is_right {
+            let told: Value = answer.json().await.unwrap();
+            assert_eq!(told["error"]["code"], "invalid_handshake");
+        }
+    }
 }

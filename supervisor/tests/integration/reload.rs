@@ -201,3 +201,26 @@ async fn without_a_server_there_is_nobody_to_ask() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("found no running server"));
 }
+
+#[tokio::test]
+async fn who_asks_while_a_reload_runs_hears_of_the_next_one() {
+    let server = supervisor().config("[limits]\nmax_text_chars = 100\n").start().await.ready().await;
+    // Five at once: whoever comes while one is done is served by another.
+    let reloads = (0..5).map(|_| reload(&server));
+    let told = soon("all of them", futures_util::future::join_all(reloads)).await;
+    assert!(
+        told.iter().all(|(code, told)| (*code, told.as_str()) == (0, "nothing has changed\n")),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_reload_without_an_end() {
+    let server = supervisor().start().await.ready().await;
+    server.signal("SIGSTOP");
+    let output = soon("the command", server.command(&["reload", "--wait-s", "1"])).await;
+    server.signal("SIGCONT");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && told.contains("did not answer within 1 s"), "{told}");
+    assert_eq!(reload(&server).await.0, 0, "the server goes on");
+}

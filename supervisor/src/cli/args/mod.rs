@@ -102,6 +102,9 @@ pub(super) enum Task {
         /// The server's process id, where several run
         #[arg(long)]
         pid: Option<u32>,
+        /// Seconds to wait for what comes of it; the server goes on if they are over
+        #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u32).range(1..))]
+        wait_s: u32,
     },
     /// Make, list and remove API keys
     Keys(Keys),

@@ -111,3 +111,16 @@ fn machines_meet_where_they_are_told_to() {
         ["line 4: cluster.name: needs `nats` beside it: the addresses of NATS servers"]
     );
 }
+
+#[test]
+fn of_a_file_that_is_wrong_in_every_line_the_first_hundred_are_told() {
+    let wrong: Vec<String> = (0..20_000).map(|number| format!("key{number} = 1\n")).collect();
+    let wrong = wrong.concat();
+    let told = read(&wrong).unwrap_err().to_string();
+    assert!(told.contains("\n  line 99: key98: is not a key here"), "{told}");
+    assert_eq!(told.lines().count(), 102, "{told}");
+    assert!(
+        told.starts_with("20001 problems in ") && told.ends_with("and 19901 more: mend these first"),
+        "{told}"
+    );
+}

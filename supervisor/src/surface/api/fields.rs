@@ -13,8 +13,16 @@ pub(in crate::surface) struct Fields {
 impl Fields {
     /// Reads a JSON object.
     pub(in crate::surface) fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let value: Value =
-            serde_json::from_slice(body).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
+        let value: Value = serde_json::from_slice(body).map_err(|error| {
+            let told = error.to_string();
+            // The parser says this of numbers such as 1e400, and not what would be in range.
+            let told = told.replacen(
+                "number out of range",
+                "a number is beyond what any field takes (about 1.8e308)",
+                1,
+            );
+            ApiError::InvalidJson(told)
+        })?;
         match value {
             Value::Object(fields) => Ok(Self::of(fields)),
             other => Err(ApiError::InvalidJson(format!("it must be an object, not {}", kind(&other)))),

@@ -22,7 +22,7 @@ use crate::{
     surface::{
         ApiError, AppState, Live, answer,
         asked::{Asked, wants_it_fresh},
-        openapi::answers::{Audio, Unspoken},
+        openapi::{answers::Unspoken, spoken::SpokenWav},
         request::RequestId,
     },
     voices::Manner,
@@ -84,7 +84,7 @@ impl Previews {
     path = "/api/voices/{id}/preview",
     tag = "speech",
     params(("id" = String, Path, description = "The voice.", example = "walter")),
-    responses((status = 200, description = "The words.", body = Audio, content_type = "audio/wav"), Unspoken),
+    responses(SpokenWav, Unspoken),
 )]
 pub(in crate::surface) async fn preview(
     State(state): State<AppState>,

@@ -14,8 +14,9 @@ use crate::surface::ApiError;
 /// More than any error takes.
 const LONGEST: usize = 1 << 16;
 
-/// Policy, try again later, internal error (RFC 6455, 7.4.1, and its registry).
+/// Policy, too big, try again later, internal error (RFC 6455, 7.4.1, and its registry).
 const POLICY: u16 = 1008;
+const TOO_BIG: u16 = 1009;
 const TRY_AGAIN: u16 = 1013;
 const INTERNAL: u16 = 1011;
 
@@ -38,13 +39,33 @@ async fn with_detail(body: Body) -> Value {
 
 /// The last message on a WebSocket, and the code that it is closed with.
 pub(super) fn farewell(error: ApiError) -> (Value, u16) {
-    let (code, message) = (error.code(), error.to_string());
+    let (code, message) = (error.code(), told(&error));
     let status = error.into_response().status();
     let close = match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => TRY_AGAIN,
+        StatusCode::PAYLOAD_TOO_LARGE => TOO_BIG,
         status if status.is_server_error() => INTERNAL,
         _ => POLICY,
     };
+    (last(&code, &message, close), close)
+}
+
+/// The last message on a WebSocket that the client does not speak as it should.
+pub(super) fn broken(message: &str, close: u16) -> Value {
+    last("invalid_message", message, close)
+}
+
+fn last(code: &str, message: &str, close: u16) -> Value {
     let message: String = message.chars().take(500).collect();
-    (json!({ "message": message, "error": code, "code": close }), close)
+    json!({ "message": message, "error": code, "code": close })
+}
+
+/// A body is a message here.
+fn told(error: &ApiError) -> String {
+    match error {
+        ApiError::BodyTooLarge(most) => {
+            format!("a message is longer than {most} bytes; send the text in several")
+        }
+        other => other.to_string(),
+    }
 }

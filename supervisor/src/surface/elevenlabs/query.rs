@@ -42,7 +42,8 @@ impl Query {
 
     pub(super) fn seed(&self) -> Result<Option<u64>, ApiError> {
         let read = |written: &str| {
-            written.parse().map_err(|_| invalid("seed", "seed must be a whole number that is not negative"))
+            let wrong = || invalid("seed", format!("seed must be a whole number from 0 to {}", u64::MAX));
+            written.parse().map_err(|_| wrong())
         };
         self.get("seed").map(read).transpose()
     }

@@ -19,6 +19,7 @@ use axum::{
             CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection,
         },
     },
+    http::{HeaderMap, header},
     response::Response,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -29,6 +30,7 @@ use futures_util::{
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
+use tungstenite::{Error, error::ProtocolError};
 
 use super::{error, message::Message, query::Query};
 use crate::{
@@ -37,6 +39,7 @@ use crate::{
     stream::{Account, Manner, Opening, SpeechError, TextIn},
     surface::{
         ApiError, AppState, Live, answer, api::fields::invalid, asked, edge::Access, request::RequestId,
+        serve::GivenUp,
     },
     traces::Caller,
     voices::CastError,
@@ -44,15 +47,21 @@ use crate::{
 
 /// How long a client may take to close its side once we have closed ours.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// All is said.
+/// All is said; the client breaks the protocol; its text is none (RFC 6455, 7.4.1).
 const NORMAL: u16 = 1000;
+const PROTOCOL: u16 = 1002;
+const NOT_TEXT: u16 = 1007;
 
 /// Takes the connection over.
 pub(in crate::surface) async fn stream_input(
     State(state): State<AppState>,
     Extension(RequestId(id)): Extension<RequestId>,
-    Extension(client): Extension<ClientId>,
-    Extension(access): Extension<Access>,
+    (Extension(client), Extension(access), Extension(given_up)): (
+        Extension<ClientId>,
+        Extension<Access>,
+        Extension<GivenUp>,
+    ),
+    headers: HeaderMap,
     voice: Result<Path<String>, PathRejection>,
     RawQuery(fields): RawQuery<HashMap<String, String>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -60,14 +69,20 @@ pub(in crate::surface) async fn stream_input(
     let Ok(Path(voice)) = voice else { return error::answer(ApiError::NoSuchRoute).await };
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
+        Err(WebSocketUpgradeRejection::WebSocketKeyHeaderMissing(_)) => {
+            return error::answer(ApiError::InvalidHandshake).await;
+        }
         Err(why) => {
             let message = format!("this route is a WebSocket, and the request cannot become one: {why}");
             return error::answer(invalid("upgrade", message)).await;
         }
     };
+    if !has_key(&headers) {
+        return error::answer(ApiError::InvalidHandshake).await;
+    }
     let live = state.live.kept();
     let most = live.limits.max_body_bytes;
-    let visitor = Visitor { state, live, id, client, access, voice, query: Query::of(fields) };
+    let visitor = Visitor { state, live, id, client, access, voice, query: Query::of(fields), given_up };
     upgrade.max_message_size(most).max_frame_size(most).on_upgrade(|socket| visitor.stay(socket))
 }
 
@@ -80,6 +95,14 @@ struct Visitor {
     access: Access,
     voice: String,
     query: Query,
+    given_up: GivenUp,
+}
+
+/// Whether the handshake brings a key as RFC 6455, 4.1 has it: 16 bytes in base64.
+fn has_key(headers: &HeaderMap) -> bool {
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else { return false };
+    BASE64_STANDARD.decode(key.as_bytes()).is_ok_and(|key| key.len() == 16)
 }
 
 /// Why a conversation ended early.
@@ -88,6 +111,8 @@ enum Left {
     Gone,
     /// It is told why.
     Told(ApiError),
+    /// It does not keep to the protocol: what it is told, and the code that it is closed with.
+    Broken(&'static str, u16),
 }
 
 impl<E: Into<ApiError>> From<E> for Left {
@@ -101,12 +126,19 @@ type Audio = Pin<Box<dyn Stream<Item = Result<Bytes, SpeechError>> + Send>>;
 impl Visitor {
     async fn stay(self, socket: WebSocket) {
         let (mut mouth, hear) = socket.split();
-        let mut ear = Ear(hear);
+        let mut ear = Ear { hear, most: self.live.limits.max_body_bytes };
+        let given_up = self.given_up.clone();
         let (last, code) = match self.talk(&mut mouth, &mut ear).await {
             Err(Left::Gone) => return,
             Err(Left::Told(error)) => {
                 tracing::debug!("A WebSocket is closed: {error}");
+                given_up.give_up();
                 error::farewell(error)
+            }
+            Err(Left::Broken(why, code)) => {
+                tracing::debug!("A WebSocket is closed: {why}");
+                given_up.give_up();
+                (error::broken(why, code), code)
             }
             Ok(()) => (told(None, Some(true)), NORMAL),
         };
@@ -261,22 +293,37 @@ fn reason(last: &Value) -> String {
 }
 
 /// What the client says, without what is about the connection alone.
-struct Ear(SplitStream<WebSocket>);
+struct Ear {
+    hear: SplitStream<WebSocket>,
+    /// Bytes that a message may have.
+    most: usize,
+}
 
 impl Ear {
     /// The next message.
     async fn next(&mut self) -> Result<Bytes, Left> {
         loop {
-            match self.0.next().await {
+            match self.hear.next().await {
                 Some(Ok(Frame::Text(text))) => return Ok(text.into()),
                 Some(Ok(Frame::Binary(bytes))) => return Ok(bytes),
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
                 Some(Ok(Frame::Close(_))) | None => return Err(Left::Gone),
-                // Too long, or none at all; if the connection broke, nobody will hear this.
-                Some(Err(error)) => {
-                    return Err(Left::Told(invalid("message", format!("could not read a message: {error}"))));
-                }
+                Some(Err(error)) => return Err(self.why(error)),
             }
+        }
+    }
+
+    /// Why there is no message.
+    fn why(&self, error: axum::Error) -> Left {
+        match error.into_inner().downcast_ref() {
+            Some(Error::Capacity(_)) => Left::Told(ApiError::BodyTooLarge(self.most)),
+            Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Left::Gone,
+            Some(Error::Protocol(_)) => {
+                Left::Broken("what came is no WebSocket frame as RFC 6455 has it", PROTOCOL)
+            }
+            Some(Error::Utf8(_)) => Left::Broken("a text message is not UTF-8", NOT_TEXT),
+            // The connection broke, and nobody is there to be told.
+            _ => Left::Gone,
         }
     }
 

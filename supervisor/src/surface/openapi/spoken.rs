@@ -29,6 +29,9 @@ pub(in crate::surface) struct SpokenWhole;
 /// Audio as it is made, for clients of `ElevenLabs`.
 pub(in crate::surface) struct SpokenLive;
 
+/// Audio as one WAV file.
+pub(in crate::surface) struct SpokenWav;
+
 type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for Spoken {
@@ -48,6 +51,12 @@ impl IntoResponses for SpokenOrTold {
 impl IntoResponses for SpokenWhole {
     fn responses() -> Responses {
         answer("The audio.", &ELEVENLABS.map(audio), Sent::Whole)
+    }
+}
+
+impl IntoResponses for SpokenWav {
+    fn responses() -> Responses {
+        answer("The words.", &[audio("audio/wav")], Sent::Whole)
     }
 }
 

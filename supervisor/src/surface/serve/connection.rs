@@ -79,6 +79,8 @@ where
     let service = service_fn(|mut request: Request<Incoming>| {
         requests.begin();
         request.extensions_mut().insert(ConnectInfo(peer));
+        // For whoever takes the connection over.
+        request.extensions_mut().insert(given_up.clone());
         let (router, requests) = (router.clone(), requests.clone());
         let request = request.map(|body| Body::new(given_up.watch(body)));
         async move {

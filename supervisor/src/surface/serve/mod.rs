@@ -9,6 +9,7 @@ mod watched;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, serve::Listener};
+use futures_util::FutureExt;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -18,16 +19,20 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::crowd::{Crowd, Full, Place};
+pub(super) use self::{
+    crowd::{Crowd, Full, Place},
+    lingering::GivenUp,
+};
 use super::live::InForce;
 use crate::seldom::Seldom;
 
 /// How long connections may take to close once everything was answered.
 const GOODBYE: Duration = Duration::from_secs(2);
-/// How long somebody for whom there is no room may take to hear so.
-const REFUSAL: Duration = Duration::from_secs(1);
-/// How many may be told so at once; the others find the connection closed.
-const REFUSALS: usize = 32;
+/// How long somebody for whom there is no room may take to send its request and hear so.
+const REFUSAL: Duration = Duration::from_secs(2);
+/// For how many at once we wait so; the answer is sent to others too, but whoever sends afterwards may find the connection
+/// broken off before it was read.
+const REFUSALS: usize = 256;
 /// Files that are open beside connections: workers' sockets and pipes, recordings, models.
 const OTHER_FILES: u64 = 1024;
 /// What somebody is told for whom there is no room.
@@ -97,11 +102,17 @@ where
             }
             Err(full) => {
                 told(peer, full);
-                if let (None, Ok(turn)) = (&live.tls, Arc::clone(&refusals).try_acquire_owned()) {
+                if live.tls.is_some() {
+                    continue;
+                }
+                if let Ok(turn) = Arc::clone(&refusals).try_acquire_owned() {
                     connections.spawn(async move {
                         drop(timeout(REFUSAL, refuse(stream)).await);
                         drop(turn);
                     });
+                } else {
+                    // As far as it goes at once: it is short, and nothing was sent before it.
+                    drop(tell(&mut { stream }).now_or_never());
                 }
             }
         }
@@ -123,10 +134,14 @@ fn look_at(ended: Result<(), JoinError>) {
     }
 }
 
+async fn tell(stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    stream.write_all(NO_ROOM.as_bytes()).await?;
+    stream.shutdown().await
+}
+
 /// Tells somebody that there is no room. What they sent is read: the answer would be lost if it were not.
 async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
-    stream.write_all(NO_ROOM.as_bytes()).await?;
-    stream.shutdown().await?;
+    tell(&mut stream).await?;
     tokio::io::copy(&mut stream.take(64 << 10), &mut tokio::io::sink()).await.map(drop)
 }
 

@@ -38,7 +38,7 @@ use crate::{listeners::Doors, seldom::Seldom};
 /// How long connections may take to close once everything was said.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How many may be told at once why they are refused; the others find the connection closed.
-const REFUSALS: usize = 32;
+const REFUSALS: usize = 256;
 
 /// How connections end: after what they speak, or at once.
 #[derive(Clone, Debug, Default)]

@@ -19,13 +19,18 @@ pub(super) struct Event {
     pub(super) data: Map<String, Value>,
 }
 
+/// What is wrong with bytes that are to be JSON, or the line of an event.
+const NO_JSON: &str = "what came is not JSON";
+const NO_HEADER: &str = "it must be an object with a string `type`, and if at all an object `data` and whole numbers \
+                         `data_length` and `payload_length`";
+
 /// Bytes that are no event. Where the next one would begin is not known then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Malformed {
     #[error("an event is one line of JSON: {0}")]
-    Header(String),
+    Header(&'static str),
     #[error("the data behind an event's line must be a JSON object of `data_length` bytes: {0}")]
-    Data(String),
+    Data(&'static str),
     #[error("an event is longer than {0} bytes")]
     TooLong(usize),
 }
@@ -93,8 +98,10 @@ impl Decoder {
                     if bytes.len() < *length {
                         return Ok(None);
                     }
-                    let data: Map<String, Value> = serde_json::from_slice(&bytes.split_to(*length))
-                        .map_err(|error| Malformed::Data(error.to_string()))?;
+                    let data: Map<String, Value> =
+                        serde_json::from_slice(&bytes.split_to(*length)).map_err(|error| {
+                            Malformed::Data(if error.is_data() { "it is no object" } else { NO_JSON })
+                        })?;
                     event.data.extend(data);
                     self.state = State::Payload { event: std::mem::take(event), left: *payload };
                 }
@@ -115,8 +122,8 @@ impl Decoder {
 
     /// What a line announces.
     fn begun(&self, line: &[u8]) -> Result<State, Malformed> {
-        let header: Header =
-            serde_json::from_slice(line).map_err(|error| Malformed::Header(error.to_string()))?;
+        let header: Header = serde_json::from_slice(line)
+            .map_err(|error| Malformed::Header(if error.is_data() { NO_HEADER } else { NO_JSON }))?;
         let length = |announced: Option<u64>| {
             let length =
                 usize::try_from(announced.unwrap_or(0)).ok().filter(|length| *length <= self.longest);

@@ -137,3 +137,14 @@ proptest! {
         prop_assert_eq!(decode(&bytes, &sizes), whole);
     }
 }
+
+#[test]
+fn what_was_expected_is_told_in_our_words() {
+    let told = |bytes: &str| decode(bytes.as_bytes(), &[4096]).1.unwrap().to_string();
+    let line = "an event is one line of JSON: ";
+    for no_header in ["[]\n", "[5]\n", "null\n", "{}\n", "{\"type\":5}\n"] {
+        assert_eq!(told(no_header), format!("{line}{NO_HEADER}"));
+    }
+    assert_eq!(told("GET / HTTP/1.1\n"), format!("{line}{NO_JSON}"));
+    assert!(told("{\"type\":\"a\",\"data_length\":2}\n[]").ends_with(": it is no object"));
+}
