@@ -14,8 +14,9 @@ use tokio::{
 
 use super::{
     Folders,
+    lines::Line,
     mirror::Mirror,
-    queue::{Line, Queue},
+    queue::Queue,
     record::{Record, count},
     takes::Takes,
     trouble::{away, while_doing},

@@ -21,6 +21,7 @@
 
 mod desk;
 mod ends;
+mod lines;
 mod mirror;
 mod queue;
 mod record;

@@ -9,26 +9,24 @@
 
 use std::{
     collections::HashMap,
-    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
 use async_nats::jetstream::{
     AckKind, Message,
-    consumer::{AckPolicy, Info, PullConsumer, pull},
     message::PublishMessage,
-    stream::{Config, RetentionPolicy, Stream},
+    stream::{Config, RetentionPolicy},
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::{
-    sync::Mutex as Turn,
-    time::{interval, timeout},
-};
+use tokio::time::{interval, timeout};
 
-use super::trouble::while_doing;
+use super::{
+    lines::{Line, Lines},
+    trouble::while_doing,
+};
 use crate::{
     cluster::Link,
     jobs::{JobId, Lease, Piece, StoreError},
@@ -43,30 +41,6 @@ const FORGOTTEN: Duration = Duration::from_hours(30 * 24);
 const LATE: Duration = Duration::from_mins(30);
 /// A server that is asked for work answers at once; one that does not is away.
 const ANSWER: Duration = Duration::from_secs(3);
-
-/// One line to stand in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Line<'a> {
-    /// Jobs whose segments are all stored.
-    Finish,
-    /// Jobs of whose end somebody is to be told.
-    Tell,
-    /// Segments of an engine.
-    Speak(&'a str),
-    /// Jobs to be cut that begin with this engine.
-    Cut(&'a str),
-}
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Finish => f.write_str("finish"),
-            Self::Tell => f.write_str("tell"),
-            Self::Speak(engine) => write!(f, "speak.{engine}"),
-            Self::Cut(engine) => write!(f, "cut.{engine}"),
-        }
-    }
-}
 
 /// A segment as it stands in line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -97,9 +71,8 @@ type Hand = Mutex<HashMap<String, Held>>;
 #[derive(Debug)]
 pub(super) struct Queue {
     link: Arc<Link>,
-    stream: Stream,
     root: String,
-    consumers: Turn<HashMap<String, PullConsumer>>,
+    lines: Lines,
     hand: Arc<Hand>,
 }
 
@@ -121,7 +94,8 @@ impl Queue {
         let stream = stream.map_err(while_doing("open its work queue"))?;
         let hand = Arc::new(Mutex::new(HashMap::new()));
         tokio::spawn(keep_alive(Arc::downgrade(&hand), Arc::clone(&link)));
-        Ok(Self { link, stream, root, consumers: Turn::default(), hand })
+        let lines = Lines::of(stream, &root, cluster.silence);
+        Ok(Self { link: Arc::clone(&link), root, lines, hand })
     }
 
     /// Puts work in line, once for each `id`.
@@ -171,7 +145,7 @@ impl Queue {
     /// Whether anything that a job needs stands in line, or is in somebody's hand.
     pub(super) async fn has(&self, job: &JobId) -> Result<bool, StoreError> {
         for place in places(job) {
-            if self.has_any(&format!("{}.{place}", self.root)).await? {
+            if self.lines.has_any(&format!("{}.{place}", self.root)).await? {
                 return Ok(true);
             }
         }
@@ -181,73 +155,16 @@ impl Queue {
     /// The next one of a line, whatever it is worth.
     pub(super) async fn next(&self, line: Line<'_>) -> Result<Option<Message>, StoreError> {
         const ACT: &str = "ask for work";
-        let consumer = self.consumer(line).await?;
+        let consumer = self.lines.consumer(line).await?;
         let mut batch = consumer.fetch().max_messages(1).messages().await.map_err(while_doing(ACT))?;
         // What comes later than that comes again.
         let next = timeout(ANSWER, batch.next()).await.map_err(while_doing(ACT))?;
         next.transpose().map_err(while_doing(ACT))
     }
 
-    async fn consumer(&self, line: Line<'_>) -> Result<PullConsumer, StoreError> {
-        let name = line.to_string().replace('.', "-");
-        let mut consumers = self.consumers.lock().await;
-        if let Some(consumer) = consumers.get(&name) {
-            return Ok(consumer.clone());
-        }
-        let config = pull::Config {
-            durable_name: Some(name.clone()),
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: self.link.cluster().silence,
-            filter_subject: format!("{}.{line}.>", self.root),
-            // As many as all nodes have in hand together.
-            max_ack_pending: -1,
-            ..pull::Config::default()
-        };
-        let act = || while_doing("join the nodes that take work");
-        let create = async || self.stream.create_consumer(config.clone()).await.map_err(|error| act()(error));
-        let mut consumer = create().await?;
-        if self.is_miscounted(&consumer).await? {
-            tracing::warn!(%line, "A NATS server has lost count of the work in line; it is counted anew");
-            self.stream.delete_consumer(&name).await.map_err(|error| act()(error))?;
-            consumer = create().await?;
-        }
-        consumers.insert(name, consumer.clone());
-        Ok(consumer)
-    }
-
-    /// Whether a server has lost count of a line, so that nobody gets what stands in it. One that was killed may number its
-    /// messages anew: then more was given out than there ever was, or there is something of which it says that it is done.
-    async fn is_miscounted(&self, consumer: &PullConsumer) -> Result<bool, StoreError> {
-        const ACT: &str = "look whether all work in line is given out";
-        let look = async || consumer.get_info().await.map_err(while_doing(ACT));
-        let counted = look().await?;
-        // Asked later, so that it is no less unless something was lost.
-        let last = self.stream.get_info().await.map_err(while_doing(ACT))?.state.last_sequence;
-        if counted.delivered.stream_sequence > last {
-            return Ok(true);
-        }
-        let is_done = |info: &Info| info.num_pending == 0 && info.num_ack_pending == 0;
-        // What has come meanwhile is counted by then.
-        Ok(is_done(&counted)
-            && self.has_any(&counted.config.filter_subject).await?
-            && is_done(&look().await?))
-    }
-
-    async fn has_any(&self, subject: &str) -> Result<bool, StoreError> {
-        const ACT: &str = "look for what stands in line";
-        let mut found = self.stream.info_with_subjects(subject).await.map_err(while_doing(ACT))?;
-        Ok(found.next().await.transpose().map_err(while_doing(ACT))?.is_some())
-    }
-
     /// Has lines begin anew of which a server has lost count.
     pub(super) async fn recount(&self) -> Result<(), StoreError> {
-        let known: Vec<_> = self.consumers.lock().await.clone().into_iter().collect();
-        for (name, consumer) in known {
-            if self.is_miscounted(&consumer).await? {
-                self.consumers.lock().await.remove(&name);
-            }
-        }
-        Ok(())
+        self.lines.recount().await
     }
 
     fn hand(&self) -> MutexGuard<'_, HashMap<String, Held>> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{desk::Desk, queue::Line};
+use super::{desk::Desk, lines::Line};
 use crate::jobs::StoreError;
 
 /// Jobs that are looked at each time, the oldest first: one that stands still becomes the oldest.

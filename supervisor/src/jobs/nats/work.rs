@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::{
     desk::{Desk, hash, read, written},
-    queue::{Line, Waiting, about},
+    lines::Line,
+    queue::{Waiting, about},
     record::{Record, whole},
     takes::Head,
     trouble::{insist, while_doing},
