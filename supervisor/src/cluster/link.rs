@@ -1,13 +1,6 @@
 //! The connection to the NATS servers, and the buckets behind it.
 
-use std::{
-    future::ready,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use async_nats::{
     Client, ConnectOptions, ServerAddr,
@@ -66,13 +59,11 @@ pub enum Reads {
 }
 
 /// Which bucket it is: one that has its name later, because its servers lost what they kept, is another.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Identity {
     context: Context,
     stream: String,
     created: String,
-    /// The last number of a change that was seen.
-    last: AtomicU64,
 }
 
 impl Identity {
@@ -81,13 +72,12 @@ impl Identity {
         &self.created
     }
 
-    /// Whether it is gone for good, or its last changes are; not, if nobody answers.
-    pub async fn is_lost(&self) -> bool {
+    /// Whether it is gone for good, or its last changes are, of which one has this number; not, if nobody answers.
+    pub async fn is_lost(&self, last: u64) -> bool {
         match self.context.get_stream(&self.stream).await {
             Ok(now) => {
                 let info = now.cached_info();
-                let before = self.last.swap(info.state.last_sequence, Ordering::Relaxed);
-                info.created.to_string() != self.created || info.state.last_sequence < before
+                info.created.to_string() != self.created || info.state.last_sequence < last
             }
             Err(error) => matches!(error.kind(), GetStreamErrorKind::JetStream(error) if error.code() == 404),
         }
@@ -218,10 +208,8 @@ impl Link {
     /// Which bucket it is that has this name now.
     pub async fn identity(&self, what: &str) -> Result<Identity, async_nats::Error> {
         let stream = format!("KV_{}", self.named(what));
-        let found = self.context.get_stream(&stream).await?;
-        let info = found.cached_info();
-        let (created, last) = (info.created.to_string(), AtomicU64::new(info.state.last_sequence));
-        Ok(Identity { context: self.context.clone(), stream, created, last })
+        let created = self.context.get_stream(&stream).await?.cached_info().created.to_string();
+        Ok(Identity { context: self.context.clone(), stream, created })
     }
 
     /// A store of objects, made unless it is there.

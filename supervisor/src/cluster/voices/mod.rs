@@ -204,7 +204,7 @@ impl Keeper {
                 // What could not be done, or was done to the folder by somebody else.
                 () = sleep(PAUSE) => {}
                 _ = checks.tick() => {
-                    if identity.is_lost().await {
+                    if identity.is_lost(0).await {
                         return Ok(());
                     }
                 }

@@ -6,6 +6,7 @@ use tokio::fs;
 
 use super::{
     desk::{Desk, hash},
+    mirror::FOR_GOOD,
     record::Record,
     trouble::{insist, while_doing},
     work::PATIENCE,
@@ -141,7 +142,7 @@ impl Desk {
         }
         // Last of all: whoever ends on the way leaves a job that can be removed again.
         self.jobs.purge(id.as_str()).await.map_err(while_doing("remove a job"))?;
-        self.mirror.learn(id, u64::MAX, None);
+        self.mirror.learn(id, FOR_GOOD, None);
         Ok(true)
     }
 

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -40,7 +43,11 @@ pub(super) enum News {
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
     known: RwLock<BTreeMap<JobId, (u64, Known)>>,
+    latest: AtomicU64,
 }
+
+/// Nothing that is told of later counts.
+pub(super) const FOR_GOOD: u64 = u64::MAX;
 
 impl Mirror {
     /// Follows a bucket until it is dropped, and tells of what others change. Audio of jobs that are gone goes from
@@ -67,6 +74,9 @@ impl Mirror {
 
     /// News. What is older than what is known is none.
     pub(super) fn learn(&self, id: &JobId, revision: u64, record: Option<Record>) -> News {
+        if revision != FOR_GOOD {
+            self.latest.fetch_max(revision, Ordering::Relaxed);
+        }
         let mut known = self.known_mut();
         if known.get(id).is_some_and(|(before, _)| *before >= revision) {
             return News::None;
@@ -75,6 +85,11 @@ impl Mirror {
         let now = record.map_or(Known::Gone(since), |record| Known::Job { record: Box::new(record), since });
         let before = known.insert(id.clone(), (revision, now));
         News::After(before.and_then(|(_, known)| known.record().cloned().map(Box::new)))
+    }
+
+    /// The latest revision of all jobs that is known.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest.load(Ordering::Relaxed)
     }
 
     /// One job.

@@ -136,7 +136,7 @@ async fn join(
             if !link.is_up() {
                 continue;
             }
-            if !desk.identity.is_lost().await {
+            if !desk.identity.is_lost(desk.mirror.latest()).await {
                 if let Err(error) = desk.queue.recount().await {
                     tracing::debug!(%error, "Could not look whether all work in line is given out");
                 }

@@ -66,6 +66,17 @@ impl Server {
         self.child = Self::run(&self.dir, self.port);
     }
 
+    /// What a stream holds has not come to the disk.
+    async fn loses(&mut self, stream: &str) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.child.wait().await.unwrap();
+        let place = self.dir.path().join(format!("store/jetstream/$G/streams/{stream}/msgs"));
+        fs::remove_dir_all(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        self.child = Self::run(&self.dir, self.port);
+    }
+
     /// A node; its folder is its own.
     async fn node(&self, name: &str) -> Nats {
         let cluster = config::Cluster {
@@ -210,7 +221,7 @@ async fn a_job_is_made_on_one_node_spoken_by_two_and_read_on_any() {
     }
     let mut record = one.joined().unwrap().mirror.get(&id).unwrap();
     record.job.ended_ms = Some(0);
-    one.joined().unwrap().mirror.learn(&id, u64::MAX - 1, Some(record));
+    one.joined().unwrap().mirror.learn(&id, mirror::FOR_GOOD, Some(record));
     let keep = Retention { age: Duration::from_hours(24 * 36_500), bytes: u64::MAX };
     assert_eq!(one.sweep(keep).await.unwrap(), []);
     assert!(two.take(&id, 0).await.unwrap().is_none(), "only the whole is kept");
@@ -336,17 +347,29 @@ async fn work_is_given_out_by_a_server_that_has_lost_count_of_it() {
     made(&node, new("a b")).await;
     cut(&node, &["a", "b"]).await;
     speak(&node).await;
-    // What was in line has not come to the disk, but how far it was given out has.
-    let pid = nix::unistd::Pid::from_raw(server.child.id().unwrap().try_into().unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-    server.child.wait().await.unwrap();
-    let line = server.dir.path().join("store/jetstream/$G/streams/test_work/msgs");
-    fs::remove_dir_all(&line).unwrap();
-    fs::create_dir(&line).unwrap();
-    server.restart().await;
+    // Not so how far it was given out.
+    server.loses("test_work").await;
     insist(Duration::from_secs(30), async || node.room().await).await.unwrap();
     made(&node, new("d")).await;
     assert!(matches!(work(&node).await, Work::Cut { .. }));
+}
+
+#[tokio::test]
+async fn what_a_server_has_lost_is_not_told_of_any_more() {
+    let Some(mut server) = Server::start() else { return };
+    let node = server.node("one").await;
+    made(&node, new("lost")).await;
+    made(&node, new("lost as well")).await;
+    server.loses("KV_test_jobs").await;
+    let end = Instant::now() + Duration::from_secs(30);
+    while node.totals().await.is_ok_and(|totals| totals != Totals::default()) {
+        assert!(Instant::now() < end, "they are still told of");
+        sleep(Duration::from_millis(20)).await;
+    }
+    insist(Duration::from_secs(30), async || node.room().await).await.unwrap();
+    let job = made(&node, new("kept")).await;
+    let all = Query { scope: Scope::All, state: None, before: None, limit: 10 };
+    assert_eq!(node.list(all).await.unwrap(), [job]);
 }
 
 #[tokio::test]
