@@ -115,7 +115,7 @@ impl SharedVoices {
         if self.back(|shelf| shelf.get(&id).is_some()).await {
             return Ok(());
         }
-        drop(voices.purge(&key).await);
+        drop(voices.delete(&key).await);
         gone().await;
         Err(away("the voice did not reach this machine's own shelf; its log says why"))
     }
@@ -129,7 +129,7 @@ impl SharedVoices {
             // One that never was shared, since another has its name.
             return strike(&self.shelf, id).await.map_err(away)?;
         };
-        voices.purge(key(id)).await.map_err(away)?;
+        voices.delete(key(id)).await.map_err(away)?;
         recordings.delete(&told.recording).await.map_err(away)?;
         self.back(|shelf| shelf.get(id).is_none()).await;
         Ok(true)

@@ -28,8 +28,10 @@ use crate::{
 
 /// A job whose key is taken is told of within so long, unless its node has ended.
 const TOLD: Duration = Duration::from_secs(5);
-/// The longest text has come by then.
+/// All jobs are known by then.
 const READ: Duration = Duration::from_mins(1);
+/// The next part of a text has come by then.
+const STILL: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(50);
 /// What came at the same moment has come by then.
 const SETTLED: Duration = Duration::from_millis(50);
@@ -90,9 +92,11 @@ impl Desk {
     /// One job as it stands now, and the revision that this is.
     pub(super) async fn record(&self, id: &JobId) -> Result<Option<(Record, u64)>, StoreError> {
         let entry = self.jobs.entry(id.as_str()).await.map_err(while_doing("look for a job"))?;
-        let Some(entry) = entry.filter(|entry| entry.operation == kv::Operation::Put) else {
+        let Some(entry) = entry else { return Ok(None) };
+        if entry.operation != kv::Operation::Put {
+            self.mirror.learn(id, entry.revision, None);
             return Ok(None);
-        };
+        }
         let record: Record = read(&entry.value)?;
         self.mirror.learn(id, entry.revision, Some(record.clone()));
         Ok(Some((record, entry.revision)))
@@ -218,9 +222,13 @@ impl Desk {
         const ACT: &str = "read a text";
         let Some(mut object) = self.texts.get(name).await.map_err(while_doing(ACT))? else { return Ok(None) };
         let mut text = Vec::new();
-        let come = timeout(READ, object.read_to_end(&mut text)).await;
-        come.map_err(while_doing(ACT))?.map_err(while_doing(ACT))?;
-        read(&text).map(Some)
+        // What is removed meanwhile comes to no end.
+        loop {
+            let come = timeout(STILL, object.read_buf(&mut text)).await;
+            if come.map_err(while_doing(ACT))?.map_err(while_doing(ACT))? == 0 {
+                return read(&text).map(Some);
+            }
+        }
     }
 }
 

@@ -104,6 +104,11 @@ impl Mirror {
             .is_some_and(|(_, known)| known.record().is_none_or(|record| record.job.state.is_over()))
     }
 
+    /// Whether a job is known to have been removed.
+    pub(super) fn is_gone(&self, id: &JobId) -> bool {
+        self.known().get(id).is_some_and(|(_, known)| known.record().is_none())
+    }
+
     /// Something of one job.
     pub(super) fn look<T>(&self, id: &JobId, look: impl Fn(&Record) -> T) -> Option<T> {
         self.known().get(id).and_then(|(_, known)| known.record().map(look))

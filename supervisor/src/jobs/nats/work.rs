@@ -66,7 +66,11 @@ impl Desk {
             settle(&message, AckKind::Term).await?;
             return Ok(None);
         };
-        if matches!(line, Line::Speak(_)) && self.mirror.is_over(&id) {
+        let is_nobodys = match line {
+            Line::Speak(_) => self.mirror.is_over(&id),
+            Line::Cut(_) | Line::Finish | Line::Tell => self.mirror.is_gone(&id),
+        };
+        if is_nobodys {
             settle(&message, AckKind::Ack).await?;
             return Ok(None);
         }
