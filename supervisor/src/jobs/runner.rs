@@ -259,7 +259,7 @@ async fn settle(jobs: &Jobs, lease: &Lease, ended: Ended) {
     let (delay, why, failed) = match ended {
         Ended::Store(StoreError::Lost) => return,
         Ended::Store(error) => {
-            jobs.trouble.met(&error);
+            jobs.trouble.met_by(&lease.job, &error);
             (TROUBLE, Some(broken(&error)), false)
         }
         Ended::Told(Verdict::Ends) => (Duration::ZERO, None, false),
@@ -276,6 +276,6 @@ async fn settle(jobs: &Jobs, lease: &Lease, ended: Ended) {
         }
     };
     if let Err(error) = jobs.store().release(lease, delay, why, failed).await {
-        jobs.trouble.met(&error);
+        jobs.trouble.met_by(&lease.job, &error);
     }
 }

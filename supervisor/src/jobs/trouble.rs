@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{JobError, StoreError, spool::broken};
+use super::{JobError, JobId, StoreError, spool::broken};
 use crate::seldom::Seldom;
 
 /// How often the same is told.
@@ -26,7 +26,15 @@ impl Default for Trouble {
 }
 
 impl Trouble {
-    /// The store did not do what it was asked.
+    /// The store did not do what it was asked for a job. Where it has no room, or is away, that is so for all of them.
+    pub(super) fn met_by(&self, job: &JobId, error: &StoreError) {
+        match error {
+            StoreError::Full { .. } | StoreError::Away { .. } => self.met(error),
+            StoreError::Lost | StoreError::Broken { .. } => tracing::warn!(%job, "{error}"),
+        }
+    }
+
+    /// The store did not do what it was asked for all of them.
     pub(super) fn met(&self, error: &StoreError) {
         if self.told.due(Instant::now()) {
             tracing::warn!("Jobs rest, and it is tried again: {error}");
@@ -46,5 +54,21 @@ impl Trouble {
 
     fn set(&self, error: Option<JobError>) {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_one_job_keeps_no_other_one_waiting() {
+        let trouble = Trouble::default();
+        trouble.met_by(&JobId::draw(), &StoreError::Broken { act: "read a text", reason: "x".into() });
+        assert_eq!(trouble.now(), None);
+        trouble.met_by(&JobId::draw(), &StoreError::Away { reason: "x".into() });
+        assert_eq!(trouble.now().unwrap().code, "cluster_unavailable");
+        trouble.is_over();
+        assert_eq!(trouble.now(), None);
     }
 }

@@ -49,7 +49,8 @@ enum Range {
 }
 
 fn range(header: &str) -> Option<Range> {
-    let (first, last) = header.trim().strip_prefix("bytes=")?.split_once('-')?;
+    let (unit, range) = header.trim().split_once('=')?;
+    let (first, last) = range.split_once('-').filter(|_| unit.eq_ignore_ascii_case("bytes"))?;
     let number = |text: &str| {
         // More digits than fit are more bytes than there are.
         (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
@@ -94,7 +95,7 @@ mod tests {
         for (range, expected) in [
             (None, Wanted::Whole),
             (Some("bytes=0-9"), Wanted::Part(0, 9)),
-            (Some("bytes=0-0"), Wanted::Part(0, 0)),
+            (Some("Bytes=0-0"), Wanted::Part(0, 0)),
             (Some("bytes=90-"), Wanted::Part(90, 99)),
             (Some("bytes=90-1000"), Wanted::Part(90, 99)),
             (Some("bytes=-10"), Wanted::Part(90, 99)),
