@@ -1,6 +1,7 @@
 //! The composition root: the only file that knows every room.
 
 mod asked;
+mod jobs;
 mod runtime;
 
 use std::{
@@ -21,10 +22,7 @@ use ishowtts_workers::{
     process::{Launch, Launcher},
 };
 use tempfile::TempDir;
-use tokio::{
-    task::spawn_blocking,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use self::asked::Asked;
 use crate::{
@@ -35,7 +33,6 @@ use crate::{
     control::{Answer, Control},
     environments::{Environments, Progress},
     gpu::Watch,
-    jobs::{Jobs, Nats, Sqlite, Store},
     listeners::{self, Doors, Entrance},
     metrics::Metrics,
     package,
@@ -249,7 +246,7 @@ pub async fn serve(
         }
     };
     running.pools.sandbox().tell();
-    let jobs = jobs(&config, &running, &live).await;
+    let jobs = jobs::begin(&config, &running, &live).await;
     let required = live.now().required.clone();
     let state = AppState::new(Shared {
         studio: Arc::clone(&running.studio),
@@ -305,7 +302,7 @@ pub async fn serve(
     running.metrics.up.set(0.0);
     wyoming.iter().for_each(Wyoming::drain);
     tokio::select! {
-        _ = async { tokio::join!(drain(scheduler, is_inherited.then_some(&entrance)), rest(&jobs)) } => {
+        _ = async { tokio::join!(drain(scheduler, is_inherited.then_some(&entrance)), jobs::rest(&jobs)) } => {
             tracing::info!("Drained: every request was answered");
         }
         () = sleep(grace) => {
@@ -377,42 +374,6 @@ async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
     }
     scheduler.drain();
     scheduler.drained().await;
-}
-
-/// Goes on with the jobs that are there, and takes others in; or says why not.
-async fn jobs(config: &Config, running: &Running, live: &InForce) -> Result<Arc<Jobs>, String> {
-    if !config.jobs.enabled {
-        return Err("[jobs] enabled is false in its configuration".into());
-    }
-    let store = store(config, running.cluster.as_deref()).await;
-    let store = store.inspect_err(|error| tracing::error!("Jobs are not available: {error}"))?;
-    let casting = surface::casting(live, &running.studio);
-    Ok(Jobs::start(store, Arc::clone(&running.studio), casting, surface::wording(), config.jobs.clone()))
-}
-
-/// Where jobs are kept: on this machine, or where several meet.
-async fn store(config: &Config, cluster: Option<&Cluster>) -> Result<Arc<dyn Store>, String> {
-    let folder = config.server.state_dir.join("jobs");
-    if let Some(Cluster { link, folder: place, .. }) = cluster {
-        if folder.join("jobs.sqlite").exists() {
-            let folder = folder.display();
-            tracing::warn!("Jobs in {folder} are left alone while [cluster] is set; they go on without it");
-        }
-        let opened = Nats::open(Arc::clone(link), place).await;
-        return opened.map(|store| Arc::new(store) as _).map_err(|error| error.to_string());
-    }
-    let min_free_mb = u64::from(config.jobs.min_free_mb);
-    match spawn_blocking(move || Sqlite::open(&folder, min_free_mb)).await {
-        Ok(opened) => opened.map(|store| Arc::new(store) as _).map_err(|error| error.to_string()),
-        Err(lost) => Err(lost.to_string()),
-    }
-}
-
-/// Waits until what jobs have under way is stored; the rest is done after the next start.
-async fn rest(jobs: &Result<Arc<Jobs>, String>) {
-    if let Ok(jobs) = jobs {
-        jobs.rest().await;
-    }
 }
 
 /// The doors for HTTP and Wyoming, if they may be where they are: a port may be bound otherwise than it was written.
