@@ -1,6 +1,7 @@
 //! The composition root: the only file that knows every room.
 
 mod asked;
+mod entry;
 mod jobs;
 mod runtime;
 
@@ -8,14 +9,12 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     error::Error,
-    net::SocketAddr,
     path::PathBuf,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::serve::ListenerExt;
 use futures_util::future::join_all;
 use ishowtts_workers::{
     lifecycle::State,
@@ -24,7 +23,10 @@ use ishowtts_workers::{
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-use self::asked::Asked;
+use self::{
+    asked::Asked,
+    entry::{told, without_delay},
+};
 use crate::{
     auth::Keyring,
     cache::Cache,
@@ -33,13 +35,13 @@ use crate::{
     control::{Answer, Control},
     environments::{Environments, Progress},
     gpu::Watch,
-    listeners::{self, Doors, Entrance},
+    listeners::{Doors, Entrance},
     metrics::Metrics,
     package,
     placement::Cards,
     pools::{Places, Pools},
     probe,
-    reload::{Engines, Reachable, Reloader},
+    reload::{Engines, Reloader},
     sandbox::Sandbox,
     schedule::Scheduler,
     shutdown::{HangUps, Signals},
@@ -221,7 +223,7 @@ pub async fn serve(
     level: Option<String>,
 ) -> Result<(), Box<dyn Error>> {
     // First of all: a port that is taken shows before anything is built or loaded.
-    let (doors, wyoming, reachable) = doors(&config)?;
+    let (doors, wyoming, reachable) = entry::open(&config)?;
     let is_inherited = doors.is_inherited();
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
@@ -376,32 +378,10 @@ async fn drain(scheduler: &Scheduler, held: Option<&Entrance>) {
     scheduler.drained().await;
 }
 
-/// The doors for HTTP and Wyoming, if they may be where they are: a port may be bound otherwise than it was written.
-fn doors(config: &Config) -> Result<(Doors, Option<Doors>, Reachable), Box<dyn Error>> {
-    let (http, wyoming) = listeners::open(config.server.listen, config.wyoming.listen)?;
-    let reachable = Reachable {
-        http: http.most_public()?,
-        wyoming: wyoming.as_ref().map(Doors::most_public).transpose()?,
-    };
-    reachable.check(config)?;
-    Ok((http, wyoming, reachable))
-}
-
 fn tell_of_keys(config: &Config) {
     if config.auth.keys.as_ref().is_some_and(Keyring::is_empty) {
         tracing::warn!("There is no API key in the file of keys: nobody can use the server");
     }
-}
-
-/// Where doors lead in from, for the log.
-fn told(doors: &Doors) -> String {
-    let addresses = doors.addresses().unwrap_or_default();
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Headers and audio leave as they come, in as few packets as hyper can make of them.
-fn without_delay(doors: Doors) -> impl axum::serve::Listener<Addr = SocketAddr> {
-    doors.tap_io(|stream| drop(stream.set_nodelay(true)))
 }
 
 /// The part of a log filter that a worker understands.
