@@ -50,12 +50,31 @@ fn admission(bencher: Bencher<'_, '_>, waiting: usize) {
     });
 }
 
-#[divan::bench]
-fn refusal_with_its_retry_after(bencher: Bencher<'_, '_>) {
+/// Who was sent away before, and who is now.
+#[derive(Clone, Copy, Debug)]
+enum Crowd {
+    /// One, who wanted the same.
+    Alike,
+    /// One who wanted the same, and now somebody who listens: there is no place before nearly all is done.
+    Listens,
+    /// More than places are kept for, who wanted the same.
+    Many,
+}
+
+#[divan::bench(args = [Crowd::Alike, Crowd::Listens, Crowd::Many])]
+fn refusal_with_its_retry_after(bencher: Bencher<'_, '_>, crowd: Crowd) {
     // Whole answers come until there is no time for another one: nearly 12,000 segments wait then.
     let (mut board, offer) = (crowded(10_000), newcomer(Delivery::Whole));
-    let others = (1 << 32..).map(|client| Offer { client: ClientIndex(client), ..offer.clone() });
-    others.take_while(|other| board.admit(other, Micros::ZERO).is_ok()).for_each(drop);
+    let mut others = (1 << 32..).map(|client| Offer { client: ClientIndex(client), ..offer.clone() });
+    others.by_ref().take_while(|other| board.admit(other, Micros::ZERO).is_ok()).for_each(drop);
+    let offer = match crowd {
+        Crowd::Alike => offer,
+        Crowd::Listens => newcomer(Delivery::Live),
+        Crowd::Many => {
+            others.take(20).for_each(|other| assert!(board.admit(&other, Micros::ZERO).is_err()));
+            offer
+        }
+    };
     bencher.with_inputs(|| board.clone()).bench_values(|mut board| {
         let refused = board.admit(black_box(&offer), Micros::ZERO);
         assert!(matches!(refused, Err(Rejection::Capacity { .. })), "{refused:?}");

@@ -4,24 +4,18 @@ use super::{
     Board, ClientIndex, Micros, StreamId,
     begin::Expected,
     board::Presence,
-    forward::{Guest, Miss, Play, Weights},
+    comeback,
+    forward::{Guest, Play, Weights},
     outlook::{Outlook, Verdict},
-    search,
     stream::{Kind, Listener, Piece, Rank, Stream},
 };
 use crate::speech::Priority;
 
 /// Most of all capacity that may be promised to batch work beyond its share: who listens finds the rest.
 const MOST_BATCH: f64 = 0.6;
-/// A look into the future has at most so many steps; each halves what is still in question.
-const STEPS: u32 = 9;
-/// With many streams each step takes a millisecond, and nobody who waits for seconds minds two tenths of one.
-const STEPS_OF_MANY: u32 = 7;
-/// No step is finer than this.
-const FINEST: Micros = Micros::ms(5);
 const SECOND: Micros = Micros::s(1);
 /// So few streams are played in less time than it takes to look.
-const FEW: usize = 64;
+pub(super) const FEW: usize = 64;
 
 /// How the audio is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +89,26 @@ pub enum Rejection {
 
 /// What is known before anybody comes.
 #[derive(Debug, Default)]
-pub(super) struct Outset {
+pub(super) struct Outset<'g> {
     /// What can be seen without playing.
     pub(super) outlook: Option<Outlook>,
     /// Streams that will wait for audio whoever comes.
     pub(super) late: Vec<u64>,
+    /// Those who come in any case; the outlook has them in it.
+    pub(super) told: &'g [Guest<'g>],
+}
+
+impl<'g> Outset<'g> {
+    /// Nobody comes in any case.
+    pub(super) fn new(outlook: Option<Outlook>, late: Vec<u64>) -> Self {
+        Self { outlook, late, told: &[] }
+    }
+
+    /// The same, with these who come in any case.
+    pub(super) fn with(&self, told: &'g [Guest<'g>]) -> Self {
+        let outlook = self.outlook.as_ref().and_then(|outlook| outlook.with(told.iter()));
+        Self { outlook, late: self.late.clone(), told }
+    }
 }
 
 impl Board {
@@ -111,17 +120,19 @@ impl Board {
         if self.bytes + stream.bytes > self.rules.most_bytes && self.streams > 0 {
             return Err(Rejection::Memory { retry: self.until_freed(stream.bytes, now) });
         }
-        let mut outset = Outset { outlook: self.outlook(now), late: Vec::new() };
+        let mut outset = Outset::new(self.outlook(now), Vec::new());
         let (mut fits, mut fair) = self.has_place(&outset, &stream, now);
         if fits.is_none() && stream.class == Priority::Batch && stream.rank == Rank::Interactive {
             // What its share has no room for in time may still be done behind everybody.
             (stream, listener) = self.stream_of(offer, false, now)?;
             (fits, fair) = self.has_place(&outset, &stream, now);
         }
+        let mut survey = None;
         if !(fits.is_some() && fair) {
             // Elsewhere somebody may be late already, since something took longer than was expected: it has nothing to
             // do with that. What is late where it wants to go itself keeps it out.
-            outset.late = Play::of(self, now).late();
+            let known = survey.insert(Play::of(self, now).survey());
+            outset.late.clone_from(&known.late);
             let elsewhere = |seq: &u64| {
                 let late = self.slots.iter().flatten().find(|late| late.seq == *seq);
                 late.is_some_and(|late| !self.meet(late, &stream))
@@ -143,10 +154,11 @@ impl Board {
             return Ok(Admitted { id, listener, promised });
         }
         let retry = if is_full {
-            self.first_end(now).max(FINEST)
+            self.first_end(now).max(comeback::FINEST)
         } else {
-            let retry = self.first_place(&outset, &stream, now);
-            self.last_place = now + retry;
+            let survey = survey.unwrap_or_else(|| Play::of(self, now).survey());
+            let retry = self.first_place(outset, &survey, &stream, now);
+            self.last_place.note(&stream, now + retry);
             retry
         };
         self.holds.keep(stream, retry, retry.whole_seconds(), now);
@@ -169,7 +181,7 @@ impl Board {
         let listener = self.listener_id();
         let patience = self.rules.patience;
         let Some(stream) = self.stream_mut(id) else {
-            return Err(Rejection::Capacity { retry: FINEST });
+            return Err(Rejection::Capacity { retry: comeback::FINEST });
         };
         let before = (stream.listeners.clone(), stream.class, stream.rank);
         let target = if class == Priority::Interactive { stream.target } else { patience };
@@ -186,7 +198,7 @@ impl Board {
         }
         let promised = stream.deadline(Micros::ZERO);
         self.expose(id.slot, now);
-        let outset = Outset { outlook: self.outlook(now), late: Vec::new() };
+        let outset = Outset::new(self.outlook(now), Vec::new());
         if let Some(expected) = self.foresee(&outset, now, Self::weights(class), || [].iter()) {
             self.expected = expected;
             return Ok(Admitted { id, listener, promised });
@@ -195,11 +207,11 @@ impl Board {
             (stream.listeners, stream.class, stream.rank) = before;
         }
         self.expose(id.slot, now);
-        Err(Rejection::Capacity { retry: self.first_end(now).max(FINEST) })
+        Err(Rejection::Capacity { retry: self.first_end(now).max(comeback::FINEST) })
     }
 
     /// Batch work leaves what it may not be promised.
-    fn weights(class: Priority) -> Weights {
+    pub(super) fn weights(class: Priority) -> Weights {
         match class {
             Priority::Interactive => Weights::default(),
             Priority::Batch => Weights { batch: 1.0 / MOST_BATCH },
@@ -228,7 +240,7 @@ impl Board {
     /// read, they are in time both if all read as they play and if all read at once.
     pub(super) fn fits<'g, G>(
         &self,
-        outset: &Outset,
+        outset: &Outset<'g>,
         now: Micros,
         weights: Weights,
         guests: impl Fn() -> G,
@@ -242,7 +254,7 @@ impl Board {
     /// The same, and when those begin who have yet to.
     pub(super) fn foresee<'g, G>(
         &self,
-        outset: &Outset,
+        outset: &Outset<'g>,
         now: Micros,
         weights: Weights,
         guests: impl Fn() -> G,
@@ -260,7 +272,7 @@ impl Board {
         }
         let play = |play: Play<'_>| {
             let play = play.weigh(weights).excuse(&outset.late);
-            let mut play = guests().fold(play, |play, guest| play.invite(*guest));
+            let mut play = guests().chain(outset.told).fold(play, |play, guest| play.invite(*guest));
             play.run().ok()?;
             Some((play.was_full, play.begun))
         };
@@ -273,7 +285,7 @@ impl Board {
 
     /// Whether a newcomer would be served in time; and whether it would be even if those came too who were told to, in
     /// case it has more than its share.
-    fn has_place(&self, outset: &Outset, stream: &Stream, now: Micros) -> (Option<Expected>, bool) {
+    fn has_place(&self, outset: &Outset<'_>, stream: &Stream, now: Micros) -> (Option<Expected>, bool) {
         let newcomer = Guest { stream, arrives: now, shift: Micros::ZERO };
         let weights = Self::weights(stream.class);
         let play = |guests: &[Guest<'_>]| {
@@ -285,41 +297,6 @@ impl Board {
             || !self.is_above_its_share(stream.client, stream.left)
             || (play(&early).is_some() && play(&late).is_some());
         (Some(expected), is_fair)
-    }
-
-    /// How long from now a newcomer has to wait until there is a place for it: then, and at the next whole second,
-    /// which is what most clients are told.
-    fn first_place(&self, outset: &Outset, stream: &Stream, now: Micros) -> Micros {
-        let weights = Self::weights(stream.class);
-        // Those who were told before it have their places then, whoever has more.
-        let told = self.holds.guests(stream.client, now);
-        let fits = |shift: Micros| {
-            let newcomer = Guest { stream, arrives: now + shift, shift };
-            let with = |told: &[Guest<'_>]| {
-                self.fits(outset, now, weights, || std::iter::once(&newcomer).chain(told))
-            };
-            // Less work is not always easier: who does not come cannot keep a long segment from beginning too early.
-            with(&[]) && (told[0].is_empty() || (with(&told[0]) && with(&told[1])))
-        };
-        let seen = outset
-            .outlook
-            .as_ref()
-            .filter(|outlook| outlook.verdict([].iter()) == Verdict::InTime)
-            .map(Outlook::over);
-        let played = || Play::of(self, now).run().unwrap_or_else(|Miss| now + self.rules.patience);
-        let end = seen.filter(|over| *over < Micros::NEVER).unwrap_or_else(played);
-        // At the latest when all that is known of is over.
-        let over = (end - now).max(self.rules.target) + SECOND;
-        let steps = if self.streams > FEW { STEPS_OF_MANY } else { STEPS };
-        let finest = FINEST.max(over / (1 << steps));
-        // Most of a crowd are sent away until the same moment.
-        let latest = search::first(fits, over, finest, self.last_place - now);
-        let rounded = latest.whole_seconds();
-        if fits(rounded) {
-            return latest;
-        }
-        let later = (0..6).map(|step| rounded + SECOND * (1 << step)).take_while(|moment| *moment < over);
-        later.into_iter().find(|moment| fits(*moment)).unwrap_or(over.whole_seconds())
     }
 
     /// An estimate of how long it takes until so many bytes are free: live streams are over when they have been played,

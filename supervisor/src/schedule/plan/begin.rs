@@ -73,8 +73,8 @@ impl Board {
             return soonest;
         }
         // Whoever waits for audio in any case is no reason to wait.
-        let late =
-            self.if_begun(id, as_expected, |board| Play::of(board, now).no_sooner(&board.expected).late());
+        let late = self
+            .if_begun(id, as_expected, |board| Play::of(board, now).no_sooner(&board.expected).survey().late);
         if !late.is_empty() && self.if_begun(id, soonest, |board| board.nobody_waits(&late, now)) {
             return soonest;
         }
@@ -133,7 +133,7 @@ impl Board {
     /// Whether everybody is in time: if those who have yet to begin do so as soon as they can, which is what is counted
     /// with from then on, or if they do when it was counted with before.
     fn nobody_waits(&mut self, late: &[u64], now: Micros) -> bool {
-        let outset = Outset { outlook: self.outlook(now), late: late.to_vec() };
+        let outset = Outset::new(self.outlook(now), late.to_vec());
         if let Some(expected) = self.foresee(&outset, now, Weights::default(), || [].iter()) {
             self.expected = expected;
             return true;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Micros, WorkerIndex,
     begin::Expected,
+    comeback::LastPlace,
     fairness::Holds,
     floor::{Floor, Layout, Seat},
     pause::Hold,
@@ -114,8 +115,7 @@ pub struct Board {
     /// What could be given to a worker now, by pool.
     pub(super) waiting: Vec<BTreeSet<Key>>,
     pub(super) holds: Holds,
-    /// When there was a place for whoever was refused last: for the next one it is often the same moment.
-    pub(super) last_place: Micros,
+    pub(super) last_place: LastPlace,
     /// When those will begin who have yet to, as it was counted with last.
     pub(super) expected: Expected,
     pub(super) bytes: u64,
@@ -146,7 +146,7 @@ impl Board {
             next_seq: 0,
             waiting: vec![BTreeSet::new(); floor.pools()],
             holds: Holds::default(),
-            last_place: Micros::ZERO,
+            last_place: LastPlace::default(),
             expected: Expected::default(),
             bytes: 0,
             owed: Vec::new(),

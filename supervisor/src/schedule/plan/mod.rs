@@ -16,6 +16,7 @@
 mod admission;
 mod begin;
 mod board;
+mod comeback;
 mod due;
 mod fairness;
 mod floor;

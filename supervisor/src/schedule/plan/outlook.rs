@@ -12,6 +12,10 @@
 //!
 //! The two leave a gap of about one segment's cost. What lies in it is played.
 //!
+//! On a full machine most lies there. But once playing has told that everybody on the board is in time, a newcomer can
+//! make only those late who are due after it ([`Outlook::settle`]): what goes before it goes when it would without it,
+//! unless it is released only after the newcomer has begun, which is counted for as above.
+//!
 //! [`Play`]: super::forward::Play
 
 use super::{
@@ -51,6 +55,10 @@ pub(super) struct Outlook {
     /// Somebody has to have something by a moment that has passed.
     is_overdue: bool,
     guests: Vec<Released>,
+    /// What may be due at one of several moments, since its stream has yet to begin.
+    spans: Vec<Span>,
+    /// When the first of what was added is due, once all that was there before is known to be in time.
+    settled: Option<Micros>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,6 +73,14 @@ struct Bucket {
     ahead: Option<Micros>,
     /// Workers that become free.
     freed: i64,
+}
+
+/// The first and the last bucket that something may be due in.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: usize,
+    last: usize,
+    ahead: Micros,
 }
 
 /// A segment of a stream that has yet to come.
@@ -94,6 +110,8 @@ impl Outlook {
             tightest: Micros::NEVER,
             is_overdue: false,
             guests: Vec::new(),
+            spans: Vec::new(),
+            settled: None,
         };
         for presence in &board.workers {
             let until = match presence {
@@ -113,25 +131,21 @@ impl Outlook {
         (all && outlook.workers > 0).then_some(outlook)
     }
 
-    /// With these guests.
-    pub(super) fn verdict<'g>(&self, guests: impl Iterator<Item = &'g Guest<'g>>) -> Verdict {
+    /// With these guests; nothing if one of them is none of the simple ones.
+    pub(super) fn with<'g>(&self, guests: impl Iterator<Item = &'g Guest<'g>>) -> Option<Self> {
         let mut outlook = self.clone();
         let mut guests = guests;
-        if guests.all(|guest| outlook.add(guest.stream, guest.shift, guest.arrives)) {
-            outlook.judge()
-        } else {
-            Verdict::Unclear
-        }
+        guests.all(|guest| outlook.add(guest.stream, guest.shift, guest.arrives)).then_some(outlook)
     }
 
-    /// When all that is known of is over, at the latest.
-    pub(super) fn over(&self) -> Micros {
-        let work: Micros = self.buckets.iter().map(|bucket| bucket.soonest).sum();
-        let last = self.buckets.iter().rposition(|bucket| bucket.delayed > Micros::ZERO).unwrap_or(0);
-        // What waits for room is released before it is due.
-        let released = if last + 1 == BUCKETS { Micros::NEVER } else { self.moment(last + 1) };
-        let busy = self.now + (self.running + work) / self.workers + self.longest;
-        busy.max(released + self.longest + self.delayed / self.workers).min(Micros::NEVER)
+    /// All that is in it is known to be in time, as long as nothing is added.
+    pub(super) fn settle(&mut self) {
+        self.settled = Some(Micros::NEVER);
+    }
+
+    /// With these guests.
+    pub(super) fn verdict<'g>(&self, guests: impl Iterator<Item = &'g Guest<'g>>) -> Verdict {
+        self.with(guests).map_or(Verdict::Unclear, |outlook| outlook.judge())
     }
 
     fn moment(&self, bucket: usize) -> Micros {
@@ -182,6 +196,7 @@ impl Outlook {
                     self.tightest = self.tightest.min(buffer - piece.audio - ahead);
                 }
             }
+            self.settled = self.settled.map(|first| first.min(soonest));
             let bucket = self.bucket(soonest);
             bucket.soonest += piece.total;
             if is_delayed || is_guest {
@@ -191,7 +206,11 @@ impl Outlook {
                 continue;
             }
             self.is_overdue |= soonest < self.now;
-            for bucket in self.index(soonest)..=self.index(latest) {
+            let (first, last) = (self.index(soonest), self.index(latest));
+            if first < last {
+                self.spans.push(Span { first, last, ahead });
+            }
+            for bucket in first..=last {
                 let marked = &mut self.buckets[bucket].ahead;
                 *marked = (*marked).max(Some(ahead));
             }
@@ -206,10 +225,20 @@ impl Outlook {
 
     fn judge(&self) -> Verdict {
         let (mut work, mut needed, mut free, mut supply) = (Micros::ZERO, Micros::ZERO, 0, Micros::ZERO);
-        let mut is_in_time = !self.is_overdue;
+        let mut is_in_time = !self.is_overdue || self.settled.is_some();
+        let from = self.settled.map_or(0, |first| self.index(first));
+        // What is due before that, unless it turns out to be due after it.
+        let wavering = || self.spans.iter().filter(|span| span.first < from && from <= span.last);
+        let waver = wavering().map(|span| span.first).min().unwrap_or(from);
+        let most_ahead = wavering().map(|span| span.ahead).max();
         for (number, bucket) in self.buckets.iter().enumerate() {
             work += bucket.soonest;
-            if let Some(ahead) = bucket.ahead {
+            let ahead = match number {
+                _ if number >= from => bucket.ahead,
+                _ if number >= waver => most_ahead,
+                _ => None,
+            };
+            if let Some(ahead) = ahead {
                 let until = self.moment(number) - self.now - ahead;
                 is_in_time &= self.running + work <= until * self.workers;
             }

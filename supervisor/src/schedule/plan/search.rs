@@ -5,11 +5,18 @@ use super::Micros;
 /// Looks at the middle of what is left that have to find nothing before a guess at the end is believed: what fits in
 /// between need not fit for ever.
 const DOUBTS: u32 = 2;
+/// By so many times each step away from a guess that was wrong is longer than the one before.
+const FURTHER: i64 = 2;
 
 /// The first moment at which `fits`, to within `finest`, where it does at `over` at the latest and does not at zero.
 /// Each look may cost a millisecond: where `guess` is right, two are enough, or three at the end, and where it is not
 /// far off, a few more.
-pub(super) fn first(fits: impl Fn(Micros) -> bool, over: Micros, finest: Micros, guess: Micros) -> Micros {
+pub(super) fn first(
+    mut fits: impl FnMut(Micros) -> bool,
+    over: Micros,
+    finest: Micros,
+    guess: Micros,
+) -> Micros {
     let (mut earliest, mut latest) = (Micros::ZERO, over);
     let is_at_end = guess + finest >= over;
     let (mut near, mut step) = (if is_at_end { Micros::ZERO } else { guess }, finest);
@@ -32,7 +39,7 @@ pub(super) fn first(fits: impl Fn(Micros) -> bool, over: Micros, finest: Micros,
         if is_near {
             // Ever further away from the guess, to where the other answer has to be.
             near = if is_late_enough { moment - step } else { moment + step };
-            step = step * 2;
+            step = step * FURTHER;
         }
     }
     latest

@@ -19,15 +19,22 @@ use super::{
     stream::{Rank, Stream},
 };
 
-pub(super) use parts::{Guest, Met, Miss, Weights};
+pub(super) use parts::{Guest, Met, Miss, Survey, Weights};
 
-/// What is to be played.
+/// What is to be played, and how far it is.
+#[derive(Clone)]
 pub(super) struct Play<'s> {
     floor: Floor,
     batch: &'s [usize],
     buffer: Micros,
     longest_launch: Micros,
     now: Micros,
+    /// How far it is.
+    time: Micros,
+    /// When the last segment has ended that has begun.
+    end: Micros,
+    /// Somebody would wait for audio.
+    is_over: bool,
     weights: Weights,
     runs: Vec<Run<'s>>,
     lanes: Vec<LaneRun>,
@@ -57,6 +64,7 @@ pub(super) struct Play<'s> {
 }
 
 /// A stream in this play.
+#[derive(Clone)]
 struct Run<'s> {
     stream: &'s Stream,
     rank: Rank,
@@ -74,6 +82,7 @@ struct Run<'s> {
 }
 
 /// A lane in this play. Behind the known segments of a stream whose text is still arriving, it goes on without end.
+#[derive(Clone)]
 struct LaneRun {
     run: u32,
     lane: u32,
@@ -116,6 +125,9 @@ impl<'s> Play<'s> {
             buffer: board.rules.buffer,
             longest_launch: board.rules.target / 2,
             now,
+            time: now,
+            end: now,
+            is_over: false,
             weights: Weights::default(),
             runs: Vec::with_capacity(board.streams + 1),
             lanes: Vec::with_capacity(board.streams + 1),
@@ -161,12 +173,12 @@ impl<'s> Play<'s> {
         self
     }
 
-    /// Plays to the end, and tells which streams would wait for audio.
-    pub(super) fn late(mut self) -> Vec<u64> {
+    /// Plays to the end, whoever would wait for audio.
+    pub(super) fn survey(mut self) -> Survey {
         self.late = Some(Vec::new());
         // Nobody who is late ends it.
-        let (Ok(_) | Err(Miss)) = self.run();
-        self.late.unwrap_or_default()
+        let end = self.run().unwrap_or(Micros::NEVER);
+        Survey { end, late: self.late.unwrap_or_default(), was_full: self.was_full }
     }
 
     /// Work counts for so many times its cost.
@@ -190,26 +202,45 @@ impl<'s> Play<'s> {
 
     /// Plays to the end, unless somebody would wait for audio. Tells when the last segment has ended.
     pub(super) fn run(&mut self) -> Result<Micros, Miss> {
-        let (mut time, mut end) = (self.now, self.now);
+        self.run_until(Micros::NEVER)?;
+        Ok(self.end)
+    }
+
+    /// Plays on to a moment, unless somebody would wait for audio: what happens at that moment has yet to. Once somebody
+    /// did, it is over.
+    pub(super) fn run_until(&mut self, moment: Micros) -> Result<(), Miss> {
+        if !self.is_over {
+            self.is_over = true;
+            self.go_on(moment)?;
+            self.is_over = false;
+            return Ok(());
+        }
+        Err(Miss)
+    }
+
+    fn go_on(&mut self, moment: Micros) -> Result<(), Miss> {
         loop {
+            let time = self.time;
             while let Some((pool, worker)) = self.floor.pick(|pool| Some(self.ready.get(pool)?.peek()?.0)) {
                 let until = self.launch(pool, time)?;
                 if until > time {
                     self.floor.take(worker);
                     self.busy.push(Reverse((until, worker)));
-                    end = end.max(until);
+                    self.end = self.end.max(until);
                 }
             }
             if self.left == 0 && time >= self.horizon {
-                return Ok(end);
+                return Ok(());
             }
             let next = [
                 self.busy.peek().map(|next| next.0.0),
                 self.later.peek().map(|next| next.0.0),
                 self.heard.peek().map(|next| next.0.0),
             ];
-            let Some(next) = next.into_iter().flatten().min() else { return Ok(end) };
-            time = next;
+            let Some(time) = next.into_iter().flatten().min().filter(|next| *next < moment) else {
+                return Ok(());
+            };
+            self.time = time;
             while let Some(&Reverse((when, worker))) = self.busy.peek().filter(|next| next.0.0 <= time) {
                 debug_assert!(when <= time);
                 self.busy.pop();

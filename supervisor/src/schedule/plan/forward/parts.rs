@@ -6,7 +6,7 @@ use super::super::{
 };
 
 /// A stream that is not on the board, and when it would come.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::schedule::plan) struct Guest<'s> {
     pub(in crate::schedule::plan) stream: &'s Stream,
     pub(in crate::schedule::plan) arrives: Micros,
@@ -56,3 +56,14 @@ impl Met {
 /// The first stream that would wait for audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::schedule::plan) struct Miss;
+
+/// What becomes of everybody.
+#[derive(Debug)]
+pub(in crate::schedule::plan) struct Survey {
+    /// When the last segment has ended.
+    pub(in crate::schedule::plan) end: Micros,
+    /// Streams that would wait for audio.
+    pub(in crate::schedule::plan) late: Vec<u64>,
+    /// Somebody's buffer was full, so that it matters how fast they read.
+    pub(in crate::schedule::plan) was_full: bool,
+}

@@ -6,6 +6,7 @@ use super::{
     super::{
         Delivery, Micros, Piece, Rejection, Rules, Seat,
         admission::Outset,
+        comeback::Future,
         forward::{Guest, Weights},
         outlook::{Outlook, Verdict},
     },
@@ -213,6 +214,7 @@ proptest! {
         rtf in 0.05_f64..0.6,
         buffer in 4_i64..24,
         shift in prop_oneof![Just(0_i64), 0_i64..8_000_000],
+        before in prop_oneof![Just(0_i64), 0_i64..8_000_000],
         newcomer in audio_ms(),
     ) {
         let rules = Rules { buffer: Micros::s(buffer), ..Rules::default() };
@@ -234,13 +236,62 @@ proptest! {
             let Ok((stream, ..)) = other.stream_of(&asks, true, now) else { continue };
             let arrives = now + Micros(shift);
             let guest = Guest { stream: &stream, arrives, shift: Micros(shift) };
-            for guests in [vec![], vec![guest]] {
-                let plays = world.discipline.fits(&Outset::default(), now, Weights::default(), || guests.iter());
-                match told.verdict(guests.iter()) {
-                    Verdict::InTime => prop_assert!(plays),
-                    Verdict::Late => prop_assert!(!plays),
-                    Verdict::Unclear => {}
+            let early = Guest { stream: &stream, arrives: now + Micros(before), shift: Micros(before) };
+            let fits = |guests: &[Guest<'_>]| {
+                world.discipline.fits(&Outset::default(), now, Weights::default(), || guests.iter())
+            };
+            for (known, guests) in
+                [(vec![], vec![]), (vec![], vec![guest]), (vec![early], vec![]), (vec![early], vec![guest])]
+            {
+                let mut outlook = told.with(known.iter()).expect("they are simple");
+                if fits(&known) {
+                    outlook.settle();
                 }
+                let plays = fits(&[&known[..], &guests].concat());
+                for outlook in [&told.with(known.iter()).expect("they are simple"), &outlook] {
+                    match outlook.verdict(guests.iter()) {
+                        Verdict::InTime => prop_assert!(plays),
+                        Verdict::Late => prop_assert!(!plays),
+                        Verdict::Unclear => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_future_that_is_played_on_is_the_one_that_is_played_from_the_beginning(
+        arrivals in arrivals(150_000),
+        whole in prop::collection::vec(any::<bool>(), 60),
+        workers in 1_usize..4,
+        rtf in 0.1_f64..0.6,
+        buffer in 4_i64..24,
+        newcomer in audio_ms(),
+    ) {
+        let rules = Rules { buffer: Micros::s(buffer), ..Rules::default() };
+        let mut requests = requests(&arrivals, rtf);
+        for (request, whole) in requests.iter_mut().zip(whole) {
+            request.offer.delivery = if whole { Delivery::Whole } else { Delivery::Live };
+        }
+        let mut world = World::new(staffed(&super::layout(workers), rules), requests);
+        for step in 1..12 {
+            let now = Micros::ms(step * 400);
+            world.run(now);
+            let mut other = world.discipline.clone();
+            let asks = Request::live(now, 99, text(0, newcomer, rtf)).offer;
+            let Ok((stream, ..)) = other.stream_of(&asks, true, now) else { continue };
+            let mut future = Future::new(&world.discipline, Outset::default(), &stream, now);
+            let (mut earlier, mut latest) = (Micros::ZERO, Micros::s(12));
+            for _ in 0..8 {
+                let shift = earlier + (latest - earlier) / 2;
+                let guest = [Guest { stream: &stream, arrives: now + shift, shift }];
+                let plays = world.discipline.fits(&Outset::default(), now, Weights::default(), || guest.iter());
+                prop_assert_eq!(future.fits(shift, earlier), plays);
+                *(if plays { &mut latest } else { &mut earlier }) = shift;
             }
         }
     }
