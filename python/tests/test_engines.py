@@ -1,10 +1,11 @@
 """What the runtime makes of engines that misbehave, and of those that take several texts at once."""
 
 import sys
+import time
 from textwrap import dedent, indent
 
 from conftest import AddEngine
-from harness import load, worker
+from harness import Supervisor, load, worker
 from ishowtts_worker.protocol import (
     Audio,
     Bye,
@@ -13,9 +14,12 @@ from ishowtts_worker.protocol import (
     Done,
     Failure,
     Hello,
+    Pause,
+    Paused,
     Ping,
     Pong,
     Progress,
+    Resume,
     Shutdown,
     Synthesize,
 )
@@ -24,6 +28,7 @@ from ishowtts_worker.protocol import (
 def variant(methods: str) -> str:
     """An engine that is tone but for these methods."""
     head = """\
+        import time
         from dataclasses import replace
         from ishowtts_worker.errors import DeviceFault, NothingToSpeak
         from ishowtts_worker.engines.tone import ToneEngine
@@ -238,3 +243,122 @@ def test_a_launch_is_never_larger_than_the_engine_takes(add_engine: AddEngine) -
         while done < 4:
             done += isinstance(supervisor.receive(), Done)
         assert launches() == [[1, 2, 3], [4]]
+
+
+# A device of its own takes one launch after the other, and tells what it was given and handed over.
+AHEAD = variant("""
+    happened = []
+
+    def __init__(self, settings, device):
+        super().__init__(settings, device)
+        self.info = replace(self.info, max_batch=2, ahead=True)
+        self.free_at = 0.0
+
+    def speak_together(self, plans, cancels):
+        sizes = [plan.samples // 1920 for plan in plans]
+        self.happened.append(("given", sizes))
+        done = self.free_at = max(self.free_at, time.monotonic()) + plans[0].settings.fixed_ms / 1000
+        while time.monotonic() < done:
+            yield None
+        if 13 in sizes:
+            raise ValueError("no")
+        self.happened.append(("handed over", sizes))
+        for at, plan in enumerate(plans):
+            if not cancels[at].requested:
+                yield at, bytes(2 * plan.samples)
+
+    def speak(self, plan, cancel):
+        for item in self.speak_together([plan], [cancel]):
+            if item is not None:
+                yield b"\\x00\\x10" * plan.samples
+""")
+
+
+def happened() -> list[tuple[str, list[int]]]:
+    found: list[tuple[str, list[int]]] = sys.modules["ishowtts_worker.engines.ahead"].ENGINE.happened
+    return found
+
+
+def endings(supervisor: Supervisor, count: int) -> list[tuple[str, int | None]]:
+    """How the next syntheses end, in order."""
+    told: list[tuple[str, int | None]] = []
+    while len(told) < count:
+        message = supervisor.receive()
+        assert isinstance(message, Audio | Done | Failure | Cancelled), message
+        if not isinstance(message, Audio):
+            told.append((message.type, message.id))
+    return told
+
+
+LONG = {"fixed_ms": 300}
+
+
+def test_the_next_launch_begins_while_one_is_computed_and_is_handed_over_after_it(
+    add_engine: AddEngine,
+) -> None:
+    add_engine("ahead", AHEAD)
+    with worker("ahead") as (supervisor, _):
+        assert supervisor.get_ready("ahead").ahead
+        del happened()[:]
+        supervisor.send(Synthesize(1, "x", options=LONG, more=True), Synthesize(2, "xx", options=LONG))
+        supervisor.send(Synthesize(3, "xxx", options=LONG, more=True), Synthesize(4, "xxxx", options=LONG))
+        supervisor.send(Synthesize(5, "xxxxx", options=LONG))
+        assert endings(supervisor, 5) == [("done", number) for number in (1, 2, 3, 4, 5)]
+        assert happened() == [
+            ("given", [1, 2]),
+            ("given", [3, 4]),
+            ("handed over", [1, 2]),
+            ("given", [5]),
+            ("handed over", [3, 4]),
+            ("handed over", [5]),
+        ]
+
+
+def test_half_a_launch_does_not_begin_and_what_it_waited_does_not_count(add_engine: AddEngine) -> None:
+    add_engine("ahead", AHEAD)
+    with worker("ahead") as (supervisor, _):
+        supervisor.get_ready("ahead")
+        del happened()[:]
+        supervisor.send(Synthesize(1, "x", options=LONG), Synthesize(2, "xx", options=LONG, more=True))
+        assert endings(supervisor, 1) == [("done", 1)]
+        supervisor.send(Synthesize(3, "xxx", options=LONG))
+        done = [message for message in iter(supervisor.receive, None) if isinstance(message, Done)][:1]
+        assert done[0].id == 2
+        assert [what for what, _ in happened()] == ["given", "handed over", "given", "handed over"]
+
+
+def test_a_launch_that_begins_ahead_can_fail_or_be_cancelled_alone(add_engine: AddEngine) -> None:
+    add_engine("ahead", AHEAD)
+    with worker("ahead") as (supervisor, ended):
+        supervisor.get_ready("ahead")
+        # The second is refused before it begins, the third fails, and the fourth is not wanted any more.
+        supervisor.send(Synthesize(1, "x", options=LONG), Synthesize(2, " ", options=LONG))
+        supervisor.send(Synthesize(3, "x" * 13, options=LONG), Synthesize(4, "xx", options=LONG))
+        supervisor.send(Synthesize(5, "x", options=LONG))
+        supervisor.send(CancelSynthesis(4))
+        told = endings(supervisor, 5)
+        assert sorted(told) == [("cancelled", 4), ("done", 1), ("done", 5), ("error", 2), ("error", 3)]
+        supervisor.send(Synthesize(6, "x", options=LONG), Synthesize(7, "xx", options=LONG), Ping(1))
+        supervisor.expect(Pong)
+        supervisor.send(Shutdown(30_000))
+        assert sorted(endings(supervisor, 2)) == [("cancelled", 6), ("cancelled", 7)]
+        supervisor.expect(Bye)
+        assert ended.wait() == 0
+
+
+def test_a_pause_waits_for_what_the_device_was_given(add_engine: AddEngine) -> None:
+    add_engine("ahead", AHEAD)
+    with worker("ahead") as (supervisor, _):
+        supervisor.get_ready("ahead")
+        del happened()[:]
+        supervisor.send(Synthesize(1, "x", options=LONG), Synthesize(2, "xx", options=LONG))
+        while ("given", [2]) not in happened():
+            time.sleep(0.001)
+        supervisor.send(Pause(), Synthesize(3, "xxx", options=LONG))
+        told = []
+        while not isinstance(message := supervisor.receive(), Paused):
+            told.append(type(message))
+        assert told == [Audio, Done, Audio]
+        assert happened()[-1] == ("handed over", [2])
+        supervisor.send(Resume())
+        assert endings(supervisor, 2) == [("done", 2), ("done", 3)]

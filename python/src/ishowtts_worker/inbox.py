@@ -54,6 +54,8 @@ class Inbox:
         """Set once the worker is to leave; every synthesis is cancelled then."""
         self.paused = False
         """Whether the supervisor wants the device for something else."""
+        self.max_batch = 1
+        """Syntheses that one launch can hold."""
         self._channel = channel
         self._pong = pong
         self._paused_told = False
@@ -73,6 +75,33 @@ class Inbox:
             else:
                 self._take_in()
         return self.ending
+
+    def next_launch(self) -> list[Synthesis] | Ending:
+        """Wait for the syntheses that the supervisor wants in one launch, or for the end."""
+        launch: list[Synthesis] = []
+        while True:
+            task = self.next()
+            if isinstance(task, Ending):
+                return task  # none of the launch has started: it was cancelled
+            assert isinstance(task, Synthesis)
+            launch.append(task)
+            if self._is_complete(launch):
+                return launch
+
+    def launch_that_waits(self) -> list[Synthesis]:
+        """The next launch, if all of it has come; else none."""
+        launch: list[Synthesis] = []
+        for task in self._tasks:
+            assert isinstance(task, Synthesis)
+            launch.append(task)
+            if self._is_complete(launch):
+                for _ in launch:
+                    self._tasks.popleft()
+                return launch
+        return []
+
+    def _is_complete(self, launch: list[Synthesis]) -> bool:
+        return not launch[-1].message.more or len(launch) >= self.max_batch
 
     def look(self, seconds: float = 0.0) -> None:
         """Take in what comes within `seconds`, and return once something has; 0 is a quick look.

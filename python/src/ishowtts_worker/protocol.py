@@ -186,6 +186,7 @@ class Ready:
     warmup: Warmup
     memory: Memory
     options: list[OptionInfo] | None = None
+    ahead: bool = False
 
 
 @dataclass(frozen=True)
@@ -271,6 +272,8 @@ def encode(message: ToWorker | FromWorker) -> bytes:
     record = {"type": message.type, **asdict(message)}
     if record.get("phonemes") == []:
         del record["phonemes"]
+    if record.get("ahead") is False:
+        del record["ahead"]
     # A surrogate alone, which a file's name in an error may have, is no UTF-8.
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
 

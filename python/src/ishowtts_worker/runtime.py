@@ -21,7 +21,6 @@ from .inbox import EXIT_FAILED, EXIT_VIOLATION, Ending, Inbox, failure
 from .launch import Launcher
 from .memory import resident_bytes
 from .protocol import PROTOCOL_VERSION, Bye, Hello, Load, Memory, Pong, Progress, Ready
-from .synthesis import Synthesis
 from .warmup import warm_up
 
 _LOG = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class Runtime:
         if not isinstance(order, Load):
             raise ProtocolViolation("the first message must be load")
         launcher = self._get_ready(order)
-        while not isinstance(launch := self._next_launch(), Ending):
+        while not isinstance(launch := self._inbox.next_launch(), Ending):
             if not launcher.run(launch):
                 return EXIT_FAILED
         return self._leave(launch)
@@ -90,6 +89,7 @@ class Runtime:
                 f"could not load engine {self._name!r}: {type(error).__name__}: {error}"
             ) from error
         self._engine = engine
+        self._inbox.max_batch = engine.info.max_batch
         # What is alive now lives as long as the process: the collector need never look at it again.
         gc.collect()
         gc.freeze()
@@ -106,22 +106,10 @@ class Runtime:
                 warmup=warm.warmup,
                 memory=Memory(resident_bytes(), engine.device_bytes()),
                 options=None if info.options is None else list(info.options),
+                ahead=info.ahead,
             )
         )
         return Launcher(self._channel, engine, warm.level, self._inbox)
-
-    def _next_launch(self) -> list[Synthesis] | Ending:
-        """The syntheses that the supervisor wants in one launch, or the end."""
-        assert self._engine is not None
-        launch: list[Synthesis] = []
-        while True:
-            task = self._inbox.next()
-            if isinstance(task, Ending):
-                return task  # none of the launch has started: it was cancelled
-            assert isinstance(task, Synthesis)
-            launch.append(task)
-            if not task.message.more or len(launch) >= self._engine.info.max_batch:
-                return launch
 
     def _leave(self, ending: Ending) -> int:
         if ending.orderly:

@@ -25,7 +25,7 @@ class Synthesis:
         self._samples = 0
 
     def start(self) -> None:
-        """Its time begins now."""
+        """Its time begins now; again if it had to wait for others after all."""
         self.started = True
         self._began = time.perf_counter()
 

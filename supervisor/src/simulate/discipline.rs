@@ -12,6 +12,10 @@ pub trait Discipline {
     fn admit(&mut self, offer: &Offer, now: Micros) -> Result<Admitted, Rejection>;
     /// What a free worker is to speak next.
     fn next_launch(&mut self, now: Micros) -> Option<Launch>;
+    /// When to look again, if nothing happens until then.
+    fn next_look(&self, _now: Micros) -> Option<Micros> {
+        None
+    }
     /// A segment has ended.
     fn ended(&mut self, worker: WorkerIndex, id: StreamId, segment: usize, ended: Ended, now: Micros);
     /// A stream's first audio is there: when its listeners may have it.
@@ -35,6 +39,10 @@ impl Discipline for Board {
 
     fn next_launch(&mut self, now: Micros) -> Option<Launch> {
         Self::next_launch(self, now)
+    }
+
+    fn next_look(&self, now: Micros) -> Option<Micros> {
+        self.next_look_ahead(now)
     }
 
     fn ended(&mut self, worker: WorkerIndex, id: StreamId, segment: usize, ended: Ended, now: Micros) {
@@ -130,7 +138,7 @@ impl Discipline for FirstComeFirstServed {
                 queue.pop_front();
                 if !self.gone.contains(&member.0) {
                     free.pop();
-                    return Some(Launch { worker, members: vec![member] });
+                    return Some(Launch { worker, members: vec![member], is_ahead: false });
                 }
             }
         }

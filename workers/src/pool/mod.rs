@@ -105,6 +105,12 @@ impl Pool {
         Some(Lease { permit: self.crew.seats.take(seat)?, seats: Arc::clone(&self.crew.seats) })
     }
 
+    /// Takes the worker in a seat for what it is to speak next, if it is used and takes that in meanwhile. What it is told
+    /// by this, it begins when it has ended what it was told before.
+    pub fn lease_ahead(&self, seat: usize) -> Option<Lease> {
+        Some(Lease { permit: self.crew.seats.take_ahead(seat)?, seats: Arc::clone(&self.crew.seats) })
+    }
+
     /// Has the worker in a seat stop at its next step and free its device, or go on.
     pub fn pause(&self, seat: usize, pause: bool) {
         self.crew.seats.say(seat, if pause { Command::Pause } else { Command::Resume });

@@ -188,6 +188,9 @@ pub struct Ready {
     /// What [`ToWorker::Synthesize`] may have for options; `None`: it does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Vec<OptionInfo>>,
+    /// While it computes one launch it takes the next one in, so that its device has no pause between them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ahead: bool,
 }
 
 /// An option of an engine, and what it may be.

@@ -56,13 +56,17 @@ struct Sitting {
     draining: bool,
     /// Takes no further orders in this seat, which was given up.
     rising: bool,
-    /// Somebody has its permit.
-    held: bool,
+    /// How many permits of it are out.
+    held: u8,
 }
 
 impl Sitting {
     fn takes_orders(&self) -> bool {
         !self.draining && !self.rising
+    }
+
+    fn is_held(&self) -> bool {
+        self.held > 0
     }
 }
 
@@ -154,7 +158,7 @@ impl Seats {
     pub(crate) fn is_resting(&self, seat: usize) -> bool {
         let table = self.lock();
         let sitting = table.seats.get(seat).and_then(|place| place.sitting.as_ref());
-        sitting.is_some_and(|sitting| !sitting.held && sitting.takes_orders())
+        sitting.is_some_and(|sitting| !sitting.is_held() && sitting.takes_orders())
     }
 
     /// Whether a worker is in a seat.
@@ -170,12 +174,21 @@ impl Seats {
 
     /// The worker in a seat, if nobody uses it.
     pub(crate) fn take(&self, seat: usize) -> Option<Permit> {
+        self.take_if(seat, |sitting| !sitting.is_held())
+    }
+
+    /// The worker in a seat, if it is used and takes in what comes next meanwhile.
+    pub(crate) fn take_ahead(&self, seat: usize) -> Option<Permit> {
+        self.take_if(seat, |sitting| sitting.held == 1 && sitting.warm.ready.ahead)
+    }
+
+    fn take_if(&self, seat: usize, may: impl FnOnce(&Sitting) -> bool) -> Option<Permit> {
         let mut table = self.lock();
         let sitting = table.seats.get_mut(seat)?.sitting.as_mut()?;
-        if sitting.held || !sitting.takes_orders() {
+        if !sitting.takes_orders() || !may(sitting) {
             return None;
         }
-        sitting.held = true;
+        sitting.held += 1;
         Some(Permit { seat, number: sitting.number, warm: sitting.warm.clone() })
     }
 
@@ -186,9 +199,11 @@ impl Seats {
         let Some(sitting) = place.sitting.as_mut().filter(|sitting| sitting.number == permit.number) else {
             return;
         };
-        sitting.held = false;
+        sitting.held = sitting.held.saturating_sub(1);
         let is_draining = sitting.draining;
-        let changes = if is_draining {
+        let changes = if sitting.is_held() {
+            return;
+        } else if is_draining {
             table.vacate(permit.seat)
         } else if sitting.rising {
             table.rise(permit.seat)
@@ -250,7 +265,7 @@ impl Table {
     fn even_out(&mut self, seat: usize) -> Changes {
         let Some(at) = self.best_spare() else { return Changes::new() };
         let sitting = self.seats.get(seat).and_then(|place| place.sitting.as_ref());
-        let Some(sitting) = sitting.filter(|sitting| !sitting.held && sitting.takes_orders()) else {
+        let Some(sitting) = sitting.filter(|sitting| !sitting.is_held() && sitting.takes_orders()) else {
             return Changes::new();
         };
         let other = self.spares.get(at).map_or(0, |warm| self.seated_on(&warm.device));
@@ -266,7 +281,7 @@ impl Table {
     /// A seat is there no longer: whoever sits there finishes first.
     fn give_up(&mut self, seat: usize) -> Changes {
         match self.seats.get_mut(seat).and_then(|place| place.sitting.as_mut()) {
-            Some(sitting) if sitting.held => {
+            Some(sitting) if sitting.is_held() => {
                 sitting.rising = true;
                 Changes::new()
             }
@@ -302,7 +317,7 @@ impl Table {
         let Some(warm) = spare.and_then(|at| self.spares.remove(at)) else { return Changes::new() };
         let number = self.hook.next_sitting();
         place.number = number;
-        place.sitting = Some(Sitting { warm, number, draining: false, rising: false, held: false });
+        place.sitting = Some(Sitting { warm, number, draining: false, rising: false, held: 0 });
         vec![(seat, ChangeTo::Ready { sitting: number })]
     }
 
@@ -356,7 +371,7 @@ impl Chair {
         table.spares.retain(|warm| warm.worker != self.worker);
         let Some(seat) = table.seat_of(self.worker) else { return true };
         if let Some(sitting) = table.seats.get_mut(seat).and_then(|place| place.sitting.as_mut())
-            && sitting.held
+            && sitting.is_held()
         {
             sitting.draining = true;
             return false;

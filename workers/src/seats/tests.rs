@@ -15,6 +15,7 @@ fn ready() -> Arc<Ready> {
         warmup: WarmUp { characters: 1, elapsed_ms: 1.0, audio_ms: 1.0 },
         memory: Memory::default(),
         options: None,
+        ahead: false,
     })
 }
 
@@ -73,6 +74,30 @@ fn who_retires_finishes_first_and_then_makes_room() {
     house.seats.give_back(&permit);
     assert_eq!(house.told(), [(0, ChangeTo::Gone { sitting: 1 }), (0, ChangeTo::Ready { sitting: 2 })]);
     assert!(house.chairs[0].drain(), "nothing is left of it");
+}
+
+#[test]
+fn who_works_ahead_is_taken_twice_and_gone_when_both_have_ended() {
+    let house = house(1, 2);
+    house.chairs[0].offer(1, "none", Arc::new(Ready { ahead: true, ..Ready::clone(&ready()) }));
+    assert!(house.seats.take_ahead(0).is_none(), "it has nothing to speak yet");
+    let [first, second] =
+        [house.seats.take(0), house.seats.take_ahead(0)].map(|permit| permit.expect("it takes both"));
+    assert!(house.seats.take_ahead(0).is_none(), "one that speaks and one that waits");
+    house.seats.give_back(&first);
+    assert!(house.seats.take(0).is_none(), "it is still at work");
+    let third = house.seats.take_ahead(0).expect("the second is what it speaks now");
+    house.chairs[1].offer(1, "none", ready());
+    house.told();
+    assert!(!house.chairs[0].drain());
+    house.seats.give_back(&second);
+    assert!(house.told().is_empty() && !house.seats.is_resting(0));
+    house.seats.give_back(&third);
+    assert_eq!(house.told(), [(0, ChangeTo::Gone { sitting: 1 }), (0, ChangeTo::Ready { sitting: 2 })]);
+    let permit = house.seats.take(0).expect("it is free");
+    assert!(house.seats.take_ahead(0).is_none(), "this one does not work ahead");
+    house.seats.give_back(&permit);
+    assert!(house.seats.is_resting(0));
 }
 
 #[test]
@@ -168,7 +193,7 @@ proptest! {
             let empty = table.seats.iter().take(table.open).any(|place| place.sitting.is_none());
             prop_assert!(!empty || table.spares.is_empty());
             for place in table.seats.iter().skip(table.open) {
-                let leaves = |sitting: &Sitting| sitting.held && !sitting.takes_orders();
+                let leaves = |sitting: &Sitting| sitting.is_held() && !sitting.takes_orders();
                 prop_assert!(place.sitting.as_ref().is_none_or(leaves), "nobody new comes, and nobody stays");
             }
         }

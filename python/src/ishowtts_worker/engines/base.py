@@ -44,7 +44,7 @@ class EngineInfo:
     such as onnxruntime. `levelled`: its chunks are float samples, which the runtime brings to the house's
     loudness; otherwise they are PCM16 and sent as they are. `reference`: the clause it is warmed up with; by
     default the one of its first language. `options`: what a request may have for options, as `table.told`
-    tells it; None where only `prepare` knows.
+    tells it; None where only `prepare` knows. `ahead`: while one launch computes, the next one may begin.
     """
 
     sample_rate: int
@@ -57,6 +57,7 @@ class EngineInfo:
     levelled: bool = True
     reference: str | None = None
     options: Sequence[OptionInfo] | None = None
+    ahead: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,12 @@ class Engine(ABC, Generic[P]):
 
     def speak_together(
         self, plans: Sequence[P], cancels: Sequence[Cancel]
-    ) -> Iterator[tuple[int, Chunk | None]]:
+    ) -> Iterator[tuple[int, Chunk | None] | None]:
         """Several plans in one launch: pairs of a plan's position and its next chunk, None at its end.
+
+        In place of a pair, None: a device computes by itself, and the runtime may look at what the supervisor
+        says. If the engine works ahead, it may begin the next launch then, and goes on with this one before
+        it asks for more of that: so what the next one has to do waits on the device, and there is no gap.
 
         Whatever has not ended when this returns ends then, all together. There is one plan, or on an engine
         whose `max_batch` is above 1 up to so many. A plan whose cancel is requested may be ended early. This

@@ -132,7 +132,7 @@ impl Board {
 
     /// Whether everybody is in time: if those who have yet to begin do so as soon as they can, which is what is counted
     /// with from then on, or if they do when it was counted with before.
-    fn nobody_waits(&mut self, late: &[u64], now: Micros) -> bool {
+    pub(super) fn nobody_waits(&mut self, late: &[u64], now: Micros) -> bool {
         let outset = Outset::new(self.outlook(now), late.to_vec());
         if let Some(expected) = self.foresee(&outset, now, Weights::default(), || [].iter()) {
             self.expected = expected;

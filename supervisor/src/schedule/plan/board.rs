@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Micros, WorkerIndex,
+    ahead::Behind,
     begin::Expected,
     comeback::LastPlace,
     fairness::Holds,
@@ -86,6 +87,8 @@ pub(super) enum Presence {
         /// Nobody listens to any of it.
         is_batch: bool,
         hold: Hold,
+        /// Those of the members that it begins with when it has ended the others.
+        behind: Option<Behind>,
     },
     /// Not there; expected back at this moment, if at all.
     Away { back: Option<Micros> },
@@ -108,6 +111,8 @@ pub struct Board {
     pub(super) workers: Vec<Presence>,
     /// Most syntheses in one launch, by pool.
     pub(super) batch: Vec<usize>,
+    /// Whether a pool's workers take the next launch in while they speak.
+    pub(super) ahead: Vec<bool>,
     pub(super) slots: Vec<Option<Stream>>,
     vacant: Vec<usize>,
     pub(super) streams: usize,
@@ -140,6 +145,7 @@ impl Board {
             rules,
             workers: vec![Presence::Away { back: None }; floor.workers()],
             batch: vec![1; floor.pools()],
+            ahead: vec![false; floor.pools()],
             slots: Vec::new(),
             vacant: Vec::new(),
             streams: 0,
@@ -275,6 +281,8 @@ impl Board {
                 if let Some(presence) = self.workers.get_mut(worker) {
                     *presence = if is_open { Presence::Free } else { Presence::Away { back: None } };
                 }
+            } else {
+                self.follow(worker, (id, segment), now);
             }
         }
         let Some(stream) = self.stream_mut(id) else { return };

@@ -9,12 +9,14 @@ use super::{
 impl Board {
     /// The most urgent segment that a free worker has room for.
     pub(super) fn head(&self) -> Option<(usize, WorkerIndex, Key)> {
-        let first = |pool: usize| self.waiting.get(pool)?.first().copied();
-        let (pool, worker) = self.floor.pick(|pool| {
-            let head = first(pool)?;
-            (head.rank != Rank::Batch || !self.has_paused(pool)).then_some(head)
-        })?;
-        Some((pool, worker, first(pool)?))
+        let (pool, worker) = self.floor.pick(|pool| self.due_in(pool))?;
+        Some((pool, worker, self.due_in(pool)?))
+    }
+
+    /// The most urgent segment of a pool, if it may begin.
+    pub(super) fn due_in(&self, pool: usize) -> Option<Key> {
+        let head = self.waiting.get(pool)?.first().copied()?;
+        (head.rank != Rank::Batch || !self.has_paused(pool)).then_some(head)
     }
 
     /// What [`next_launch`](Self::next_launch) would begin with: a stream, its segment, and who is to speak it.

@@ -14,13 +14,16 @@ pub struct Launch {
     pub worker: WorkerIndex,
     /// What: a stream and its segment's index; at least one.
     pub members: Vec<(StreamId, usize)>,
+    /// It still speaks, and begins with these when it has ended that.
+    pub is_ahead: bool,
 }
 
 impl Board {
-    /// The next launch, if a free worker has something to speak. From then on it counts as running.
+    /// The next launch, if a free worker has something to speak, or one that takes it in ahead is nearly free. From then
+    /// on it counts as running.
     pub fn next_launch(&mut self, now: Micros) -> Option<Launch> {
         loop {
-            let (pool, worker, head) = self.head()?;
+            let Some((pool, worker, head)) = self.head() else { return self.next_ahead(now) };
             self.expose(head.slot, now);
             // A reader that pauses has made its segment less urgent: then another may be the most urgent one.
             if self.waiting.get(pool)?.first() != Some(&head) {
@@ -31,40 +34,62 @@ impl Board {
     }
 
     fn launch(&mut self, pool: usize, worker: WorkerIndex, now: Micros) -> Launch {
-        let most = self.batch.get(pool).copied().unwrap_or(1);
         let mut batch = Batch::new(self.rules.target / 2);
+        let members = self.gather(pool, now, now, &mut batch);
+        self.floor.take(worker);
+        if let Some(presence) = self.workers.get_mut(worker) {
+            *presence = Presence::Busy {
+                until: now + batch.cost,
+                members: members.clone(),
+                is_batch: batch.for_nobody,
+                hold: Hold::Speaks,
+                behind: None,
+            };
+        }
+        Launch { worker, members, is_ahead: false }
+    }
+
+    /// Takes the most urgent segments of a pool into a launch that begins at a moment.
+    pub(super) fn gather(
+        &mut self,
+        pool: usize,
+        begins: Micros,
+        now: Micros,
+        batch: &mut Batch,
+    ) -> Vec<(StreamId, usize)> {
+        let most = self.batch.get(pool).copied().unwrap_or(1);
         let mut members = Vec::new();
         while members.len() < most {
             let Some(head) = self.waiting.get(pool).and_then(|waiting| waiting.first().copied()) else {
                 break;
             };
-            let Some((id, index)) = self.take(head, pool, now, &mut batch) else { break };
-            members.push((id, index));
+            let Some(member) = self.take(head, pool, begins, batch) else { break };
+            self.expose(head.slot, now);
+            members.push(member);
         }
-        self.floor.take(worker);
-        if let Some(presence) = self.workers.get_mut(worker) {
-            let is_batch = batch.for_nobody;
-            let hold = Hold::Speaks;
-            *presence = Presence::Busy { until: now + batch.cost, members: members.clone(), is_batch, hold };
-        }
-        Launch { worker, members }
+        members
     }
 
     /// Takes a waiting segment into a launch, if it fits there.
-    fn take(&mut self, head: Key, pool: usize, now: Micros, batch: &mut Batch) -> Option<(StreamId, usize)> {
+    fn take(
+        &mut self,
+        head: Key,
+        pool: usize,
+        begins: Micros,
+        batch: &mut Batch,
+    ) -> Option<(StreamId, usize)> {
         let stream = self.slots.get_mut(head.slot)?.as_mut()?;
         let lane = stream.lanes.get_mut(head.lane)?;
         let index = lane.head()?;
         let segment = stream.segments.get_mut(index)?;
         batch.for_nobody &= head.rank == Rank::Batch;
-        if !batch.joins(head.seq, segment.piece.total, head.deadline, now, segment.alone) {
+        if !batch.joins(head.seq, segment.piece.total, head.deadline, begins, segment.alone) {
             return None;
         }
-        segment.stage = Stage::Running { until: now + batch.cost };
+        segment.stage = Stage::Running { until: begins + batch.cost };
         lane.next += 1;
         lane.key = None;
         self.waiting.get_mut(pool)?.remove(&head);
-        self.expose(head.slot, now);
         Some((StreamId { slot: head.slot, seq: head.seq }, index))
     }
 

@@ -14,6 +14,7 @@
 //! more workers, or fewer.
 
 mod admission;
+mod ahead;
 mod begin;
 mod board;
 mod comeback;

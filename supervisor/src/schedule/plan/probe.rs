@@ -29,7 +29,8 @@ impl Board {
         self.floor.take(worker);
         if let Some(presence) = self.workers.get_mut(worker) {
             let members = vec![(NOBODY, 0)];
-            *presence = Presence::Busy { until: now + cost, members, is_batch: false, hold: Hold::Speaks };
+            let (until, hold) = (now + cost, Hold::Speaks);
+            *presence = Presence::Busy { until, members, is_batch: false, hold, behind: None };
         }
         true
     }

@@ -45,6 +45,8 @@ enum Event {
     Arrives {
         request: usize,
     },
+    /// Whoever decides looks again.
+    Looks,
 }
 
 /// A stream that was let in.
@@ -83,6 +85,8 @@ pub struct World<D> {
     events: BinaryHeap<Reverse<(Micros, Event)>>,
     actors: HashMap<StreamId, Actor>,
     running: HashMap<WorkerIndex, Vec<(StreamId, usize)>>,
+    /// What workers begin with when they have ended that.
+    behind: HashMap<WorkerIndex, Vec<(StreamId, usize)>>,
     /// How soon a worker notices that nobody wants its segment any more.
     chunk: Micros,
 }
@@ -108,6 +112,7 @@ impl<D: Discipline> World<D> {
             now: Micros::ZERO,
             actors: HashMap::new(),
             running: HashMap::new(),
+            behind: HashMap::new(),
             chunk: Micros::ms(20),
         }
     }
@@ -156,18 +161,34 @@ impl<D: Discipline> World<D> {
     }
 
     fn dispatch(&mut self) {
-        while let Some(Launch { worker, members }) = self.discipline.next_launch(self.now) {
-            let mut end = self.now;
-            for &(id, segment) in &members {
-                let Some(actor) = self.actors.get(&id) else { continue };
-                let piece = self.requests.get(actor.request).map(|request| request.truth(segment));
-                let Some(piece) = piece else { continue };
-                self.events.push(Reverse((end + piece.first, Event::Heard { id, segment })));
-                end += piece.total;
-                self.events.push(Reverse((end, Event::Ended { worker, id, segment })));
+        while let Some(Launch { worker, members, is_ahead }) = self.discipline.next_launch(self.now) {
+            if is_ahead {
+                self.behind.insert(worker, members);
+            } else {
+                self.speak(worker, members);
             }
-            self.running.insert(worker, members);
         }
+        if let Some(look) = self.discipline.next_look(self.now) {
+            self.events.push(Reverse((look, Event::Looks)));
+        }
+    }
+
+    /// A worker begins.
+    fn speak(&mut self, worker: WorkerIndex, members: Vec<(StreamId, usize)>) {
+        let mut end = self.now;
+        for &(id, segment) in &members {
+            let Some(actor) = self.actors.get(&id) else {
+                // Nobody wants it any more.
+                self.events.push(Reverse((end, Event::Ended { worker, id, segment })));
+                continue;
+            };
+            let piece = self.requests.get(actor.request).map(|request| request.truth(segment));
+            let Some(piece) = piece else { continue };
+            self.events.push(Reverse((end + piece.first, Event::Heard { id, segment })));
+            end += piece.total;
+            self.events.push(Reverse((end, Event::Ended { worker, id, segment })));
+        }
+        self.running.insert(worker, members);
     }
 
     fn happen(&mut self, event: Event) {
@@ -178,6 +199,7 @@ impl<D: Discipline> World<D> {
             Event::Returns { worker } => self.discipline.worker_ready(worker, now),
             Event::Lost { worker, back } => {
                 self.running.remove(&worker);
+                self.behind.remove(&worker);
                 for (id, _) in self.discipline.worker_lost(worker, back, now) {
                     self.discipline.remove(id, now);
                     self.finish(id, Fate::Lost);
@@ -194,13 +216,18 @@ impl<D: Discipline> World<D> {
                 let request = self.actors.get(&id).map(|actor| actor.request);
                 let truth = request.and_then(|request| self.requests.get(request));
                 let audio = truth.map(|request| request.truth(segment).audio).unwrap_or_default();
+                let follows = if members.is_empty() { self.behind.remove(&worker) } else { None };
                 self.spoken.extend(request.map(|request| Spoken { request, at: now, audio }));
                 self.discipline.ended(worker, id, segment, Ended::Spoken(audio), now);
                 if let Some(place) = self.actors.get_mut(&id).and_then(|actor| actor.ended.get_mut(segment)) {
                     *place = Some(now);
                 }
+                if let Some(members) = follows {
+                    self.speak(worker, members);
+                }
                 self.listen(id);
             }
+            Event::Looks => {}
             Event::Heard { id, segment } => {
                 if let Some(place) = self.actors.get_mut(&id).and_then(|actor| actor.heard.get_mut(segment)) {
                     *place = Some(now);

@@ -43,6 +43,7 @@ pub(in crate::voices) fn ready(voices: &[(&str, &str)]) -> Ready {
         warmup: WarmUp { characters: 5, elapsed_ms: 1.0, audio_ms: 400.0 },
         memory: Memory { rss_bytes: 1, device_bytes: 0 },
         options: None,
+        ahead: false,
     }
 }
 

@@ -80,12 +80,28 @@ class View:
     wave: Tensor
 
 
+class Host:
+    """The host's side of one launch: what the device takes, and the waves that it gives."""
+
+    def __init__(self, rows: int, most: int, *, pinned: bool) -> None:
+        self.integers = torch.zeros(_INTEGERS, rows, dtype=torch.int32, pin_memory=pinned)
+        self.spans = torch.zeros(2, most, dtype=torch.int32, pin_memory=pinned)
+        self.guidance = torch.zeros(rows, pin_memory=pinned)
+        self.wave = torch.zeros(rows * HOP, pin_memory=pinned)
+        self.places: list[tuple[int, int]] = []
+        """Where in `wave` each job's begins and ends, once that is known."""
+
+    def waves(self) -> list[np.ndarray]:
+        """What the device gave, each in memory of its own."""
+        whole = self.wave.numpy()
+        return [whole[begin:end].copy() for begin, end in self.places]
+
+
 class Buffers:
     """All of it, for up to `most` requests in up to `rows` rows."""
 
     def __init__(self, rows: int, most: int, arch: Architecture, device: str, dtype: torch.dtype) -> None:
         self._most = most
-        self._pinned = device.startswith("cuda")
         half = arch.dim_head // 2
 
         def zeros(*shape: int, kind: torch.dtype = torch.float32) -> Tensor:
@@ -99,10 +115,6 @@ class Buffers:
         self._mixed = zeros(2 * rows, arch.inner, kind=dtype)
         self._cos, self._sin, self._valid = zeros(2 * rows, half), zeros(2 * rows, half), zeros(2 * rows)
         self._wave = zeros((rows + WINDOW // HOP - 1) * HOP)
-        self._host = torch.zeros(_INTEGERS, rows, dtype=torch.int32, pin_memory=self._pinned)
-        self._host_spans = torch.zeros(2, most, dtype=torch.int32, pin_memory=self._pinned)
-        self._host_guidance = torch.zeros(rows, pin_memory=self._pinned)
-        self._host_wave = torch.zeros(rows * HOP, pin_memory=self._pinned)
 
     @property
     def device(self) -> torch.device:
@@ -132,10 +144,10 @@ class Buffers:
             wave=self._wave[: (rows + WINDOW // HOP - 1) * HOP],
         )
 
-    def fill(self, jobs: Sequence[Job], rows: int) -> list[int]:
-        """Lay the jobs into the first `rows` rows. Returns where each begins."""
-        integers, spans = self._host[:, :rows].numpy(), self._host_spans.numpy()
-        guidance = self._host_guidance[:rows].numpy()
+    def fill(self, host: Host, jobs: Sequence[Job], rows: int) -> None:
+        """Lay the jobs into the first `rows` rows, behind whatever the device has to do before."""
+        integers, spans = host.integers[:, :rows].numpy(), host.spans.numpy()
+        guidance = host.guidance[:rows].numpy()
         integers[:] = 0
         integers[_OWNER] = self._most
         spans[:] = 0
@@ -151,27 +163,22 @@ class Buffers:
             own[_SPOKEN, job.spoken_from :] = 1
             spans[:, number] = start, job.frames
             guidance[start:end] = job.guidance
-        self._integers[:, :rows].copy_(self._host[:, :rows], non_blocking=True)
-        self._spans.copy_(self._host_spans, non_blocking=True)
-        self._guidance[:rows].copy_(self._host_guidance[:rows], non_blocking=True)
+        self._integers[:, :rows].copy_(host.integers[:, :rows], non_blocking=True)
+        self._spans.copy_(host.spans, non_blocking=True)
+        self._guidance[:rows].copy_(host.guidance[:rows], non_blocking=True)
         self._noisy[:rows].zero_()
         for start, job in zip(starts, jobs, strict=True):
             self._reference[start : start + job.reference.shape[0], :MEL_BANDS] = job.reference
             generator = torch.Generator(self.device).manual_seed(job.seed)
             noise = torch.randn(job.frames, MEL_BANDS, generator=generator, device=self.device)
             self._noisy[start : start + job.frames, :MEL_BANDS] = noise
-        return starts
 
-    def waves(self, jobs: Sequence[Job], starts: Sequence[int]) -> list[np.ndarray]:
-        """What was made of the jobs, each in memory of its own."""
-        places = []
+    def fetch(self, host: Host, jobs: Sequence[Job]) -> None:
+        """Have the jobs' waves copied to the host when the device comes to it."""
+        host.places = []
         end = 0
-        for start, job in zip(starts, jobs, strict=True):
+        for start, job in zip(starts_of(jobs), jobs, strict=True):
             begin, length = span(start + job.spoken_from, job.frames - job.spoken_from)
-            places.append((end, end + length))
-            self._host_wave[end : end + length].copy_(self._wave[begin : begin + length], non_blocking=True)
+            host.places.append((end, end + length))
+            host.wave[end : end + length].copy_(self._wave[begin : begin + length], non_blocking=True)
             end += length
-        if self._pinned:
-            torch.cuda.current_stream(self.device).synchronize()
-        whole = self._host_wave.numpy()
-        return [whole[begin:end].copy() for begin, end in places]

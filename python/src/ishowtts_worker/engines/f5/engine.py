@@ -55,6 +55,8 @@ class F5Engine(Engine[F5Plan]):
         self._vocabulary = vocabulary
         self._voices = voices
         self._synthesizer = synthesizer
+        # Of those who speak at once; the first is handed over first.
+        self._turns: list[object] = []
 
     @classmethod
     def load(cls, order: Load, progress: LoadProgress) -> F5Engine:
@@ -91,6 +93,7 @@ class F5Engine(Engine[F5Plan]):
             device=tier.device,
             tier=tier.name,
             max_batch=synthesizer.most,
+            ahead=synthesizer.ahead,
             options=told(F5Options, OPTIONS),
         )
         return cls(settings, vocabulary, voices, synthesizer, info)
@@ -126,20 +129,33 @@ class F5Engine(Engine[F5Plan]):
 
     def speak(self, plan: F5Plan, cancel: Cancel) -> Iterator[NDArray[np.float32]]:
         """All of it in one chunk."""
-        for _, chunk in self.speak_together([plan], [cancel]):
-            if chunk is not None:
-                yield chunk
+        for item in self.speak_together([plan], [cancel]):
+            if item is not None and item[1] is not None:
+                yield item[1]
 
     def speak_together(
         self, plans: Sequence[F5Plan], cancels: Sequence[Cancel]
-    ) -> Iterator[tuple[int, NDArray[np.float32] | None]]:
+    ) -> Iterator[tuple[int, NDArray[np.float32] | None] | None]:
         """One launch, or as many as numbers of steps and lengths ask for.
 
         What the last of them made ends together, when all of it was handed over: while the supervisor passes
         one answer on, it would not read the next.
         """
-        owners = [position for position, plan in enumerate(plans) for _ in plan.jobs]
         jobs = [job for plan in plans for job in plan.jobs]
+        turn = object()
+        self._turns.append(turn)
+        try:
+            # What is given to the device in several goes waits until all before it is handed over.
+            while turn is not self._turns[0] and not self._synthesizer.is_whole(jobs, self._settings.sway):
+                yield None
+            yield from self._launches(plans, jobs, cancels)
+        finally:
+            self._turns.remove(turn)
+
+    def _launches(
+        self, plans: Sequence[F5Plan], jobs: list[Job], cancels: Sequence[Cancel]
+    ) -> Iterator[tuple[int, NDArray[np.float32] | None] | None]:
+        owners = [position for position, plan in enumerate(plans) for _ in plan.jobs]
         left = [len(plan.jobs) for plan in plans]
         launches = self._synthesizer.launches(jobs)
         for launch in launches:
@@ -148,7 +164,9 @@ class F5Engine(Engine[F5Plan]):
                 return not all(cancels[owners[job]].requested for job in launch)
 
             with device_faults():
-                waves = self._synthesizer.run([jobs[job] for job in launch], self._settings.sway, wanted)
+                waves = yield from self._synthesizer.speak(
+                    [jobs[job] for job in launch], self._settings.sway, wanted
+                )
             for job, wave in zip(launch, waves or [], strict=False):
                 owner = owners[job]
                 yield owner, wave

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
 from .buffers import Buffers, View
 from .flow import Flow
 from .modulation import Step, Table
-
-Wanted = Callable[[], bool]
-"""Whether anybody still wants the result; asked between steps."""
 
 _ROUND = 64
 _LONG_MS = 100.0
@@ -36,8 +33,16 @@ class Runner(ABC):
         """Rows to lay a launch out for that needs so many."""
 
     @abstractmethod
-    def run(self, view: View, table: Table, wanted: Wanted) -> bool:
-        """From the filled view to its wave. False: nobody wanted it any more."""
+    def run(self, view: View, table: Table) -> Iterator[None]:
+        """From the filled view to its wave, in as many parts as it may be ended between.
+
+        On a GPU a part is only given to the device, and this returns before it is computed.
+        """
+
+    def is_whole(self, rows: int, table: Table) -> bool:
+        """Whether there is one part, and giving it to the device takes next to no time."""
+        del rows, table
+        return False
 
     def captured(self) -> int:
         """Graphs captured so far."""
@@ -55,15 +60,13 @@ class Eager(Runner):
         """As many as are needed."""
         return -(-needed // self._round) * self._round
 
-    def run(self, view: View, table: Table, wanted: Wanted) -> bool:
+    def run(self, view: View, table: Table) -> Iterator[None]:
         """See Runner."""
         self._flow.begin(view)
         for step in rows_of(table):
-            if not wanted():
-                return False
+            yield
             self._flow.step(view, step)
         self._flow.finish(view)
-        return True
 
 
 class _Bucket:
@@ -127,22 +130,26 @@ class Captured(Runner):
         """The smallest bucket that is large enough."""
         return next((size for size in self._sizes if size >= needed), self._beyond.rows(needed))
 
-    def run(self, view: View, table: Table, wanted: Wanted) -> bool:
+    def run(self, view: View, table: Table) -> Iterator[None]:
         """See Runner."""
         bucket = self._buckets.get(view.rows)
         if bucket is None:
-            return self._beyond.run(view, table, wanted)
+            yield from self._beyond.run(view, table)
+            return
         if bucket.whole is not None and table is self._default:
             bucket.whole.replay()
-            return True
+            return
         bucket.begin.replay()
         for step in rows_of(table):
-            if not wanted():
-                return False
+            yield
             self._load(step)
             bucket.step.replay()
         bucket.finish.replay()
-        return True
+
+    def is_whole(self, rows: int, table: Table) -> bool:
+        """See Runner."""
+        bucket = self._buckets.get(rows)
+        return bucket is not None and bucket.whole is not None and table is self._default
 
     def captured(self) -> int:
         """Graphs captured so far."""

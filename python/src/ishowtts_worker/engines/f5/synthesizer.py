@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 import torch
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .architecture import MEL_BANDS
-from .buffers import Buffers, Job, rows_for, starts_of
+from .buffers import Buffers, Host, Job, rows_for, starts_of
 from .flow import Flow
-from .modulation import Modulation
+from .modulation import Modulation, Table
 from .ops import Ops
-from .runner import Captured, Eager, Runner, Wanted
+from .progress import Mark, Pace
+from .runner import Captured, Eager, Runner
 from .tier import Tier
 from .vocoder import Vocoder
 from .weights import Weights
@@ -25,7 +27,13 @@ MOST = 4
 _LEAST_ROOM = 3584
 """Frames that there is memory for at least, 38 s: the longest reference and segment, and more."""
 
+_HOSTS = 2
+"""Launches on the device at once: one is computed, and another waits behind it."""
+
 Wave = NDArray[np.float32]
+
+Wanted = Callable[[], bool]
+"""Whether anybody still wants the result; asked between the parts of a launch."""
 
 
 class Synthesizer:
@@ -38,6 +46,7 @@ class Synthesizer:
         self._modulation = modulation
         # In single precision the same job gives the same samples; rounding would depend on its neighbours.
         self.most = MOST if tier.is_captured and tier.dtype is not torch.float32 else 1
+        self.ahead = tier.is_captured
         self.longest = max(*buckets, _LEAST_ROOM)
         self._flow = Flow(weights, vocoder, _ops(tier), fixed_shapes=tier.name in ("compile", "graph"))
         if tier.name == "compile":
@@ -45,6 +54,13 @@ class Synthesizer:
             self._flow.step = torch.compile(self._flow.step, dynamic=True)  # type: ignore[method-assign]
         with torch.inference_mode():
             self._buffers = Buffers(self.longest, MOST, weights.architecture, tier.device, tier.dtype)
+            pinned = tier.device.startswith("cuda")
+            self._hosts = [Host(self.longest, MOST, pinned=pinned) for _ in range(_HOSTS)]
+        self._flights: list[Host] = []
+        self._last = Mark(self._buffers.device)
+        # The last of them has parts that the device was not given yet: nothing else may be laid out.
+        self._is_giving = False
+        self._pace = Pace()
         self._buckets = buckets
         self._runner: Runner = Eager(self._flow)
         self._known = 0
@@ -61,13 +77,73 @@ class Synthesizer:
 
     def run(self, jobs: Sequence[Job], sway: float, wanted: Wanted) -> list[Wave] | None:
         """The waves of up to `most` jobs with one number of steps. None: nobody wanted them any more."""
+        speech = self.speak(jobs, sway, wanted)
+        while True:
+            try:
+                next(speech)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+    def speak(
+        self, jobs: Sequence[Job], sway: float, wanted: Wanted
+    ) -> Generator[None, None, list[Wave] | None]:
+        """The same, as a generator that yields while the device computes.
+
+        While one does, another may begin: what it has to do waits on the device, and there is no gap.
+        """
+        rows, table = self._runner.rows(rows_for(jobs)), self._table(jobs, sway)
+        # Giving it many parts takes long, and whoever else waits for the device would wait for that.
+        while self._is_giving or not (self._last.is_reached or self._runner.is_whole(rows, table)):
+            yield
+        host = self._hosts.pop()
+        self._flights.append(host)
+        self._is_giving = True
+        given = time.perf_counter()
+        mark: Mark | None = None
+        try:
+            with torch.inference_mode():
+                self._buffers.fill(host, jobs, rows)
+                parts = self._runner.run(self._buffers.view(rows), table)
+            ends = False
+            while not ends:
+                with torch.inference_mode():
+                    ends = next(parts, True) is True
+                    if ends:
+                        self._buffers.fetch(host, jobs)
+                    # One part waits on the device for the one that is computed.
+                    before, mark = mark, Mark(self._buffers.device)
+                    self._last = mark
+                while before is not None and not before.is_reached:
+                    yield
+                if not wanted():
+                    return None
+            self._is_giving = False
+            size = (rows, jobs[0].steps)
+            assert mark is not None  # a launch has a part at least
+            while not mark.is_reached and not (
+                self._flights[0] is host and self._pace.is_nearly_over(size, given)
+            ):
+                yield
+            mark.wait()
+            self._pace.ended(size, given)
+            return host.waves()
+        finally:
+            if host is self._flights[-1]:
+                self._is_giving = False
+            if mark is not None:
+                mark.wait()
+            self._flights.remove(host)
+            self._hosts.append(host)
+
+    def is_whole(self, jobs: Sequence[Job], sway: float) -> bool:
+        """Whether these are one launch that is given to the device at once."""
+        if len(self.launches(jobs)) != 1:
+            return False
+        return self._runner.is_whole(self._runner.rows(rows_for(jobs)), self._table(jobs, sway))
+
+    def _table(self, jobs: Sequence[Job], sway: float) -> Table:
         with torch.inference_mode():
-            rows = self._runner.rows(rows_for(jobs))
-            starts = self._buffers.fill(jobs, rows)
-            table = self._modulation.table(jobs[0].steps, sway)
-            if not self._runner.run(self._buffers.view(rows), table, wanted):
-                return None
-            return self._buffers.waves(jobs, starts)
+            return self._modulation.table(jobs[0].steps, sway)
 
     def mels(self, jobs: Sequence[Job], sway: float) -> list[Tensor]:
         """What the waves of these jobs are made from: frames [n, 100] each, the reference's included."""

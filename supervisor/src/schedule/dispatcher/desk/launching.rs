@@ -25,12 +25,17 @@ impl Desk {
     /// Gives every free worker its next launch.
     pub(in crate::schedule::dispatcher) fn dispatch(&mut self, scheduler: &Arc<Scheduler>) {
         let now = scheduler.now();
-        while let Some(Launch { worker, members }) = self.board.next_launch(now) {
-            let lease = self
-                .names
-                .engine_of(worker)
-                .and_then(|(engine, index)| scheduler.pools.at_work(engine)?.lease(index));
+        while let Some(Launch { worker, members, is_ahead }) = self.board.next_launch(now) {
+            let lease = self.names.engine_of(worker).and_then(|(engine, index)| {
+                let pool = scheduler.pools.at_work(engine)?;
+                if is_ahead { pool.lease_ahead(index) } else { pool.lease(index) }
+            });
             let Some(lease) = lease else {
+                if is_ahead {
+                    // Of its end, too, we have not heard yet.
+                    self.board.take_ahead_back(worker, now);
+                    return;
+                }
                 // It is on its way out, and we have not heard of it yet.
                 let back = self.absences.get(worker).map(|absence| now + absence.start);
                 self.board.take_back(&members, now);
@@ -59,7 +64,9 @@ impl Desk {
                 let estimate = self.costs.estimate(&kind(&order.segment), order.segment.spoken_ms, 0);
                 let expected =
                     expect::expectation(&order.segment, &estimate, silence, order.tries.gave_odd_length());
-                tasks.push(task(scheduler, worker, (id, segment), &order.segment, expected, (rate, share)));
+                let began = (!is_ahead).then(Instant::now);
+                let what = (id, segment);
+                tasks.push(task(scheduler, worker, what, &order.segment, expected, (rate, share, began)));
                 grants.push((grant, order.admitted, again, order.segment.engine.clone()));
             }
             if tasks.is_empty() {
@@ -99,26 +106,27 @@ impl Desk {
 }
 
 /// A segment as its worker gets it; when it has ended, the scheduler hears of it. `share` is its part of all that is to
-/// be spoken in its launch: of those who share a launch each takes as long as all of them, but costs its share.
+/// be spoken in its launch: of those who share a launch each takes as long as all of them, but costs its share. `began`
+/// tells when, unless the worker begins with it later.
 fn task(
     scheduler: &Arc<Scheduler>,
     worker: usize,
     (id, segment): (StreamId, usize),
     what: &Segment,
     expected: Expectation,
-    (rate, share): (u32, f64),
+    (rate, share, began): (u32, f64, Option<Instant>),
 ) -> Task {
     let (kind, spoken_ms) = (kind(what), what.spoken_ms);
-    let began = Instant::now();
     let weak = Arc::downgrade(scheduler);
     let on_end = move |outcome: Result<SynthesisSummary, Failure>| {
         let Some(scheduler) = weak.upgrade() else { return };
         let outcome = outcome.map(|summary| {
             #[expect(clippy::cast_precision_loss, reason = "exact up to some thousand years of audio")]
             let audio_ms = summary.samples as f64 * 1000.0 / f64::from(rate);
-            let total_ms = began.elapsed().as_secs_f64() * 1000.0;
+            let worked_ms = summary.timings.total_ms;
+            let total_ms = began.map_or(worked_ms, |began| began.elapsed().as_secs_f64() * 1000.0);
             // What the way to and from the worker takes comes on top of what the worker measured.
-            let way = (total_ms - summary.timings.total_ms).max(0.0);
+            let way = (total_ms - worked_ms).max(0.0);
             let first_ms = (summary.timings.first_chunk_ms + way).min(total_ms);
             let (first_ms, total_ms) = (first_ms * share, total_ms * share);
             Spoken { observed: Observed { spoken_ms, audio_ms, first_ms, total_ms }, kind }

@@ -282,7 +282,7 @@ impl Desk {
         while let Some(worker) = self.board.next_resume(now) {
             tell(&self.names, worker, false);
         }
-        self.board.next_look()
+        self.board.next_look().into_iter().chain(self.board.next_look_ahead(now)).min()
     }
 
     pub(super) fn load(&self, now: Micros) -> Load {

@@ -58,6 +58,7 @@ impl Desk {
         }
         self.costs.seed(engine, &ready.warmup);
         let batch = usize::try_from(ready.max_batch).unwrap_or(usize::MAX);
+        self.board.works_ahead(worker, ready.ahead);
         if let Some(facts) = self.facts.get_mut(engine) {
             // With other settings it may be another model; the cut of texts stays as it was.
             facts.ready = Arc::clone(&ready);

@@ -7,6 +7,7 @@
     reason = "small numbers of the tests' own"
 )]
 
+mod ahead;
 mod devices;
 mod promises;
 mod situations;

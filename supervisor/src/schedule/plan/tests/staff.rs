@@ -174,7 +174,7 @@ impl Book {
     }
 
     fn launch(&mut self) {
-        while let Some(Launch { worker, members }) = self.board.next_launch(self.now) {
+        while let Some(Launch { worker, members, .. }) = self.board.next_launch(self.now) {
             assert!(self.there.contains(&worker) && !self.closed.contains(&worker), "{worker}");
             assert_eq!(self.speaking.insert(worker, members[0]), None, "{worker} speaks already");
             self.waiting -= members.len();

@@ -1,0 +1,143 @@
+//! A launch that a worker takes in shortly before it has ended the one before it.
+//!
+//! An engine whose device computes by itself can lay the next launch out meanwhile, so that the device has no pause
+//! between the two. The price is that who comes in these few milliseconds waits for that launch too. So it goes to the
+//! worker as late as is early enough; what is left of the one before and all of it are together no longer than one
+//! segment may be; and it goes only if nobody waits for audio then who would not otherwise. An idle worker never waits
+//! for anything, and what is admitted later counts with both.
+
+use super::{
+    Board, Launch, Micros, StreamId, WorkerIndex, board::Presence, forward::Play, launch::Batch, pause::Hold,
+    stream::Stage,
+};
+
+/// How long before its worker is expected to be free a launch is given to it: the way there and laying it out take a
+/// third of it, and the worker may be earlier than was expected.
+const LEAD: Micros = Micros::ms(12);
+
+/// What a worker speaks when it has ended what it speaks now.
+#[derive(Clone, Debug)]
+pub(super) struct Behind {
+    members: Vec<(StreamId, usize)>,
+    cost: Micros,
+}
+
+impl Board {
+    /// Whether the workers of this one's pool take the next launch in while they speak.
+    pub fn works_ahead(&mut self, worker: WorkerIndex, ahead: bool) {
+        let pool = self.floor.pool_of(worker);
+        if let Some(place) = self.ahead.get_mut(pool) {
+            *place = ahead;
+        }
+    }
+
+    /// A launch for a worker that is nearly free.
+    pub(super) fn next_ahead(&mut self, now: Micros) -> Option<Launch> {
+        let nearly_free: Vec<_> = self.nearly_free().filter(|(_, until)| *until - LEAD <= now).collect();
+        nearly_free.into_iter().find_map(|(worker, until)| self.launch_ahead(worker, until.max(now), now))
+    }
+
+    /// When to look whether a worker is nearly free that something waits for.
+    pub fn next_look_ahead(&self, now: Micros) -> Option<Micros> {
+        self.nearly_free().map(|(_, until)| until - LEAD).filter(|look| *look > now).min()
+    }
+
+    /// Workers that could take something in that waits, and when they are free.
+    fn nearly_free(&self) -> impl Iterator<Item = (WorkerIndex, Micros)> {
+        self.workers.iter().enumerate().filter_map(|(worker, presence)| match presence {
+            Presence::Busy { until, hold: Hold::Speaks, behind: None, members, .. } => {
+                let pool = self.floor.pool_of(worker);
+                let takes = self.ahead.get(pool) == Some(&true) && self.floor.is_open(worker);
+                let waits = || self.waiting.get(pool).is_some_and(|waiting| !waiting.is_empty());
+                let is_alone = || members.iter().any(|member| self.goes_alone(*member));
+                (takes && waits() && !is_alone()).then_some((worker, *until))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether a segment may have been what ended a worker, and has one for itself now.
+    fn goes_alone(&self, (id, segment): (StreamId, usize)) -> bool {
+        let stream = self.slots.get(id.slot).and_then(Option::as_ref).filter(|stream| stream.seq == id.seq);
+        stream.and_then(|stream| stream.segments.get(segment)).is_some_and(|segment| segment.alone)
+    }
+
+    fn launch_ahead(&mut self, worker: WorkerIndex, begins: Micros, now: Micros) -> Option<Launch> {
+        let pool = self.floor.pool_of(worker);
+        let head = self.waiting.get(pool)?.first().copied()?;
+        self.expose(head.slot, now);
+        // A reader that pauses has made its segment less urgent: others are looked at another time.
+        if self.waiting.get(pool)?.first() != Some(&head) || !self.would_be_next(worker) {
+            return None;
+        }
+        let stream = self.slots.get(head.slot)?.as_ref()?;
+        let first = stream.segments.get(stream.lanes.get(head.lane)?.head()?)?;
+        let longest = self.rules.target / 2 - (begins - now);
+        if first.alone || first.piece.total > longest {
+            return None;
+        }
+        let late = Play::of(self, now).survey().late;
+        let mut batch = Batch::new(longest);
+        let members = self.gather(pool, begins, now, &mut batch);
+        let before = self.workers.get(worker).cloned()?;
+        if let Some(Presence::Busy { until, members: all, is_batch, behind, .. }) =
+            self.workers.get_mut(worker)
+        {
+            *until = begins + batch.cost;
+            *is_batch &= batch.for_nobody;
+            all.extend(&members);
+            *behind = Some(Behind { members: members.clone(), cost: batch.cost });
+        }
+        if !self.nobody_waits(&late, now) {
+            if let Some(presence) = self.workers.get_mut(worker) {
+                *presence = before;
+            }
+            self.take_back(&members, now);
+            return None;
+        }
+        Some(Launch { worker, members, is_ahead: true })
+    }
+
+    /// Whether a worker would get the most urgent segment that its pool has if it were free now.
+    fn would_be_next(&self, worker: WorkerIndex) -> bool {
+        let mut floor = self.floor.clone();
+        floor.vacate(worker);
+        floor.add(worker);
+        floor.pick(|pool| self.due_in(pool)) == Some((self.floor.pool_of(worker), worker))
+    }
+
+    /// A launch that was given ahead could not be given: its segments wait again.
+    pub fn take_ahead_back(&mut self, worker: WorkerIndex, now: Micros) {
+        let Some(Presence::Busy { until, members, behind, .. }) = self.workers.get_mut(worker) else {
+            return;
+        };
+        let Some(Behind { members: back, cost }) = behind.take() else { return };
+        *until -= cost;
+        members.retain(|member| !back.contains(member));
+        self.take_back(&back, now);
+    }
+
+    /// One of several on a worker has ended. If it was the last of those that it had to end first, the others begin.
+    pub(super) fn follow(&mut self, worker: WorkerIndex, ended: (StreamId, usize), now: Micros) {
+        let Some(Presence::Busy { until, members, behind: place, .. }) = self.workers.get_mut(worker) else {
+            return;
+        };
+        let Some(behind) = place else { return };
+        behind.members.retain(|member| *member != ended);
+        if behind.members.is_empty() {
+            *until -= behind.cost;
+            *place = None;
+        } else if behind.members.len() == members.len() {
+            let later = now + behind.cost - *until;
+            *until += later;
+            let begun = std::mem::take(&mut behind.members);
+            *place = None;
+            for (id, segment) in begun {
+                let segment = self.stream_mut(id).and_then(|stream| stream.segments.get_mut(segment));
+                if let Some(Stage::Running { until }) = segment.map(|segment| &mut segment.stage) {
+                    *until += later;
+                }
+            }
+        }
+    }
+}
