@@ -89,7 +89,7 @@ def test_a_seed_gives_the_same_samples_alone_or_together(engine: Any) -> None:
     plans = [engine.prepare(Request(number, text, seed=number)) for number, text in enumerate(texts)]
     together: dict[int, list[np.ndarray]] = {}
     ended = []
-    for position, chunk in engine.speak_together(plans, [Cancel()] * 3):
+    for position, chunk in filter(None, engine.speak_together(plans, [Cancel()] * 3)):
         if chunk is None:
             ended.append(position)
         else:
@@ -98,6 +98,21 @@ def test_a_seed_gives_the_same_samples_alone_or_together(engine: Any) -> None:
     for number, text in enumerate(texts):
         assert np.array_equal(speak(engine, text, seed=number), np.concatenate(together[number]))
     assert not np.array_equal(speak(engine, ENGLISH, seed=1), speak(engine, ENGLISH, seed=2))
+
+
+def test_a_launch_that_begins_before_another_is_handed_over_changes_neither(engine: Any) -> None:
+    texts = [ENGLISH, "Two other things, which are longer than the first one.", "三。"]
+    alone = [speak(engine, text, seed=number) for number, text in enumerate(texts)]
+    plans = [engine.prepare(Request(number, text, seed=number)) for number, text in enumerate(texts)]
+    launches = [engine.speak_together([plan], [Cancel()]) for plan in plans]
+    behind, given_up = launches[1:]
+    begun = [next(launches[0]), next(behind)]
+    # Whoever is not wanted any more leaves nothing in the way of the others.
+    behind.close()
+    given_up.close()
+    assert np.array_equal(begun[0][1], alone[0]) and list(launches[0]) == []
+    assert np.array_equal(speak(engine, texts[1], seed=1), alone[1])
+    assert np.array_equal(speak(engine, texts[2], seed=2), alone[2])
 
 
 @pytest.mark.parametrize(
@@ -339,7 +354,7 @@ def test_a_device_that_failed_takes_the_process_with_it(
     def fail(*_: Any) -> None:
         raise raised
 
-    monkeypatch.setattr(engine._synthesizer, "run", fail)
+    monkeypatch.setattr(engine._synthesizer, "speak", fail)
     with pytest.raises(told) as found:
         speak(engine, ENGLISH)
     assert getattr(found.value, "fatal", False) is fatal

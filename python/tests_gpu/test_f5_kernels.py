@@ -3,6 +3,8 @@
 PYTHONPATH=src python -m pytest tests_gpu/test_f5_kernels.py
 """
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -84,9 +86,38 @@ def test_depthwise_convolution_and_norm(halves: int) -> None:
     _, valid = spans()
     rows = random(2 * ROWS, DIM)
     conv = DepthwiseNorm(random(7, DIM), random(DIM), random(DIM, seed=1), random(DIM, seed=2))
-    close(
-        FAST.depthwise_norm(rows.half(), conv, valid, halves), PLAIN.depthwise_norm(rows, conv, valid, halves)
-    )
+    found = FAST.depthwise_norm(rows.half(), conv, valid, halves)
+    close(found[valid > 0], PLAIN.depthwise_norm(rows, conv, valid, halves)[valid > 0])
+
+
+def side_by_side() -> list[Tensor]:
+    """Three requests without a row between them: of both halves, which rows are each one's."""
+    bounds = [0, 117, 277, ROWS]
+    own = torch.zeros(3, 2, ROWS, device="cuda")
+    for number, (start, end) in enumerate(itertools.pairwise(bounds)):
+        own[number, :, start:end] = 1
+    return list(own.flatten(1))
+
+
+def test_position_convolution_of_requests_side_by_side() -> None:
+    rows, own = random(2 * ROWS, DIM), side_by_side()
+    conv = PositionConv(random(16, 31, DIM // 16, DIM // 16, scale=0.1), random(DIM))
+    half = PositionConv(conv.weight.half(), conv.bias.half())
+    owned = sum(number * one for number, one in enumerate(own, start=1))
+    assert isinstance(owned, Tensor) and FAST.gap(half) == 0
+    truth = torch.stack([PLAIN.position_conv(rows, conv, one) for one in own]).sum(0)
+    close(FAST.position_conv(rows.half(), half, owned), truth)
+
+
+def test_depthwise_convolution_of_requests_side_by_side_some_of_whose_rows_give_nothing() -> None:
+    rows, own = random(2 * ROWS, DIM), side_by_side()
+    conv = DepthwiseNorm(random(7, DIM), random(DIM), random(DIM, seed=1), random(DIM, seed=2))
+    gives = (torch.arange(2 * ROWS, device="cuda") % 5 > 1).float()
+    owned, truth = torch.zeros(2 * ROWS, device="cuda"), torch.zeros(2 * ROWS, DIM, device="cuda")
+    for number, one in enumerate(own, start=1):
+        owned += number * one * (2 * gives - 1)
+        truth += one[:, None] * PLAIN.depthwise_norm(rows, conv, one * gives, 2)
+    close(FAST.depthwise_norm(rows.half(), conv, owned, 2), truth)
 
 
 def test_gelu_in_the_product() -> None:

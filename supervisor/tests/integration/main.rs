@@ -10,6 +10,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod ahead;
 mod auth;
 mod bad_input;
 mod balancer;

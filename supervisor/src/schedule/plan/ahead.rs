@@ -11,15 +11,27 @@ use super::{
     stream::Stage,
 };
 
-/// How long before its worker is expected to be free a launch is given to it: the way there and laying it out take a
-/// third of it, and the worker may be earlier than was expected.
+/// How long before its worker is expected to be free a launch is given to it, at least: the way there and laying it out
+/// take some milliseconds.
 const LEAD: Micros = Micros::ms(12);
+/// This part of what the worker speaks is lead too: it is expected to take as long as it may well take, and is mostly
+/// done before.
+const EARLIER: i64 = 3;
 
 /// What a worker speaks when it has ended what it speaks now.
 #[derive(Clone, Debug)]
 pub(super) struct Behind {
     members: Vec<(StreamId, usize)>,
     cost: Micros,
+}
+
+/// A worker that something waits for.
+struct NearlyFree {
+    worker: WorkerIndex,
+    /// From then on it may get that.
+    look: Micros,
+    /// When it should be free.
+    until: Micros,
 }
 
 impl Board {
@@ -33,24 +45,27 @@ impl Board {
 
     /// A launch for a worker that is nearly free.
     pub(super) fn next_ahead(&mut self, now: Micros) -> Option<Launch> {
-        let nearly_free: Vec<_> = self.nearly_free().filter(|(_, until)| *until - LEAD <= now).collect();
-        nearly_free.into_iter().find_map(|(worker, until)| self.launch_ahead(worker, until.max(now), now))
+        let nearly_free: Vec<_> = self.nearly_free().filter(|nearly| nearly.look <= now).collect();
+        nearly_free
+            .into_iter()
+            .find_map(|nearly| self.launch_ahead(nearly.worker, nearly.until.max(now), now))
     }
 
     /// When to look whether a worker is nearly free that something waits for.
     pub fn next_look_ahead(&self, now: Micros) -> Option<Micros> {
-        self.nearly_free().map(|(_, until)| until - LEAD).filter(|look| *look > now).min()
+        self.nearly_free().map(|nearly| nearly.look).filter(|look| *look > now).min()
     }
 
-    /// Workers that could take something in that waits, and when they are free.
-    fn nearly_free(&self) -> impl Iterator<Item = (WorkerIndex, Micros)> {
+    /// Workers that could take something in that waits.
+    fn nearly_free(&self) -> impl Iterator<Item = NearlyFree> {
         self.workers.iter().enumerate().filter_map(|(worker, presence)| match presence {
-            Presence::Busy { until, hold: Hold::Speaks, behind: None, members, .. } => {
+            Presence::Busy { until, cost, hold: Hold::Speaks, behind: None, members, .. } => {
                 let pool = self.floor.pool_of(worker);
                 let takes = self.ahead.get(pool) == Some(&true) && self.floor.is_open(worker);
                 let waits = || self.waiting.get(pool).is_some_and(|waiting| !waiting.is_empty());
                 let is_alone = || members.iter().any(|member| self.goes_alone(*member));
-                (takes && waits() && !is_alone()).then_some((worker, *until))
+                let look = *until - LEAD.max(*cost / EARLIER);
+                (takes && waits() && !is_alone()).then_some(NearlyFree { worker, look, until: *until })
             }
             _ => None,
         })
@@ -119,7 +134,8 @@ impl Board {
 
     /// One of several on a worker has ended. If it was the last of those that it had to end first, the others begin.
     pub(super) fn follow(&mut self, worker: WorkerIndex, ended: (StreamId, usize), now: Micros) {
-        let Some(Presence::Busy { until, members, behind: place, .. }) = self.workers.get_mut(worker) else {
+        let Some(Presence::Busy { until, cost, members, behind: place, .. }) = self.workers.get_mut(worker)
+        else {
             return;
         };
         let Some(behind) = place else { return };
@@ -130,6 +146,7 @@ impl Board {
         } else if behind.members.len() == members.len() {
             let later = now + behind.cost - *until;
             *until += later;
+            *cost = behind.cost;
             let begun = std::mem::take(&mut behind.members);
             *place = None;
             for (id, segment) in begun {

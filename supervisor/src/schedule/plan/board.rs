@@ -83,6 +83,8 @@ pub(super) enum Presence {
     /// Speaking until about this moment.
     Busy {
         until: Micros,
+        /// Of what it speaks now.
+        cost: Micros,
         members: Vec<(StreamId, usize)>,
         /// Nobody listens to any of it.
         is_batch: bool,

@@ -40,6 +40,7 @@ impl Board {
         if let Some(presence) = self.workers.get_mut(worker) {
             *presence = Presence::Busy {
                 until: now + batch.cost,
+                cost: batch.cost,
                 members: members.clone(),
                 is_batch: batch.for_nobody,
                 hold: Hold::Speaks,

@@ -30,7 +30,7 @@ impl Board {
         if let Some(presence) = self.workers.get_mut(worker) {
             let members = vec![(NOBODY, 0)];
             let (until, hold) = (now + cost, Hold::Speaks);
-            *presence = Presence::Busy { until, members, is_batch: false, hold, behind: None };
+            *presence = Presence::Busy { until, cost, members, is_batch: false, hold, behind: None };
         }
         true
     }

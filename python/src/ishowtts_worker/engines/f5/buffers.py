@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from .architecture import HOP, MEL_BANDS, WINDOW, Architecture
+from .progress import Mark
 from .vocoder import span
 from .weights import MEL
 
-_GAP = 16
-"""Rows between two requests: a position convolution reaches 15 frames, the vocoder's windows 3."""
 _ALIGNED = 16
-_TOKEN, _POSITION, _OWNER, _REFERENCE, _SPOKEN, _INTEGERS = range(6)
+_SHOWN_GAP = 4
+"""Rows between two of those that the vocoder gets."""
+_TOKEN, _POSITION, _OWNER, _REFERENCE, _SHOWN, _INTEGERS = range(6)
 
 
 @dataclass(frozen=True)
@@ -40,25 +41,26 @@ class Job:
     guidance: float
 
 
-def rows_for(jobs: Sequence[Job]) -> int:
-    """Rows that these jobs need in one launch."""
-    return starts_of(jobs)[-1] + jobs[-1].frames
+def shown_for(jobs: Sequence[Job]) -> int:
+    """Rows that the vocoder needs for these jobs: those of what they speak."""
+    return _shown(jobs)[-1][1]
 
 
-def starts_of(jobs: Sequence[Job]) -> list[int]:
-    """The row in which each of these jobs begins."""
-    starts, end = [], 0
+def _shown(jobs: Sequence[Job]) -> list[tuple[int, int]]:
+    """The rows from and to which the vocoder has what each of these jobs speaks."""
+    places: list[tuple[int, int]] = []
     for job in jobs:
-        starts.append(-(-(end + _GAP) // _ALIGNED) * _ALIGNED if end else 0)
-        end = starts[-1] + job.frames
-    return starts
+        start = places[-1][1] + _SHOWN_GAP if places else 0
+        places.append((start, start + job.frames - job.spoken_from))
+    return places
 
 
 @dataclass(frozen=True)
 class View:
     """The part of all buffers that a launch of `rows` rows uses.
 
-    The halves are conditional and unconditional.
+    The halves are conditional and unconditional. For the vocoder: `shown` tells which row's mel each of its
+    rows has, counted from 1, and 0 is for none.
     """
 
     rows: int
@@ -66,7 +68,6 @@ class View:
     positions: Tensor
     owners: Tensor
     is_reference: Tensor
-    is_spoken: Tensor
     reference: Tensor
     noisy: Tensor
     guidance: Tensor
@@ -75,19 +76,23 @@ class View:
     base: Tensor
     cos: Tensor
     sin: Tensor
-    valid: Tensor
+    owned: Tensor
     mixed: Tensor
+    shown: Tensor
     wave: Tensor
 
 
 class Host:
     """The host's side of one launch: what the device takes, and the waves that it gives."""
 
-    def __init__(self, rows: int, most: int, *, pinned: bool) -> None:
+    def __init__(self, rows: int, most: int, device: torch.device) -> None:
+        pinned = device.type == "cuda"
         self.integers = torch.zeros(_INTEGERS, rows, dtype=torch.int32, pin_memory=pinned)
         self.spans = torch.zeros(2, most, dtype=torch.int32, pin_memory=pinned)
         self.guidance = torch.zeros(rows, pin_memory=pinned)
         self.wave = torch.zeros(rows * HOP, pin_memory=pinned)
+        self.given = torch.zeros(rows * HOP, device=device) if pinned else self.wave
+        """The waves before they are copied to the host."""
         self.places: list[tuple[int, int]] = []
         """Where in `wave` each job's begins and ends, once that is known."""
 
@@ -97,11 +102,21 @@ class Host:
         return [whole[begin:end].copy() for begin, end in self.places]
 
 
-class Buffers:
-    """All of it, for up to `most` requests in up to `rows` rows."""
+@dataclass(frozen=True)
+class Room:
+    """What a launch has room for: up to `most` requests in up to `rows` rows, `gap` rows between two."""
 
-    def __init__(self, rows: int, most: int, arch: Architecture, device: str, dtype: torch.dtype) -> None:
-        self._most = most
+    rows: int
+    most: int
+    gap: int
+
+
+class Buffers:
+    """All of it."""
+
+    def __init__(self, room: Room, arch: Architecture, device: str, dtype: torch.dtype) -> None:
+        self.room = room
+        rows, most = room.rows, room.most
         half = arch.dim_head // 2
 
         def zeros(*shape: int, kind: torch.dtype = torch.float32) -> Tensor:
@@ -113,13 +128,26 @@ class Buffers:
         self._reference, self._noisy = zeros(rows, MEL), zeros(rows, MEL)
         self._base = zeros(2 * rows, arch.dim, kind=dtype)
         self._mixed = zeros(2 * rows, arch.inner, kind=dtype)
-        self._cos, self._sin, self._valid = zeros(2 * rows, half), zeros(2 * rows, half), zeros(2 * rows)
+        self._cos, self._sin, self._owned = zeros(2 * rows, half), zeros(2 * rows, half), zeros(2 * rows)
         self._wave = zeros((rows + WINDOW // HOP - 1) * HOP)
+        self._copying = torch.cuda.Stream(device) if self.device.type == "cuda" else None
 
     @property
     def device(self) -> torch.device:
         """Where they are."""
         return self._noisy.device
+
+    def rows_for(self, jobs: Sequence[Job]) -> int:
+        """Rows that these jobs need in one launch."""
+        return self.starts_of(jobs)[-1] + jobs[-1].frames
+
+    def starts_of(self, jobs: Sequence[Job]) -> list[int]:
+        """The row in which each of these jobs begins."""
+        starts, end = [], 0
+        for job in jobs:
+            starts.append(-(-(end + self.room.gap) // _ALIGNED) * _ALIGNED if end else 0)
+            end = starts[-1] + job.frames
+        return starts
 
     def view(self, rows: int) -> View:
         """The first `rows` rows."""
@@ -130,7 +158,6 @@ class Buffers:
             positions=integers[_POSITION],
             owners=integers[_OWNER],
             is_reference=integers[_REFERENCE],
-            is_spoken=integers[_SPOKEN],
             reference=self._reference[:rows],
             noisy=self._noisy[:rows],
             guidance=self._guidance[:rows],
@@ -139,8 +166,9 @@ class Buffers:
             base=self._base[: 2 * rows],
             cos=self._cos[: 2 * rows],
             sin=self._sin[: 2 * rows],
-            valid=self._valid[: 2 * rows],
+            owned=self._owned[: 2 * rows],
             mixed=self._mixed[: 2 * rows],
+            shown=integers[_SHOWN],
             wave=self._wave[: (rows + WINDOW // HOP - 1) * HOP],
         )
 
@@ -149,9 +177,9 @@ class Buffers:
         integers, spans = host.integers[:, :rows].numpy(), host.spans.numpy()
         guidance = host.guidance[:rows].numpy()
         integers[:] = 0
-        integers[_OWNER] = self._most
+        integers[_OWNER] = self.room.most
         spans[:] = 0
-        starts = starts_of(jobs)
+        starts = self.starts_of(jobs)
         for number, (start, job) in enumerate(zip(starts, jobs, strict=True)):
             end = start + job.frames
             own = integers[:, start:end]
@@ -160,9 +188,10 @@ class Buffers:
             own[_POSITION] = np.arange(job.frames)
             own[_OWNER] = number
             own[_REFERENCE, : job.reference.shape[0]] = 1
-            own[_SPOKEN, job.spoken_from :] = 1
             spans[:, number] = start, job.frames
             guidance[start:end] = job.guidance
+        for start, job, (first, last) in zip(starts, jobs, _shown(jobs), strict=True):
+            integers[_SHOWN, first:last] = np.arange(start + job.spoken_from, start + job.frames) + 1
         self._integers[:, :rows].copy_(host.integers[:, :rows], non_blocking=True)
         self._spans.copy_(host.spans, non_blocking=True)
         self._guidance[:rows].copy_(host.guidance[:rows], non_blocking=True)
@@ -173,12 +202,21 @@ class Buffers:
             noise = torch.randn(job.frames, MEL_BANDS, generator=generator, device=self.device)
             self._noisy[start : start + job.frames, :MEL_BANDS] = noise
 
-    def fetch(self, host: Host, jobs: Sequence[Job]) -> None:
-        """Have the jobs' waves copied to the host when the device comes to it."""
+    def fetch(self, host: Host, jobs: Sequence[Job]) -> Mark:
+        """Have the jobs' waves copied to the host when the device comes to it. Returns when that is done.
+
+        The device computes what comes next while it copies.
+        """
         host.places = []
         end = 0
-        for start, job in zip(starts_of(jobs), jobs, strict=True):
-            begin, length = span(start + job.spoken_from, job.frames - job.spoken_from)
+        for first, last in _shown(jobs):
+            begin, length = span(first, last - first)
             host.places.append((end, end + length))
-            host.wave[end : end + length].copy_(self._wave[begin : begin + length], non_blocking=True)
+            host.given[end : end + length] = self._wave[begin : begin + length]
             end += length
+        if self._copying is None:
+            return Mark(self.device)
+        self._copying.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self._copying):
+            host.wave[:end].copy_(host.given[:end], non_blocking=True)
+            return Mark(self.device)

@@ -29,11 +29,11 @@ class Flow:
     def begin(self, view: View) -> None:
         """Everything that no step changes."""
         weights, rows = self._weights, view.rows
-        valid = (view.owners < view.starts.shape[0]).float()
-        view.valid.view(2, rows)[:] = valid
+        owned = torch.where(view.owners < view.starts.shape[0], view.owners + 1, 0).float()
+        view.owned.view(2, rows)[:] = owned
         view.cos.view(2, rows, -1)[:] = weights.cos[view.positions]
         view.sin.view(2, rows, -1)[:] = weights.sin[view.positions]
-        text = F.linear(self._text(view, valid), weights.input_text.weight, weights.input_text.bias)
+        text = F.linear(self._text(view, owned), weights.input_text.weight, weights.input_text.bias)
         reference = (view.reference * view.is_reference[:, None]).to(self._dtype)
         view.base[:] = text
         view.base[:rows] += F.linear(reference, weights.input_reference)
@@ -47,8 +47,8 @@ class Flow:
         spans = self._spans(view)
         noisy = F.linear(view.noisy.to(self._dtype), weights.input_mel)
         rows = (view.base.view(2, view.rows, -1) + noisy).view(2 * view.rows, -1)
-        first = ops.position_conv(rows, weights.convs[0], view.valid)
-        rows = ops.position_conv(first, weights.convs[1], view.valid, residual=rows)
+        first = ops.position_conv(rows, weights.convs[0], view.owned)
+        rows = ops.position_conv(first, weights.convs[1], view.owned, residual=rows)
         change: Tensor | None = None
         for number, block in enumerate(weights.blocks):
             shift, scale, gate, shift_up, scale_up, _ = step.layers[number]
@@ -68,9 +68,10 @@ class Flow:
         flow = F.linear(normed, weights.output.weight, weights.output.bias)
         ops.euler(flow, view.noisy, view.guidance, step.length)
 
-    def finish(self, view: View) -> None:
-        """The wave."""
-        view.wave[:] = self._vocoder.wave(self.mel(view), view.is_spoken.float(), self._ops)
+    def finish(self, view: View, shown: View) -> None:
+        """The waves of the rows that `shown` shows of `view`."""
+        mel = self.mel(view)[(shown.shown - 1).clamp(min=0)]
+        shown.wave[:] = self._vocoder.wave(mel, (shown.shown > 0).float(), self._ops)
 
     def mel(self, view: View) -> Tensor:
         """What the steps came to: [rows, 128]; the reference's frames are its own."""
@@ -82,11 +83,12 @@ class Flow:
             same = view.owners[:, None] == view.owners
         return Spans(view.rows, view.starts, view.lengths, same, view.mixed)
 
-    def _text(self, view: View, valid: Tensor) -> Tensor:
+    def _text(self, view: View, owned: Tensor) -> Tensor:
         """The text encoder, [2 * rows, text_dim]; the unconditional half is told no token."""
         weights = self._weights
         tokens = torch.stack((view.tokens, torch.zeros_like(view.tokens)))
         rows = weights.text_table[tokens]
+        valid = (owned > 0).float()
         if not weights.text_blocks:
             return (rows * valid[:, None]).flatten(0, 1).to(self._dtype)
         # Both halves leave out the same frames, although the second has no text.
@@ -95,8 +97,9 @@ class Flow:
         rows = (rows + weights.text_positions[view.positions]).flatten(0, 1)
         rows = (rows * both[:, None]).to(self._dtype)
         members = self._members(view)
+        marks = (owned * (2 * kept - 1)).repeat(2)
         for block in weights.text_blocks:
-            hidden = self._ops.depthwise_norm(rows, block.conv, both, 2)
+            hidden = self._ops.depthwise_norm(rows, block.conv, marks, 2)
             hidden = F.gelu(F.linear(hidden, block.up.weight, block.up.bias))
             hidden = self._ops.response_norm(hidden, block.gamma, block.beta, members)
             rows = (rows + F.linear(hidden, block.down.weight, block.down.bias)) * both[:, None].to(

@@ -115,7 +115,7 @@ def _attend(qkv, cos, sin, out, starts, lengths, rows, requests, INNER: tl.const
 
 
 @triton.jit
-def _position_conv(rows, weight, bias, valid, residual, out, length, DIM: tl.constexpr, TAPS: tl.constexpr,
+def _position_conv(rows, weight, bias, owned, residual, out, length, DIM: tl.constexpr, TAPS: tl.constexpr,
                    WIDTH: tl.constexpr, FRAMES: tl.constexpr, ADD: tl.constexpr):  # fmt: skip
     """A block of frames of one group.
 
@@ -125,11 +125,13 @@ def _position_conv(rows, weight, bias, valid, residual, out, length, DIM: tl.con
     group, half = tl.program_id(1), tl.program_id(2)
     column = tl.arange(0, WIDTH)
     base = half * length
+    inside = frame < length
+    own = tl.load(owned + base + frame, mask=inside, other=0.0)
     total = tl.zeros((FRAMES, WIDTH), tl.float32)
     for tap in range(TAPS):
         source = frame + tap - TAPS // 2
-        there = (source >= 0) & (source < length)
-        there = there & (tl.load(valid + base + source, mask=there, other=0.0) > 0)
+        there = (source >= 0) & (source < length) & (own > 0)
+        there = there & (tl.load(owned + base + source, mask=there, other=0.0) == own)
         at = rows + (base + source).to(tl.int64)[:, None] * DIM + (group * WIDTH + column)[None, :]
         value = tl.load(at, mask=there[:, None], other=0.0)
         factors = tl.load(weight + ((group * TAPS + tap) * WIDTH + column)[:, None] * WIDTH + column[None, :])
@@ -140,8 +142,7 @@ def _position_conv(rows, weight, bias, valid, residual, out, length, DIM: tl.con
     power = tl.exp(tl.minimum(total, 20.0))
     ratio = power * power + 2.0 * power
     total = tl.where(total > 20.0, total, total * ratio / (ratio + 2.0))  # noqa: PLR2004 - as above
-    inside = frame < length
-    total *= tl.load(valid + base + frame, mask=inside, other=0.0)[:, None]
+    total = tl.where((own > 0)[:, None], total, 0.0)
     target = (base + frame).to(tl.int64)[:, None] * DIM + (group * WIDTH + column)[None, :]
     if ADD:
         total += tl.load(residual + target, mask=inside[:, None], other=0.0).to(tl.float32)
@@ -150,18 +151,20 @@ def _position_conv(rows, weight, bias, valid, residual, out, length, DIM: tl.con
 
 @triton.jit
 def _depthwise_norm(
-    rows, weight, bias, scale, shift, valid, out, length, DIM: tl.constexpr, WIDTH: tl.constexpr
+    rows, weight, bias, scale, shift, owned, out, length, DIM: tl.constexpr, WIDTH: tl.constexpr
 ):
-    """One row a program: seven neighbours within its part, then a layer norm."""
+    """One row a program: seven neighbours of its own in its part, then a layer norm."""
     row = tl.program_id(0)
     begin = row // length * length
+    own = tl.abs(tl.load(owned + row))
     column = tl.arange(0, WIDTH)
     inside = column < DIM
     total = tl.load(bias + column, mask=inside, other=0.0)
     for tap in tl.static_range(7):
         source = row + tap - 3
         there = (source >= begin) & (source < begin + length)
-        there = there & (tl.load(valid + source, mask=there, other=0.0) > 0)
+        other = tl.load(owned + source, mask=there, other=0.0)
+        there = there & (other > 0) & (other == own)
         value = tl.load(rows + source.to(tl.int64) * DIM + column, mask=inside & there, other=0.0).to(
             tl.float32
         )
@@ -247,25 +250,29 @@ class TritonOps(Ops):
         )  # fmt: skip
         return out
 
+    def gap(self, conv: PositionConv) -> int:
+        """See Ops. The kernels look at whose rows are."""
+        return 0 if _fits(conv) else super().gap(conv)
+
     def position_conv(
-        self, rows: Tensor, conv: PositionConv, valid: Tensor, residual: Tensor | None = None
+        self, rows: Tensor, conv: PositionConv, owned: Tensor, residual: Tensor | None = None
     ) -> Tensor:
         """See Ops."""
         groups, taps, width, _ = conv.weight.shape
-        if width < _LEAST or width & (width - 1):
-            return super().position_conv(rows, conv, valid, residual)
+        if not _fits(conv):
+            return super().position_conv(rows, conv, owned, residual)
         out, frames, length = torch.empty_like(rows), 64, rows.shape[0] // 2
         _position_conv[(triton.cdiv(length, frames), groups, 2)](
-            rows, conv.weight, conv.bias, valid, rows if residual is None else residual, out, length,
+            rows, conv.weight, conv.bias, owned, rows if residual is None else residual, out, length,
             rows.shape[1], taps, width, frames, residual is not None, num_warps=4, num_stages=4,
         )  # fmt: skip
         return out
 
-    def depthwise_norm(self, rows: Tensor, conv: DepthwiseNorm, valid: Tensor, halves: int) -> Tensor:
+    def depthwise_norm(self, rows: Tensor, conv: DepthwiseNorm, owned: Tensor, halves: int) -> Tensor:
         """See Ops."""
         out, dim = torch.empty_like(rows), rows.shape[1]
         _depthwise_norm[(rows.shape[0],)](
-            rows, conv.weight, conv.bias, conv.scale, conv.shift, valid, out, rows.shape[0] // halves,
+            rows, conv.weight, conv.bias, conv.scale, conv.shift, owned, out, rows.shape[0] // halves,
             dim, triton.next_power_of_2(dim), num_warps=4,
         )  # fmt: skip
         return out
@@ -279,6 +286,11 @@ class TritonOps(Ops):
         """See Ops."""
         rows, mel = noisy.shape
         _euler[(rows,)](flow, noisy, guidance, length, rows, mel, num_warps=1)
+
+
+def _fits(conv: PositionConv) -> bool:
+    width = conv.weight.shape[2]
+    return width >= _LEAST and not width & (width - 1)
 
 
 def compiled() -> int:

@@ -93,21 +93,31 @@ class Ops:
                 out[:, of] = one.transpose(1, 2)
         return out.reshape(rows, inner)
 
+    def gap(self, conv: PositionConv) -> int:
+        """Rows that have to lie between two requests: so many are reached by this from each side."""
+        return int(conv.weight.shape[1]) // 2
+
     def position_conv(
-        self, rows: Tensor, conv: PositionConv, valid: Tensor, residual: Tensor | None = None
+        self, rows: Tensor, conv: PositionConv, owned: Tensor, residual: Tensor | None = None
     ) -> Tensor:
-        """Grouped convolution along each half, then mish; rows that are nobody's give and get nothing."""
+        """Grouped convolution along each request in each half, then mish.
+
+        `owned` [rows] tells whose each is, counted from 1. Those that are nobody's, 0, give and get nothing.
+        """
         groups, taps, inputs, outputs = conv.weight.shape
         weight = conv.weight.permute(0, 3, 2, 1).reshape(groups * outputs, inputs, taps)
-        kept = valid[:, None].to(rows.dtype)
+        kept = (owned > 0)[:, None].to(rows.dtype)
         halves = (rows * kept).view(2, -1, rows.shape[1]).transpose(1, 2)
         found = F.mish(F.conv1d(halves, weight, conv.bias, padding=taps // 2, groups=groups))
         found = found.transpose(1, 2).reshape(rows.shape) * kept
         return found if residual is None else found + residual
 
-    def depthwise_norm(self, rows: Tensor, conv: DepthwiseNorm, valid: Tensor, halves: int) -> Tensor:
-        """Convolution of each channel over 7 frames within each of `halves` parts, then a layer norm."""
-        parts = (rows.float() * valid[:, None]).view(halves, -1, rows.shape[1]).transpose(1, 2)
+    def depthwise_norm(self, rows: Tensor, conv: DepthwiseNorm, owned: Tensor, halves: int) -> Tensor:
+        """Convolution of each channel over 7 frames of a request, in `halves` parts, then a layer norm.
+
+        `owned` as above; a row that is less than 0 is -owned's, and gives nothing.
+        """
+        parts = (rows.float() * (owned > 0)[:, None]).view(halves, -1, rows.shape[1]).transpose(1, 2)
         found = F.conv1d(parts, conv.weight.t()[:, None], conv.bias, padding=3, groups=rows.shape[1])
         found = found.transpose(1, 2).reshape(rows.shape)
         return F.layer_norm(found, found.shape[-1:], conv.scale, conv.shift, _EPSILON).to(rows.dtype)

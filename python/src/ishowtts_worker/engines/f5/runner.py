@@ -33,10 +33,11 @@ class Runner(ABC):
         """Rows to lay a launch out for that needs so many."""
 
     @abstractmethod
-    def run(self, view: View, table: Table) -> Iterator[None]:
-        """From the filled view to its wave, in as many parts as it may be ended between.
+    def run(self, view: View, shown: View, table: Table) -> Iterator[None]:
+        """From the filled view to the waves of what is shown of it.
 
-        On a GPU a part is only given to the device, and this returns before it is computed.
+        It comes in as many parts as it may be ended between. On a GPU a part is only given to the device, and
+        this returns before it is computed.
         """
 
     def is_whole(self, rows: int, table: Table) -> bool:
@@ -60,37 +61,42 @@ class Eager(Runner):
         """As many as are needed."""
         return -(-needed // self._round) * self._round
 
-    def run(self, view: View, table: Table) -> Iterator[None]:
+    def run(self, view: View, shown: View, table: Table) -> Iterator[None]:
         """See Runner."""
         self._flow.begin(view)
         for step in rows_of(table):
             yield
             self._flow.step(view, step)
-        self._flow.finish(view)
+        self._flow.finish(view, shown)
 
 
 class _Bucket:
-    """The graphs for one number of rows."""
+    """The graphs for the number of rows of the first view.
 
-    def __init__(self, flow: Flow, view: View, step: Step, table: Table, pool: tuple[int, int]) -> None:
-        self._static = step
+    `finish` is for so many rows that the vocoder gets, from anywhere in the second one.
+    """
+
+    def __init__(
+        self, flow: Flow, views: tuple[View, View], step: Step, table: Table, pool: tuple[int, int]
+    ) -> None:
+        view, everything = views
         for _ in range(2):  # compiles, loads and plans whatever this size needs
             flow.begin(view)
             flow.step(view, step)
-            flow.finish(view)
+            flow.finish(everything, view)
         self.begin = _capture(lambda: flow.begin(view), pool)
         self.step = _capture(lambda: flow.step(view, step), pool)
-        self.finish = _capture(lambda: flow.finish(view), pool)
+        self.finish = _capture(lambda: flow.finish(everything, view), pool)
+        # All but the last.
         self.whole: torch.cuda.CUDAGraph | None = None
         if self._duration_ms(table.steps) <= _LONG_MS:
 
-            def everything() -> None:
+            def all_steps() -> None:
                 flow.begin(view)
                 for row in rows_of(table):
                     flow.step(view, row)
-                flow.finish(view)
 
-            self.whole = _capture(everything, pool)
+            self.whole = _capture(all_steps, pool)
 
     def _duration_ms(self, steps: int) -> float:
         torch.cuda.synchronize()
@@ -121,30 +127,31 @@ class Captured(Runner):
     def capture(self, progress: Callable[[float], None]) -> None:
         """Capture all buckets, the largest first, whose memory the others then share."""
         for number, rows in enumerate(reversed(self._sizes), start=1):
-            self._buckets[rows] = _Bucket(
-                self._flow, self._buffers.view(rows), self._step, self._default, self._pool
-            )
+            views = self._buffers.view(rows), self._buffers.view(self._buffers.room.rows)
+            self._buckets[rows] = _Bucket(self._flow, views, self._step, self._default, self._pool)
             progress(number / len(self._sizes))
 
     def rows(self, needed: int) -> int:
         """The smallest bucket that is large enough."""
         return next((size for size in self._sizes if size >= needed), self._beyond.rows(needed))
 
-    def run(self, view: View, table: Table) -> Iterator[None]:
+    def run(self, view: View, shown: View, table: Table) -> Iterator[None]:
         """See Runner."""
         bucket = self._buckets.get(view.rows)
         if bucket is None:
-            yield from self._beyond.run(view, table)
+            yield from self._beyond.run(view, shown, table)
             return
+        finish = self._buckets[shown.rows].finish
         if bucket.whole is not None and table is self._default:
             bucket.whole.replay()
+            finish.replay()
             return
         bucket.begin.replay()
         for step in rows_of(table):
             yield
             self._load(step)
             bucket.step.replay()
-        bucket.finish.replay()
+        finish.replay()
 
     def is_whole(self, rows: int, table: Table) -> bool:
         """See Runner."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .architecture import MEL_BANDS
-from .buffers import Buffers, Host, Job, rows_for, starts_of
+from .buffers import Buffers, Host, Job, Room, shown_for
 from .flow import Flow
 from .modulation import Modulation, Table
 from .ops import Ops
@@ -48,14 +48,15 @@ class Synthesizer:
         self.most = MOST if tier.is_captured and tier.dtype is not torch.float32 else 1
         self.ahead = tier.is_captured
         self.longest = max(*buckets, _LEAST_ROOM)
-        self._flow = Flow(weights, vocoder, _ops(tier), fixed_shapes=tier.name in ("compile", "graph"))
+        ops = _ops(tier)
+        self._flow = Flow(weights, vocoder, ops, fixed_shapes=tier.name in ("compile", "graph"))
         if tier.name == "compile":
             torch._dynamo.config.cache_size_limit = 64
             self._flow.step = torch.compile(self._flow.step, dynamic=True)  # type: ignore[method-assign]
         with torch.inference_mode():
-            self._buffers = Buffers(self.longest, MOST, weights.architecture, tier.device, tier.dtype)
-            pinned = tier.device.startswith("cuda")
-            self._hosts = [Host(self.longest, MOST, pinned=pinned) for _ in range(_HOSTS)]
+            room = Room(self.longest, MOST, ops.gap(weights.convs[0]))
+            self._buffers = Buffers(room, weights.architecture, tier.device, tier.dtype)
+            self._hosts = [Host(self.longest, MOST, self._buffers.device) for _ in range(_HOSTS)]
         self._flights: list[Host] = []
         self._last = Mark(self._buffers.device)
         # The last of them has parts that the device was not given yet: nothing else may be laid out.
@@ -91,7 +92,7 @@ class Synthesizer:
 
         While one does, another may begin: what it has to do waits on the device, and there is no gap.
         """
-        rows, table = self._runner.rows(rows_for(jobs)), self._table(jobs, sway)
+        rows, table = self._rows_for(jobs), self._table(jobs, sway)
         # Giving it many parts takes long, and whoever else waits for the device would wait for that.
         while self._is_giving or not (self._last.is_reached or self._runner.is_whole(rows, table)):
             yield
@@ -103,16 +104,16 @@ class Synthesizer:
         try:
             with torch.inference_mode():
                 self._buffers.fill(host, jobs, rows)
-                parts = self._runner.run(self._buffers.view(rows), table)
+                shown = self._buffers.view(self._runner.rows(shown_for(jobs)))
+                parts = self._runner.run(self._buffers.view(rows), shown, table)
             ends = False
             while not ends:
                 with torch.inference_mode():
                     ends = next(parts, True) is True
-                    if ends:
-                        self._buffers.fetch(host, jobs)
-                    # One part waits on the device for the one that is computed.
-                    before, mark = mark, Mark(self._buffers.device)
+                    before = mark
+                    mark = self._buffers.fetch(host, jobs) if ends else Mark(self._buffers.device)
                     self._last = mark
+                # One part waits on the device for the one that is computed.
                 while before is not None and not before.is_reached:
                     yield
                 if not wanted():
@@ -139,7 +140,10 @@ class Synthesizer:
         """Whether these are one launch that is given to the device at once."""
         if len(self.launches(jobs)) != 1:
             return False
-        return self._runner.is_whole(self._runner.rows(rows_for(jobs)), self._table(jobs, sway))
+        return self._runner.is_whole(self._rows_for(jobs), self._table(jobs, sway))
+
+    def _rows_for(self, jobs: Sequence[Job]) -> int:
+        return self._runner.rows(self._buffers.rows_for(jobs))
 
     def _table(self, jobs: Sequence[Job], sway: float) -> Table:
         with torch.inference_mode():
@@ -150,8 +154,8 @@ class Synthesizer:
         if self.run(jobs, sway, lambda: True) is None:
             return []
         with torch.inference_mode():
-            mel = self._flow.mel(self._buffers.view(self._runner.rows(rows_for(jobs))))
-            places = zip(starts_of(jobs), jobs, strict=True)
+            mel = self._flow.mel(self._buffers.view(self._rows_for(jobs)))
+            places = zip(self._buffers.starts_of(jobs), jobs, strict=True)
             return [mel[start : start + job.frames, :MEL_BANDS].clone() for start, job in places]
 
     def launches(self, jobs: Sequence[Job]) -> list[list[int]]:
@@ -161,7 +165,7 @@ class Synthesizer:
         for position, job in enumerate(jobs):
             group = open_launches.get(job.steps)
             together = [jobs[other] for other in group or []] + [job]
-            if group is None or len(together) > self.most or rows_for(together) > self.longest:
+            if group is None or len(together) > self.most or self._buffers.rows_for(together) > self.longest:
                 open_launches[job.steps] = group = []
                 done.append(group)
             group.append(position)

@@ -52,13 +52,13 @@ fn a_worker_gets_its_next_launch_shortly_before_it_is_free() {
     let [second, third, fourth] = [2, 3, 4].map(|client| ask(&mut board, client, short(0), Micros::ms(10)));
     assert_eq!(board.next_launch(Micros::ms(10)), None, "it is not nearly free");
     let look = board.next_look_ahead(Micros::ms(10)).expect("something waits");
-    assert_eq!(look, Micros::ms(48));
+    assert_eq!(look, Micros::ms(40), "a third of it");
     let launch = Launch { worker: 0, members: vec![(second, 0), (third, 0)], is_ahead: true };
     assert_eq!(board.next_launch(look), Some(launch));
     assert_eq!((board.next_launch(look), board.next_look_ahead(look)), (None, None), "one is enough");
     // It took 5 ms longer than was told: then the others take as much longer.
     spoken(&mut board, first, Micros::ms(65));
-    assert_eq!(board.next_look_ahead(Micros::ms(65)), Some(Micros::ms(65 + 120 - 12)));
+    assert_eq!(board.next_look_ahead(Micros::ms(65)), Some(Micros::ms(65 + 120 - 40)));
     spoken(&mut board, second, Micros::ms(125));
     spoken(&mut board, third, Micros::ms(170));
     assert_eq!(board.next_launch(Micros::ms(170)).map(|launch| launch.is_ahead), Some(false));

@@ -5,10 +5,10 @@ holds for all that follow: ready, slow, mull, silent, exit, denied, garbage, wro
 What a synthesis does is told by the first word of its text: see `speak`. A number behind it tells how often that
 happens in all lives together; from then on the text is spoken. Notes about what happened are appended to FAKE_NOTES,
 one line each. FAKE_GONE: a device on which it finds nothing to compute on. FAKE_BATCH: how many syntheses it says it
-takes in one launch. FAKE_DIFFERS: its samples are others in each life, and it says so. FAKE_LEVELS: each text is spoken
-as a level of its own, for 300 ms, and its first word may end with a number, which tells it from others. FAKE_RATE: its
-samples per second, 24000. FAKE_MUTE: in so many lives a probe hears nothing. FAKE_VOICES: further voices that it has,
-with spaces.
+takes in one launch. FAKE_AHEAD: it says that it takes the next launch in while it speaks. FAKE_DIFFERS: its samples are
+others in each life, and it says so. FAKE_LEVELS: each text is spoken as a level of its own, for 300 ms, and its first
+word may end with a number, which tells it from others. FAKE_RATE: its samples per second, 24000. FAKE_MUTE: in so many
+lives a probe hears nothing. FAKE_VOICES: further voices that it has, with spaces.
 """
 
 import argparse
@@ -108,7 +108,7 @@ class Worker:
             type="ready", sample_rate=RATE, voices=voices, languages=["en", "zh"],
             max_batch=int(os.environ.get("FAKE_BATCH", "1")), repeatable=not self.differs,
             device=load["device"], tier="fake", warmup={"characters": 10, "elapsed_ms": 1.0, "audio_ms": 800.0},
-            memory={"rss_bytes": 1, "device_bytes": 0},
+            memory={"rss_bytes": 1, "device_bytes": 0}, ahead="FAKE_AHEAD" in os.environ,
         )  # fmt: skip
         threading.Thread(target=self.read, daemon=True).start()
         while True:
@@ -161,6 +161,8 @@ class Worker:
                 time.sleep(0.04)
                 for one in self.held:
                     self.chunk(one)
+                if self.waiting:
+                    note("the next one is here")
                 for one in self.held:
                     self.done(one)
                 self.held.clear()
