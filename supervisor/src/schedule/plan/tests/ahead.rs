@@ -139,6 +139,35 @@ fn what_may_have_ended_a_worker_has_one_for_itself() {
 }
 
 #[test]
+fn what_may_have_ended_a_worker_is_not_given_ahead_either() {
+    let mut board = ahead(&layout(1), 2);
+    let [other, suspect] = [1, 2].map(|client| ask(&mut board, client, short(0), Micros::ZERO));
+    assert_eq!(board.next_launch(Micros::ZERO).map(|launch| launch.members.len()), Some(2));
+    board.ended(0, suspect, 0, Ended::Again { alone: true }, Micros::ms(1));
+    assert_eq!(
+        (board.next_launch(Micros::ms(119)), board.next_look_ahead(Micros::ms(1)).is_some()),
+        (None, true)
+    );
+    spoken(&mut board, other, Micros::ms(120));
+    let launch = Launch { worker: 0, members: vec![(suspect, 0)], is_ahead: false };
+    assert_eq!(board.next_launch(Micros::ms(120)), Some(launch));
+}
+
+#[test]
+fn nothing_is_given_ahead_before_what_will_be_more_urgent_by_then() {
+    let mut board = ahead(&layout(1), 1);
+    // As soon as its short beginning is heard, the rest is due.
+    let begins = ask(&mut board, 1, vec![piece(0, 100, 0.6), piece(0, 3000, 0.02)], Micros::ZERO);
+    board.next_launch(Micros::ZERO);
+    ask(&mut board, 2, vec![piece(0, 5000, 0.02)], Micros::ms(1));
+    assert_eq!(board.next_launch(Micros::ms(50)), None, "the other one is the more urgent one until then");
+    board.ended(0, begins, 0, Ended::Spoken(Micros::ms(100)), Micros::ms(60));
+    assert_eq!(board.begin(begins, Micros::ms(60)), Micros::ms(60));
+    let launch = Launch { worker: 0, members: vec![(begins, 1)], is_ahead: false };
+    assert_eq!(board.next_launch(Micros::ms(60)), Some(launch));
+}
+
+#[test]
 fn one_that_could_not_be_given_waits_again() {
     let mut board = ahead(&layout(1), 1);
     let first = ask(&mut board, 1, short(0), Micros::ZERO);
