@@ -8,7 +8,7 @@
 
 use super::{
     Board, Launch, Micros, StreamId, WorkerIndex, board::Presence, forward::Play, launch::Batch, pause::Hold,
-    stream::Stage,
+    probe::NOBODY, stream::Stage,
 };
 
 /// How long before its worker is expected to be free a launch is given to it, at least: the way there and laying it out
@@ -23,6 +23,9 @@ const EARLIER: i64 = 3;
 pub(super) struct Behind {
     members: Vec<(StreamId, usize)>,
     cost: Micros,
+    /// Whether nobody listens to any of it, and to any of what is spoken now.
+    is_batch: bool,
+    was_batch: bool,
 }
 
 /// A worker that something waits for.
@@ -35,17 +38,21 @@ struct NearlyFree {
 }
 
 impl Board {
-    /// Whether the workers of this one's pool take the next launch in while they speak.
+    /// Whether a worker takes the next launch in while it speaks.
     pub fn works_ahead(&mut self, worker: WorkerIndex, ahead: bool) {
-        let pool = self.floor.pool_of(worker);
-        if let Some(place) = self.ahead.get_mut(pool) {
+        if self.ahead.len() <= worker {
+            self.ahead.resize(worker + 1, false);
+        }
+        if let Some(place) = self.ahead.get_mut(worker) {
             *place = ahead;
         }
     }
 
     /// A launch for a worker that is nearly free.
     pub(super) fn next_ahead(&mut self, now: Micros) -> Option<Launch> {
-        let nearly_free: Vec<_> = self.nearly_free().filter(|nearly| nearly.look <= now).collect();
+        // Nobody knows when one is free that takes longer than was expected.
+        let is_now = |nearly: &NearlyFree| nearly.look <= now && nearly.until + LEAD >= now;
+        let nearly_free: Vec<_> = self.nearly_free().filter(is_now).collect();
         nearly_free
             .into_iter()
             .find_map(|nearly| self.launch_ahead(nearly.worker, nearly.until.max(now), now))
@@ -61,9 +68,9 @@ impl Board {
         self.workers.iter().enumerate().filter_map(|(worker, presence)| match presence {
             Presence::Busy { until, cost, hold: Hold::Speaks, behind: None, members, .. } => {
                 let pool = self.floor.pool_of(worker);
-                let takes = self.ahead.get(pool) == Some(&true) && self.floor.is_open(worker);
+                let takes = self.ahead.get(worker) == Some(&true) && self.floor.is_open(worker);
                 let waits = || self.waiting.get(pool).is_some_and(|waiting| !waiting.is_empty());
-                let is_alone = || members.iter().any(|member| self.goes_alone(*member));
+                let is_alone = || members.iter().any(|member| *member == NOBODY || self.goes_alone(*member));
                 let look = *until - LEAD.max(*cost / EARLIER);
                 (takes && waits() && !is_alone()).then_some(NearlyFree { worker, look, until: *until })
             }
@@ -99,9 +106,14 @@ impl Board {
             self.workers.get_mut(worker)
         {
             *until = begins + batch.cost;
-            *is_batch &= batch.for_nobody;
             all.extend(&members);
-            *behind = Some(Behind { members: members.clone(), cost: batch.cost });
+            *behind = Some(Behind {
+                members: members.clone(),
+                cost: batch.cost,
+                is_batch: batch.for_nobody,
+                was_batch: *is_batch,
+            });
+            *is_batch &= batch.for_nobody;
         }
         if !self.nobody_waits(&late, now) {
             if let Some(presence) = self.workers.get_mut(worker) {
@@ -123,30 +135,35 @@ impl Board {
 
     /// A launch that was given ahead could not be given: its segments wait again.
     pub fn take_ahead_back(&mut self, worker: WorkerIndex, now: Micros) {
-        let Some(Presence::Busy { until, members, behind, .. }) = self.workers.get_mut(worker) else {
-            return;
-        };
-        let Some(Behind { members: back, cost }) = behind.take() else { return };
-        *until -= cost;
+        let presence = self.workers.get_mut(worker);
+        let Some(Presence::Busy { until, members, behind, is_batch, .. }) = presence else { return };
+        let Some(Behind { members: back, cost, was_batch, .. }) = behind.take() else { return };
+        (*until, *is_batch) = (*until - cost, was_batch);
         members.retain(|member| !back.contains(member));
         self.take_back(&back, now);
     }
 
     /// One of several on a worker has ended. If it was the last of those that it had to end first, the others begin.
     pub(super) fn follow(&mut self, worker: WorkerIndex, ended: (StreamId, usize), now: Micros) {
-        let Some(Presence::Busy { until, cost, members, behind: place, .. }) = self.workers.get_mut(worker)
-        else {
+        let presence = self.workers.get_mut(worker);
+        let Some(Presence::Busy { until, cost, members, is_batch, hold, behind: place }) = presence else {
             return;
         };
         let Some(behind) = place else { return };
         behind.members.retain(|member| *member != ended);
         if behind.members.is_empty() {
-            *until -= behind.cost;
+            (*until, *is_batch) = (*until - behind.cost, behind.was_batch);
+            if let Hold::Paused { left } = hold {
+                *left -= behind.cost;
+            }
             *place = None;
         } else if behind.members.len() == members.len() {
             let later = now + behind.cost - *until;
             *until += later;
-            *cost = behind.cost;
+            (*cost, *is_batch) = (behind.cost, behind.is_batch);
+            if let Hold::Paused { left } = hold {
+                *left = behind.cost;
+            }
             let begun = std::mem::take(&mut behind.members);
             *place = None;
             for (id, segment) in begun {

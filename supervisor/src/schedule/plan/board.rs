@@ -113,7 +113,7 @@ pub struct Board {
     pub(super) workers: Vec<Presence>,
     /// Most syntheses in one launch, by pool.
     pub(super) batch: Vec<usize>,
-    /// Whether a pool's workers take the next launch in while they speak.
+    /// Which workers take the next launch in while they speak.
     pub(super) ahead: Vec<bool>,
     pub(super) slots: Vec<Option<Stream>>,
     vacant: Vec<usize>,
@@ -147,7 +147,7 @@ impl Board {
             rules,
             workers: vec![Presence::Away { back: None }; floor.workers()],
             batch: vec![1; floor.pools()],
-            ahead: vec![false; floor.pools()],
+            ahead: Vec::new(),
             slots: Vec::new(),
             vacant: Vec::new(),
             streams: 0,

@@ -50,12 +50,13 @@ pub(super) struct Future<'s> {
 
 impl<'s> Future<'s> {
     pub(super) fn new(board: &'s Board, outset: Outset<'s>, newcomer: &'s Stream, now: Micros) -> Self {
-        let paced = Self::begin(board, &outset, newcomer, now);
+        let paced = Self::begin(Play::of(board, now), &outset, newcomer);
         Self { board, outset, newcomer, now, paced, eager: None }
     }
 
-    fn begin(board: &'s Board, outset: &Outset<'s>, newcomer: &Stream, now: Micros) -> Play<'s> {
-        let play = Play::of(board, now).weigh(Board::weights(newcomer.class)).excuse(&outset.late);
+    /// All but the newcomer. How readers read has to be told before: who comes later is not there yet.
+    fn begin(play: Play<'s>, outset: &Outset<'s>, newcomer: &Stream) -> Play<'s> {
+        let play = play.weigh(Board::weights(newcomer.class)).excuse(&outset.late);
         outset.told.iter().fold(play, |play, guest| play.invite(*guest))
     }
 
@@ -75,7 +76,8 @@ impl<'s> Future<'s> {
             Ok(was_full) if was_full => {}
             told => return told.is_ok(),
         }
-        let begin = || Self::begin(self.board, &self.outset, self.newcomer, self.now).eager();
+        let eager = || Play::of(self.board, self.now).eager();
+        let begin = || Self::begin(eager(), &self.outset, self.newcomer);
         try_at(self.eager.get_or_insert_with(begin), newcomer, earlier).is_ok()
     }
 }

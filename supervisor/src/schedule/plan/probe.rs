@@ -3,7 +3,7 @@
 use super::{Board, Micros, StreamId, WorkerIndex, board::Presence, pause::Hold};
 
 /// Stands for the segment of a probe, which belongs to no stream.
-const NOBODY: StreamId = StreamId { slot: usize::MAX, seq: u64::MAX };
+pub(super) const NOBODY: (StreamId, usize) = (StreamId { slot: usize::MAX, seq: u64::MAX }, 0);
 
 impl Board {
     /// Takes a worker that is free for about so long, if nothing waits that it, or its device, could work on instead.
@@ -28,7 +28,7 @@ impl Board {
         }
         self.floor.take(worker);
         if let Some(presence) = self.workers.get_mut(worker) {
-            let members = vec![(NOBODY, 0)];
+            let members = vec![NOBODY];
             let (until, hold) = (now + cost, Hold::Speaks);
             *presence = Presence::Busy { until, cost, members, is_batch: false, hold, behind: None };
         }
@@ -37,7 +37,7 @@ impl Board {
 
     /// A probe is over, however it went.
     pub fn probed(&mut self, worker: WorkerIndex, now: Micros) {
-        self.ended(worker, NOBODY, 0, super::Ended::Failed, now);
+        self.ended(worker, NOBODY.0, NOBODY.1, super::Ended::Failed, now);
     }
 }
 

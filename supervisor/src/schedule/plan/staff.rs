@@ -19,7 +19,6 @@ impl Board {
     /// One more pool, without workers; tells its number.
     pub fn add_pool(&mut self) -> usize {
         self.batch.push(1);
-        self.ahead.push(false);
         self.waiting.push(BTreeSet::new());
         self.floor.add_pool()
     }

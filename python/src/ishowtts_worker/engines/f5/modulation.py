@@ -55,6 +55,7 @@ class Modulation:
         self._time = time
         self._layers = layers
         self._tables: OrderedDict[tuple[int, float], Table] = OrderedDict()
+        self._first: tuple[int, float] | None = None
 
     @classmethod
     def load(cls, plain: Callable[..., Tensor], arch: Architecture, dtype: torch.dtype) -> Modulation:
@@ -75,11 +76,13 @@ class Modulation:
     def table(self, steps: int, sway: float) -> Table:
         """The table for so many steps: a few milliseconds the first time."""
         key = (steps, sway)
+        self._first = self._first or key
         if key not in self._tables:
             with torch.inference_mode():
                 self._tables[key] = self._make(steps, sway)
             if len(self._tables) > _KEPT:
-                self._tables.popitem(last=False)
+                # The first is the usual one, which graphs were captured with.
+                del self._tables[next(known for known in self._tables if known != self._first)]
         self._tables.move_to_end(key)
         return self._tables[key]
 

@@ -45,10 +45,11 @@ class Pace:
         began = max(given, self._last_end)
         return time.perf_counter() - began > self._usual.get(size, math.inf) - _NEARLY
 
-    def ended(self, size: Hashable, given: float) -> None:
-        """One has ended now."""
+    def ended(self, size: Hashable, given: float, *, seen: bool) -> None:
+        """One has ended: now, if that was `seen`, or at some moment before."""
         now = time.perf_counter()
-        took = now - max(given, self._last_end)
-        known = self._usual.setdefault(size, took)
-        self._usual[size] = known + _LEARNS * (took - known)
+        if seen:
+            took = now - max(given, self._last_end)
+            known = self._usual.setdefault(size, took)
+            self._usual[size] = known + _LEARNS * (took - known)
         self._last_end = now

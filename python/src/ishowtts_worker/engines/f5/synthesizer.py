@@ -117,16 +117,21 @@ class Synthesizer:
                 while before is not None and not before.is_reached:
                     yield
                 if not wanted():
+                    while not mark.is_reached:
+                        yield
                     return None
             self._is_giving = False
             size = (rows, jobs[0].steps)
             assert mark is not None  # a launch has a part at least
+            is_seen = False
             while not mark.is_reached and not (
                 self._flights[0] is host and self._pace.is_nearly_over(size, given)
             ):
                 yield
+                is_seen = self._flights[0] is host
+            is_seen |= not mark.is_reached
             mark.wait()
-            self._pace.ended(size, given)
+            self._pace.ended(size, given, seen=is_seen)
             return host.waves()
         finally:
             if host is self._flights[-1]:

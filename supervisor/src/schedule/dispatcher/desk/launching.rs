@@ -48,7 +48,7 @@ impl Desk {
             if let Some(known) = self.sittings.get_mut(worker) {
                 *known = lease.sitting().max(*known);
             }
-            let beside = Beside(members.len() > 1);
+            let beside = Beside(members.len() > 1 || is_ahead);
             let silence = self.silence(&members);
             for (id, segment) in members {
                 let order = self.orders.get_mut(&id).and_then(|orders| orders.get_mut(segment)?.as_mut());

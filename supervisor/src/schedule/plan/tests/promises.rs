@@ -271,6 +271,8 @@ proptest! {
         rtf in 0.1_f64..0.6,
         buffer in 4_i64..24,
         newcomer in audio_ms(),
+        told in 0_i64..6_000_000,
+        is_told in any::<bool>(),
     ) {
         let rules = Rules { buffer: Micros::s(buffer), ..Rules::default() };
         let mut requests = requests(&arrivals, rtf);
@@ -284,12 +286,14 @@ proptest! {
             let mut other = world.discipline.clone();
             let asks = Request::live(now, 99, text(0, newcomer, rtf)).offer;
             let Ok((stream, ..)) = other.stream_of(&asks, true, now) else { continue };
-            let mut future = Future::new(&world.discipline, Outset::default(), &stream, now);
+            let told = [Guest { stream: &stream, arrives: now + Micros(told), shift: Micros(told) }];
+            let outset = || if is_told { Outset::default().with(&told) } else { Outset::default() };
+            let mut future = Future::new(&world.discipline, outset(), &stream, now);
             let (mut earlier, mut latest) = (Micros::ZERO, Micros::s(12));
             for _ in 0..8 {
                 let shift = earlier + (latest - earlier) / 2;
                 let guest = [Guest { stream: &stream, arrives: now + shift, shift }];
-                let plays = world.discipline.fits(&Outset::default(), now, Weights::default(), || guest.iter());
+                let plays = world.discipline.fits(&outset(), now, Weights::default(), || guest.iter());
                 prop_assert_eq!(future.fits(shift, earlier), plays);
                 *(if plays { &mut latest } else { &mut earlier }) = shift;
             }
