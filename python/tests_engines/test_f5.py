@@ -4,7 +4,7 @@ import itertools
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -113,6 +113,52 @@ def test_a_launch_that_begins_before_another_is_handed_over_changes_neither(engi
     assert np.array_equal(begun[0][1], alone[0]) and list(launches[0]) == []
     assert np.array_equal(speak(engine, texts[1], seed=1), alone[1])
     assert np.array_equal(speak(engine, texts[2], seed=2), alone[2])
+
+
+class SlowMark:
+    """A place that a device reaches when the test says so."""
+
+    made: ClassVar[list["SlowMark"]] = []
+
+    def __init__(self, _device: Any) -> None:
+        self.is_reached = False
+        self.made.append(self)
+
+    def wait(self) -> None:
+        self.is_reached = True
+
+
+def test_a_launch_behind_that_nobody_wants_keeps_no_other_waiting(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = engine._synthesizer
+    monkeypatch.setattr("ishowtts_worker.engines.f5.synthesizer.Mark", SlowMark)
+    monkeypatch.setattr("ishowtts_worker.engines.f5.buffers.Mark", SlowMark)
+    monkeypatch.setattr(ours._runner, "is_whole", lambda *_: True)
+    monkeypatch.setattr(ours._runner, "run", lambda *_: iter(()))
+    jobs = engine.prepare(Request(1, ENGLISH)).jobs
+    SlowMark.made.clear()
+    first, behind = ours.speak(jobs, -1.0, lambda: True), ours.speak(jobs, -1.0, lambda: False)
+    next(first)
+    next(behind)
+    SlowMark.made[0].is_reached = True
+    assert [*first] == []
+    # The same request has more to launch, before the other one is looked at again.
+    second = ours.speak(jobs, -1.0, lambda: True)
+    next(second)
+    assert len(SlowMark.made) == 3, "it was given to the device"
+    for mark in SlowMark.made:
+        mark.is_reached = True
+    assert [*second] == [*behind] == []
+    assert (len(ours._hosts), ours._flights, ours._is_giving) == (2, [], False)
+
+
+def test_the_usual_steps_are_kept_whatever_others_ask_for(engine: Any) -> None:
+    modulation = engine._synthesizer._modulation
+    usual = modulation.table(7, -1.0)
+    for steps in range(8, 24):
+        modulation.table(steps, -1.0)
+    assert modulation.table(7, -1.0) is usual
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ class Synthesizer:
                     ends = next(parts, True) is True
                     before = mark
                     mark = self._buffers.fetch(host, jobs) if ends else Mark(self._buffers.device)
-                    self._last = mark
+                    self._last, self._is_giving = mark, not ends
                 # One part waits on the device for the one that is computed.
                 while before is not None and not before.is_reached:
                     yield
@@ -120,7 +120,6 @@ class Synthesizer:
                     while not mark.is_reached:
                         yield
                     return None
-            self._is_giving = False
             size = (rows, jobs[0].steps)
             assert mark is not None  # a launch has a part at least
             is_seen = False

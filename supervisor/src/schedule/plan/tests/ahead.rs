@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
-    super::{ClientIndex, Delivery, Ended, Launch, Offer, Seat, StreamId},
+    super::{Delivery, Ended, Launch, Offer, Seat, StreamId},
     Board, Layout, Micros, Piece, Rules, assert_continuous, audio_ms, layout, piece, requests, staffed,
 };
 use crate::{
@@ -22,16 +22,7 @@ fn ahead(layout: &Layout, batch: usize) -> Board {
 }
 
 fn ask(board: &mut Board, client: u64, pieces: Vec<Piece>, now: Micros) -> StreamId {
-    let offer = Offer {
-        client: ClientIndex(client),
-        class: Priority::Interactive,
-        delivery: Delivery::Live,
-        deadline: None,
-        pieces,
-        open: None,
-        bytes: 0,
-    };
-    board.admit(&offer, now).expect("there is time").id
+    board.admit(&Request::live(now, client, pieces).offer, now).expect("there is time").id
 }
 
 /// A segment that keeps its worker for 60 ms.
@@ -79,15 +70,8 @@ fn what_was_given_ahead_is_counted_with_when_somebody_comes() {
         (Piece { audio: Micros::ms(1500), ..piece(0, 800, 0.1) }, Micros::ms(260)),
     ];
     for (asks, deadline) in worlds {
-        let offer = Offer {
-            client: ClientIndex(3),
-            class: Priority::Interactive,
-            delivery: Delivery::Live,
-            deadline: Some(deadline),
-            pieces: vec![asks],
-            open: None,
-            bytes: 0,
-        };
+        let live = Request::live(Micros::ms(140), 3, vec![asks]).offer;
+        let offer = Offer { deadline: Some(deadline), ..live };
         let in_time = asks.first + Micros::ms(130) <= deadline;
         assert_eq!(board.clone().admit(&offer, Micros::ms(140)).is_ok(), in_time);
     }
@@ -165,6 +149,36 @@ fn nothing_is_given_ahead_before_what_will_be_more_urgent_by_then() {
     assert_eq!(board.begin(begins, Micros::ms(60)), Micros::ms(60));
     let launch = Launch { worker: 0, members: vec![(begins, 1)], is_ahead: false };
     assert_eq!(board.next_launch(Micros::ms(60)), Some(launch));
+}
+
+#[test]
+fn who_is_overdue_or_only_tried_gets_nothing_ahead() {
+    let mut board = ahead(&layout(1), 1);
+    ask(&mut board, 1, short(0), Micros::ZERO);
+    board.next_launch(Micros::ZERO);
+    ask(&mut board, 2, short(0), Micros::ZERO);
+    assert!(board.clone().next_launch(Micros::ms(70)).is_some());
+    assert_eq!(board.next_launch(Micros::ms(80)), None, "nobody knows when it is free");
+    let mut board = ahead(&layout(1), 1);
+    assert!(board.probe(0, Micros::ms(50), Micros::ZERO));
+    ask(&mut board, 1, short(0), Micros::ZERO);
+    assert_eq!((board.next_launch(Micros::ms(45)), board.next_look_ahead(Micros::ZERO)), (None, None));
+}
+
+#[test]
+fn what_nobody_listens_to_is_known_for_that_when_it_begins() {
+    let seat = Seat { device: Some(0), slots: 1 };
+    let mut board = ahead(&Layout { devices: vec![1], pools: vec![vec![seat], vec![seat]] }, 1);
+    let live = ask(&mut board, 1, short(0), Micros::ZERO);
+    board.next_launch(Micros::ZERO);
+    let mut batch = Request::live(Micros::ZERO, 2, short(0)).offer;
+    (batch.class, batch.delivery) = (Priority::Batch, Delivery::Whole);
+    board.admit(&batch, Micros::ZERO).expect("there is time");
+    assert!(board.next_launch(Micros::ms(55)).is_some_and(|launch| launch.is_ahead));
+    spoken(&mut board, live, Micros::ms(60));
+    // It takes much longer than was told, and somebody waits for its device.
+    ask(&mut board, 3, short(1), Micros::ms(61));
+    assert_eq!(board.next_pause(Micros::ms(400)), Some(0));
 }
 
 #[test]
